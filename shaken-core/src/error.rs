@@ -1,0 +1,498 @@
+//! One table of everything that can go wrong: stable code, stable name, SIP response and
+//! `verstat` of each failure.
+//!
+//! Every surface (HTTP body, audit record, metric label, vector file, C enum) takes its words
+//! from here, so a failure has one name everywhere. Codes are grouped by hundreds: 1xx the
+//! header field, 2xx the token, 3xx the claims, 4xx the certificate URL and its download, 5xx
+//! certificates, 6xx the signature, 7xx our own signing. Codes and names never change meaning;
+//! a retired number stays unused.
+
+use core::fmt;
+
+/// A SIP response that reports a failed verification (RFC 8224 §6.2.2, RFC 3261 §21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SipResponse {
+    /// Status code: 403, 428, 436, 437, 438, or 500 for a fault of our own.
+    pub code: u16,
+    /// Reason phrase as RFC 8224 §6.2.2 words it.
+    pub reason: &'static str,
+}
+
+impl SipResponse {
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+}
+
+const STALE_DATE: SipResponse = SipResponse::new(403, "Stale Date");
+const USE_IDENTITY: SipResponse = SipResponse::new(428, "Use Identity Header");
+const BAD_INFO: SipResponse = SipResponse::new(436, "Bad Identity Info");
+const CREDENTIAL: SipResponse = SipResponse::new(437, "Unsupported Credential");
+const INVALID: SipResponse = SipResponse::new(438, "Invalid Identity Header");
+const OURS: SipResponse = SipResponse::new(500, "Server Internal Error");
+
+/// The `verstat` value of a call (3GPP TS 24.229 §7.2A.20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the standard has exactly these three values"
+)]
+pub enum Verstat {
+    /// Signature, certificate, freshness and numbers are all good.
+    Passed,
+    /// A certificate or a signature was there and is wrong.
+    Failed,
+    /// Nothing usable was there to validate.
+    NoValidation,
+}
+
+impl Verstat {
+    /// The value as it stands in a `verstat` parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "TN-Validation-Passed",
+            Self::Failed => "TN-Validation-Failed",
+            Self::NoValidation => "No-TN-Validation",
+        }
+    }
+}
+
+impl fmt::Display for Verstat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Makes the enum and all its views from one row per failure, so that none can drift:
+/// `code "name" SIP-response verstat: Variant { fields } => "what to do about it"`.
+macro_rules! errors {
+    ($(
+        $(#[$doc:meta])*
+        $code:literal $name:literal $sip:ident $verstat:ident:
+        $variant:ident $({ $($(#[$fdoc:meta])* $field:ident : $ty:ty = $sample:expr),+ $(,)? })?
+        => $text:literal $(, $arg:expr)*;
+    )+) => {
+        /// Why a PASSporT, a certificate or a request was refused. See the [module](self)
+        /// for what the numbers mean.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Error {
+            $( $(#[$doc])* $variant $({ $($(#[$fdoc])* $field: $ty),+ })? ),+
+        }
+
+        impl Error {
+            /// One value of every variant, in order of [`code`](Self::code): lets a test or a
+            /// metric registry walk the whole table.
+            pub const ALL: &'static [Self] = &[
+                $( Self::$variant $({ $($field: $sample),+ })? ),+
+            ];
+
+            /// The stable number, 100 to 799.
+            #[must_use]
+            pub const fn code(&self) -> u16 {
+                match self { $( Self::$variant { .. } => $code ),+ }
+            }
+
+            /// The stable kebab-case name.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $( Self::$variant { .. } => $name ),+ }
+            }
+
+            /// The SIP response and reason phrase (RFC 8224 §6.2.2).
+            #[must_use]
+            pub const fn sip(&self) -> SipResponse {
+                match self { $( Self::$variant { .. } => $sip ),+ }
+            }
+
+            /// What a call with this failure, and nothing better, gets as `verstat`.
+            #[must_use]
+            pub const fn verstat(&self) -> Verstat {
+                match self { $( Self::$variant { .. } => Verstat::$verstat ),+ }
+            }
+        }
+
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $( Self::$variant $({ $($field),+ })? => write!(f, $text $(, $arg)*) ),+
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    // 1xx: the Identity header field.
+
+    /// No Identity header where one was asked for.
+    101 "identity-missing" USE_IDENTITY NoValidation: IdentityMissing
+        => "the call has no Identity header";
+    /// The header value is longer than [`crate::identity::MAX_LEN`].
+    102 "identity-too-large" INVALID NoValidation: IdentityTooLarge {
+        /// Length of the value.
+        len_bytes: usize = 0,
+    } => "the Identity header has {len_bytes} bytes, more than the limit of {}", crate::identity::MAX_LEN;
+    /// More Identity headers in one call than are worth looking at.
+    103 "too-many-identity-headers" INVALID NoValidation: TooManyIdentityHeaders {
+        /// How many there were.
+        count: usize = 0,
+    } => "the call has {count} Identity headers";
+    /// A parameter is not of the form `name` or `name=value` (RFC 8224 §4, RFC 3261 §25).
+    104 "param-syntax" INVALID NoValidation: ParamSyntax {
+        /// Byte offset in the header value.
+        offset: usize = 0,
+    } => "the Identity header is malformed at byte {offset}; expected ;name=value";
+    /// A parameter stands twice (RFC 3261 §7.3.1).
+    105 "param-duplicate" INVALID NoValidation: ParamDuplicate {
+        /// Byte offset of the second one in the header value.
+        offset: usize = 0,
+    } => "the Identity header repeats a parameter at byte {offset}";
+    /// The mandatory `info` parameter is absent (RFC 8224 §4).
+    106 "info-missing" BAD_INFO NoValidation: InfoMissing
+        => "the Identity header has no info parameter";
+    /// `info` is not a URI between angle brackets (RFC 8224 §4).
+    107 "info-syntax" BAD_INFO NoValidation: InfoSyntax
+        => "the info parameter must be a URI between < and >";
+    /// The `alg` parameter names another algorithm than ES256 (RFC 8224 §4.1).
+    108 "param-alg-unsupported" CREDENTIAL NoValidation: ParamAlgUnsupported
+        => "the alg parameter is not ES256";
+    /// The `ppt` parameter and the token's `ppt` differ (RFC 8224 §4.1).
+    109 "ppt-mismatch" INVALID NoValidation: PptMismatch
+        => "the ppt parameter and the ppt of the token differ";
+    /// Compact form, which SHAKEN forbids (RFC 8588 §3).
+    110 "compact-form" INVALID NoValidation: CompactForm
+        => "the PASSporT is in compact form; SHAKEN requires the full form";
+
+    // 2xx: the token.
+
+    /// The token is not three segments joined by dots (RFC 7515 §3.1).
+    201 "token-segments" INVALID NoValidation: TokenSegments {
+        /// How many segments there were.
+        count: usize = 0,
+    } => "the token has {count} segments instead of three";
+    /// A segment is longer than we read.
+    202 "token-too-large" INVALID NoValidation: TokenTooLarge {
+        /// Length of the segment before decoding.
+        len_bytes: usize = 0,
+    } => "a segment of the token has {len_bytes} bytes, more than the limit";
+    /// A segment is not canonical base64url without padding (RFC 7515 §2).
+    203 "base64-invalid" INVALID NoValidation: Base64Invalid
+        => "a segment of the token is not base64url without padding";
+    /// Header or payload is not one JSON text (RFC 8259).
+    204 "json-syntax" INVALID NoValidation: JsonSyntax {
+        /// Byte offset in the decoded segment.
+        offset: usize = 0,
+    } => "the JSON is malformed at byte {offset}";
+    /// Header or payload is not UTF-8, or has a lone surrogate (RFC 8259 §8).
+    205 "json-encoding" INVALID NoValidation: JsonEncoding {
+        /// Byte offset in the decoded segment.
+        offset: usize = 0,
+    } => "the JSON is not valid Unicode at byte {offset}";
+    /// An object holds two members of one name (RFC 7515 §4, RFC 8225 §9).
+    206 "json-duplicate-member" INVALID NoValidation: JsonDuplicateMember {
+        /// Byte offset of the second name in the decoded segment.
+        offset: usize = 0,
+    } => "the JSON repeats a member name at byte {offset}";
+    /// Objects and arrays are nested deeper than [`crate::json::MAX_DEPTH`].
+    207 "json-too-deep" INVALID NoValidation: JsonTooDeep {
+        /// Byte offset in the decoded segment.
+        offset: usize = 0,
+    } => "the JSON is nested too deeply at byte {offset}";
+    /// An object holds more than [`crate::json::MAX_MEMBERS`] members.
+    208 "json-too-many-members" INVALID NoValidation: JsonTooManyMembers {
+        /// Byte offset in the decoded segment.
+        offset: usize = 0,
+    } => "a JSON object has too many members at byte {offset}";
+    /// `alg`, `typ`, `ppt` or `x5u` is absent from the protected header (RFC 8225 §4).
+    210 "header-member-missing" BAD_INFO NoValidation: HeaderMemberMissing {
+        /// Name of the member.
+        member: &'static str = "x5u",
+    } => "the protected header has no {member}";
+    /// The token's `alg` is not the string `ES256` (RFC 8225 §4, §6).
+    211 "alg-unsupported" CREDENTIAL NoValidation: AlgUnsupported
+        => "the alg of the token is not ES256";
+    /// The token's `typ` is not the string `passport` (RFC 8225 §4.1).
+    212 "typ-invalid" CREDENTIAL NoValidation: TypInvalid
+        => "the typ of the token is not passport";
+    /// The PASSporT type is not one that this verifier handles (RFC 8225 §8.1).
+    213 "ppt-unsupported" INVALID NoValidation: PptUnsupported
+        => "the ppt of the token is not shaken";
+    /// `x5u` is not a string.
+    214 "x5u-type" BAD_INFO NoValidation: X5uType
+        => "the x5u of the token is not a string";
+    /// `info` and `x5u` are not the same bytes (RFC 8224 §4.1).
+    215 "x5u-info-mismatch" BAD_INFO NoValidation: X5uInfoMismatch
+        => "the x5u of the token differs from the info parameter";
+    /// The header asks for processing that we do not offer: `crit`, `b64`, `zip`
+    /// (RFC 7515 §4.1.11, RFC 7797 §3).
+    216 "crit-unsupported" INVALID NoValidation: CritUnsupported
+        => "the protected header has crit, b64 or zip, which PASSporT does not use";
+
+    // 3xx: the claims, compared with the call and the clock.
+
+    /// A mandatory claim is absent (RFC 8225 §5, RFC 8588 §4).
+    301 "claim-missing" INVALID NoValidation: ClaimMissing {
+        /// Name of the claim.
+        claim: &'static str = "iat",
+    } => "the payload has no {claim} claim";
+    /// A claim is of the wrong JSON type or form.
+    302 "claim-type" INVALID NoValidation: ClaimType {
+        /// Name of the claim.
+        claim: &'static str = "iat",
+    } => "the {claim} claim is not of the form that RFC 8225 gives it";
+    /// `attest` is not `A`, `B` or `C` (RFC 8588 §4).
+    303 "attest-invalid" INVALID NoValidation: AttestInvalid
+        => "the attest claim is not A, B or C";
+    /// `origid` is empty or too long (RFC 8588 §5).
+    304 "origid-invalid" INVALID NoValidation: OrigIdInvalid
+        => "the origid claim must be a string of 1 to 128 printable ASCII characters";
+    /// A telephone number is not in canonical form (RFC 8224 §8.3).
+    305 "tn-not-canonical" INVALID NoValidation: TnNotCanonical
+        => "a telephone number must be digits, # and * only, without + or separators";
+    /// `dest` lists more entries than [`crate::claims::MAX_DEST`].
+    306 "dest-too-many" INVALID NoValidation: DestTooMany
+        => "the dest claim lists too many destinations";
+    /// The Date of the request is too old (RFC 8224 §6.2 step 4).
+    307 "date-stale" STALE_DATE NoValidation: DateStale {
+        /// Age of the Date.
+        age_s: u64 = 0,
+    } => "the Date of the request is {age_s} s old; check the clocks of both sides";
+    /// The Date of the request lies ahead of our clock.
+    308 "date-future" STALE_DATE NoValidation: DateFuture {
+        /// How far ahead.
+        ahead_s: u64 = 0,
+    } => "the Date of the request is {ahead_s} s ahead; check the clocks of both sides";
+    /// `iat` is too old (RFC 8224 §6.2 step 4).
+    309 "iat-stale" STALE_DATE NoValidation: IatStale {
+        /// Age of the PASSporT.
+        age_s: u64 = 0,
+    } => "the PASSporT is {age_s} s old: it was signed too long ago, or a clock is wrong";
+    /// `iat` lies ahead of our clock: a token that would be fresh for ever.
+    310 "iat-future" STALE_DATE NoValidation: IatFuture {
+        /// How far ahead.
+        ahead_s: u64 = 0,
+    } => "the iat of the PASSporT is {ahead_s} s ahead: a clock is wrong";
+    /// `orig` is not the calling number of the request (RFC 8224 §6.2.4).
+    311 "orig-mismatch" INVALID NoValidation: OrigMismatch
+        => "the orig claim is not the calling number of the request";
+    /// No entry of `dest` is the called number of the request (RFC 8224 §6.2.4).
+    312 "dest-mismatch" INVALID NoValidation: DestMismatch
+        => "no dest of the token is the called number of the request";
+
+    // 4xx: the certificate URL and its download.
+
+    /// The URL is not of the form `https://host[:port]/path`.
+    401 "x5u-syntax" BAD_INFO NoValidation: X5uSyntax
+        => "the certificate URL is malformed";
+    /// The URL has more than 2,048 bytes.
+    402 "x5u-too-long" BAD_INFO NoValidation: X5uTooLong {
+        /// Length of the URL.
+        len_bytes: usize = 0,
+    } => "the certificate URL has {len_bytes} bytes, more than 2,048";
+    /// The scheme is not https (ATIS-1000074).
+    403 "x5u-scheme" BAD_INFO NoValidation: X5uScheme
+        => "the certificate URL is not https";
+    /// The port is neither 443 nor 8443 (ATIS-1000074).
+    404 "x5u-port" BAD_INFO NoValidation: X5uPort
+        => "the port of the certificate URL is neither 443 nor 8443";
+    /// The URL has user information, a query, a fragment or a path parameter (ATIS-1000074).
+    405 "x5u-component" BAD_INFO NoValidation: X5uComponent
+        => "the certificate URL has user information, a query, a fragment or a path parameter";
+    /// The host is an IP address, in whatever spelling.
+    406 "x5u-host-address" BAD_INFO NoValidation: X5uHostAddress
+        => "the host of the certificate URL is an IP address; a name is required";
+    /// The host is a name that cannot be public: `localhost`, `.local`, one label.
+    407 "x5u-host-local" BAD_INFO NoValidation: X5uHostLocal
+        => "the host of the certificate URL is not a public name";
+    /// The host is no DNS name.
+    408 "x5u-host-syntax" BAD_INFO NoValidation: X5uHostSyntax
+        => "the host of the certificate URL is not a DNS name";
+    /// Name resolution failed.
+    420 "fetch-dns" BAD_INFO NoValidation: FetchDns
+        => "the host of the certificate URL does not resolve";
+    /// The host resolves to an address that may not be dialled (RFC 6890).
+    421 "fetch-address-refused" BAD_INFO NoValidation: FetchAddressRefused
+        => "the host of the certificate URL resolves to an address that is not public";
+    /// No TCP connection.
+    422 "fetch-connect" BAD_INFO NoValidation: FetchConnect
+        => "the certificate repository does not accept connections";
+    /// The TLS handshake failed or its certificate is not valid for the host.
+    423 "fetch-tls" BAD_INFO NoValidation: FetchTls
+        => "the TLS handshake with the certificate repository failed";
+    /// The download did not end before the deadline.
+    424 "fetch-deadline" BAD_INFO NoValidation: FetchDeadline
+        => "the certificate did not arrive before the deadline";
+    /// The repository answered with a redirect (ATIS-1000074 forbids to follow it).
+    425 "fetch-redirect" BAD_INFO NoValidation: FetchRedirect
+        => "the certificate repository redirects, which is not followed";
+    /// The repository answered with another status than 200.
+    426 "fetch-status" BAD_INFO NoValidation: FetchStatus {
+        /// The HTTP status.
+        status: u16 = 0,
+    } => "the certificate repository answered with status {status}";
+    /// Headers, interim answers or handshake exceed their limits.
+    427 "fetch-header-limit" BAD_INFO NoValidation: FetchHeaderLimit
+        => "the answer of the certificate repository has too many or too long headers";
+    /// The body exceeds 64 KiB.
+    428 "fetch-body-limit" BAD_INFO NoValidation: FetchBodyLimit
+        => "the certificate body is larger than 64 KiB";
+    /// The body has a Content-Encoding, which was not offered.
+    429 "fetch-encoding" BAD_INFO NoValidation: FetchEncoding
+        => "the certificate repository sent an encoding that was not offered";
+    /// The answer is not HTTP/1.1, or ended early.
+    430 "fetch-protocol" BAD_INFO NoValidation: FetchProtocol
+        => "the answer of the certificate repository is not valid HTTP";
+    /// Too many downloads are under way.
+    431 "fetch-overload" BAD_INFO NoValidation: FetchOverload
+        => "too many certificate downloads are under way";
+    /// The certificate is not there and may not be fetched here.
+    432 "cert-unavailable" BAD_INFO NoValidation: CertUnavailable
+        => "the certificate is not available";
+
+    // 5xx: certificates.
+
+    /// No readable PEM certificate in the body (RFC 7468).
+    501 "cert-pem" CREDENTIAL Failed: CertPem
+        => "the certificate body is not PEM, or a block of it is damaged";
+    /// More certificates than a chain may have.
+    502 "cert-too-many" CREDENTIAL Failed: CertTooMany {
+        /// How many there were.
+        count: usize = 0,
+    } => "the certificate body holds {count} certificates, too many for a chain";
+    /// One certificate is too large.
+    503 "cert-too-large" CREDENTIAL Failed: CertTooLarge {
+        /// Length of its DER.
+        len_bytes: usize = 0,
+    } => "a certificate has {len_bytes} bytes, more than the limit";
+    /// A certificate is not valid DER (RFC 5280 §4).
+    504 "cert-der" CREDENTIAL Failed: CertDer
+        => "a certificate is not valid DER";
+    /// The signing certificate is past its end.
+    505 "cert-expired" CREDENTIAL Failed: CertExpired {
+        /// End of the window, seconds since 1970.
+        not_after: i64 = 0,
+    } => "the certificate or its path ended at {not_after} (Unix time)";
+    /// The signing certificate is not valid yet.
+    506 "cert-not-yet-valid" CREDENTIAL Failed: CertNotYetValid {
+        /// Start of the window, seconds since 1970.
+        not_before: i64 = 0,
+    } => "the certificate or its path starts at {not_before} (Unix time)";
+    /// No path to a trust anchor.
+    507 "cert-untrusted" CREDENTIAL Failed: CertUntrusted
+        => "no path leads from the certificate to a trust anchor";
+    /// A candidate issuer has the right name and does not verify the signature.
+    508 "cert-signature" CREDENTIAL Failed: CertSignature
+        => "the signature on a certificate of the path is wrong";
+    /// A certificate of the path is signed with an algorithm that is not accepted.
+    509 "cert-signature-algorithm" CREDENTIAL Failed: CertSignatureAlgorithm
+        => "a certificate of the path is signed with an algorithm that is not accepted";
+    /// The signing certificate's key is not on P-256 (RFC 8226 §4).
+    510 "cert-key-type" CREDENTIAL Failed: CertKeyType
+        => "the key of the certificate is not an uncompressed point on the named curve P-256";
+    /// The key usage does not allow what the certificate is used for (RFC 5280 §4.2.1.3).
+    511 "cert-key-usage" CREDENTIAL Failed: CertKeyUsage
+        => "the key usage of a certificate does not allow its use";
+    /// The signing certificate is a CA (RFC 9060 §4: only end entities sign).
+    512 "cert-is-ca" CREDENTIAL Failed: CertIsCa
+        => "a CA certificate may not sign a PASSporT";
+    /// An issuer in the path is not a CA (RFC 5280 §4.2.1.9).
+    513 "cert-issuer-not-ca" CREDENTIAL Failed: CertIssuerNotCa
+        => "an issuer in the path is not a CA";
+    /// The path is longer than an issuer allows (RFC 5280 §4.2.1.9) or than we follow.
+    514 "cert-path-length" CREDENTIAL Failed: CertPathLength
+        => "the path is longer than one of its issuers allows";
+    /// A critical extension that we do not process (RFC 5280 §4.2).
+    515 "cert-critical-extension" CREDENTIAL Failed: CertCriticalExtension
+        => "a certificate of the path has a critical extension that is not known";
+    /// The search for a path used up its signature budget.
+    516 "cert-path-budget" CREDENTIAL Failed: CertPathBudget
+        => "the search for a path took too many signature checks";
+    /// The certificate has no TNAuthList (RFC 8226 §9, ATIS-1000080).
+    520 "tn-auth-list-missing" CREDENTIAL Failed: TnAuthListMissing
+        => "the certificate has no TNAuthList extension";
+    /// The TNAuthList is not what RFC 8226 §9 defines.
+    521 "tn-auth-list-invalid" CREDENTIAL Failed: TnAuthListInvalid {
+        /// Byte offset in the extension value.
+        offset: usize = 0,
+    } => "the TNAuthList of the certificate is malformed at byte {offset}";
+    /// The certificate lists numbers, no SPC, and not the calling one (RFC 8226 §3).
+    522 "tn-not-authorized" CREDENTIAL Failed: TnNotAuthorized
+        => "the certificate does not cover the calling number";
+
+    // 6xx: the signature.
+
+    /// The signature is not 64 bytes (RFC 7518 §3.4).
+    601 "signature-length" INVALID Failed: SignatureLength {
+        /// Length after decoding.
+        len_bytes: usize = 0,
+    } => "the signature has {len_bytes} bytes; ES256 has 64";
+    /// The signature does not verify.
+    602 "signature-invalid" INVALID Failed: SignatureInvalid
+        => "the signature does not verify";
+
+    // 7xx: our own signing.
+
+    /// The private key is not a P-256 key in PKCS#8 or SEC1 form.
+    701 "key-invalid" OURS NoValidation: KeyInvalid
+        => "the private key is not a P-256 key; give PKCS#8 or SEC1, PEM or DER";
+    /// Private key and certificate do not belong together.
+    702 "key-mismatch" OURS NoValidation: KeyMismatch
+        => "the private key does not belong to the certificate";
+    /// The caller's buffer is too short.
+    703 "buffer-too-small" OURS NoValidation: BufferTooSmall {
+        /// How many bytes are needed.
+        needed_bytes: usize = 0,
+    } => "the output buffer is too short; {needed_bytes} bytes are needed";
+    /// The cryptographic library refused to sign.
+    704 "signing-failed" OURS NoValidation: SigningFailed
+        => "the signature could not be made";
+    /// A number given to us cannot be brought into canonical form.
+    705 "tn-invalid" INVALID NoValidation: TnInvalid
+        => "a telephone number needs 1 to 24 of 0-9, # and *";
+}
+
+impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_and_names_are_unique_and_ordered() {
+        let codes: Vec<u16> = Error::ALL.iter().map(Error::code).collect();
+        assert!(codes.is_sorted_by(|a, b| a < b));
+        let names: HashSet<&str> = Error::ALL.iter().map(Error::name).collect();
+        assert_eq!(names.len(), Error::ALL.len());
+        for name in names {
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_text_says_something_of_its_own() {
+        let texts: HashSet<String> = Error::ALL.iter().map(Error::to_string).collect();
+        assert_eq!(texts.len(), Error::ALL.len());
+    }
+
+    /// RFC 8224 §6.2.2 knows only these responses; 500 is for faults of our own.
+    #[test]
+    fn sip_responses_are_those_of_rfc_8224() {
+        for error in Error::ALL {
+            let expected: &[u16] = match error.code() / 100 {
+                7 => &[438, 500],
+                5 => &[437],
+                4 => &[436],
+                _ => &[403, 428, 436, 437, 438],
+            };
+            assert!(expected.contains(&error.sip().code), "{}", error.name());
+        }
+    }
+}
