@@ -351,6 +351,9 @@ errors! {
     /// The certificate is not there and may not be fetched here.
     432 "cert-unavailable" BAD_INFO NoValidation: CertUnavailable
         => "the certificate is not available";
+    /// The addresses of this host's own interfaces cannot be read, so none can be kept apart.
+    433 "fetch-interfaces" BAD_INFO NoValidation: FetchInterfaces
+        => "the addresses of this host cannot be read; let the process use netlink sockets";
 
     // 5xx: certificates.
 

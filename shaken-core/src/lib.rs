@@ -1,26 +1,68 @@
-//! skeleton
+//! STIR/SHAKEN for people who carry calls: sign and verify PASSporTs (RFC 8224, RFC 8225,
+//! RFC 8588, ATIS-1000074) without heap allocation on the call path.
+//!
+//! One call, front to back:
+//!
+//! ```text
+//! sign    NewClaims ── Signer::sign ──> value of the Identity header, in your buffer
+//!
+//! verify  header bytes ── Identity::parse ──> Identity          what arrived
+//!         Identity     ── Verifier::screen ─> Screened          worth a certificate; has the URL
+//!         URL          ── CertCache, or you ─> TrustedCert      who may have signed
+//!         Screened     ── Verifier::verify ─> Verified          what we now know
+//! ```
+//!
+//! [`Screened`] is made only by screening and [`Verified`] only by verifying it, so no step can
+//! be left out and no stale or misdirected token causes a download. Time is a parameter, always
+//! the last: the crate reads no clock. It does no I/O either, but for the feature `fetch`.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
+//!
+//! # Panics
+//! Input never panics: bad input is an [`Error`] with a stable name. A panic would be a bug of
+//! this crate.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod base64url;
+pub mod cache;
+pub mod cert;
+pub mod claims;
+mod der;
 pub mod error;
+pub mod es256;
 pub mod fetch;
+pub mod identity;
+pub mod json;
+pub mod key;
+pub mod passport;
+pub mod pem;
+pub mod sign;
 pub mod tn;
+pub mod trust;
+pub mod verify;
+pub mod write;
 
+pub use cache::{CertCache, Lookup};
+pub use cert::{Certificate, TrustedCert};
+pub use claims::Attest;
 pub use error::{Error, SipResponse, Verstat};
+pub use fetch::X5u;
+pub use identity::Identity;
+pub use passport::Scratch;
+pub use sign::Signer;
 pub use tn::TelephoneNumber;
-
-/// x
-pub mod identity {
-    /// x
-    pub const MAX_LEN: usize = 32 * 1024;
-}
-/// x
-pub mod json {
-    /// x
-    pub const MAX_DEPTH: usize = 8;
-    /// x
-    pub const MAX_MEMBERS: usize = 64;
-}
-/// x
-pub mod claims {
-    /// x
-    pub const MAX_DEST: usize = 64;
-}
+pub use trust::Trust;
+pub use verify::{Call, Screened, TnAuthListPolicy, Verified, Verifier};

@@ -1,1 +1,3 @@
-//! skeleton
+//! Loader (being written).
+
+pub mod suites;

@@ -1,0 +1,127 @@
+//! Certificates: from the body that a repository served to a [`TrustedCert`], the one thing that
+//! says who may have signed (RFC 8226, ATIS-1000080).
+//!
+//! Everything that can be decided once is decided here, when a certificate enters the cache: the
+//! path to a trust anchor, the TNAuthList, the key. A call then only compares the clock with the
+//! window and the calling number with the list.
+
+mod certificate;
+mod path;
+pub mod profile;
+mod signature;
+pub mod tn_auth_list;
+mod window;
+
+pub(crate) use certificate::public_key_of;
+pub use certificate::{Certificate, MAX_DER_LEN};
+pub use tn_auth_list::TnAuthList;
+
+use crate::es256::VerifyingKey;
+use crate::trust::Trust;
+use crate::{Error, pem};
+use window::Window;
+
+/// How many certificates one body may hold. Chains have two or three.
+pub const MAX_CHAIN_LEN: usize = 8;
+
+/// A signing certificate with a path to a trust anchor. Can only be made by
+/// [`from_pem`](Self::from_pem), so holding one is the proof.
+#[derive(Clone, Debug)]
+pub struct TrustedCert {
+    certificate: Certificate,
+    key: VerifyingKey,
+    window: Window,
+}
+
+impl TrustedCert {
+    /// Judges the body of an answer from a certificate repository at `now`, in seconds since
+    /// 1970.
+    ///
+    /// The signing certificate is the first in the body that is no CA: repositories serve chains
+    /// in either order, with or without the root (RFC 7515 §4.1.5 wants it first). Certificates
+    /// that have no part in the path are passed over.
+    ///
+    /// # Errors
+    /// Any of the 5xx group but those about the TNAuthList, which
+    /// [`Verifier::verify`](crate::Verifier::verify) decides by its policy.
+    pub fn from_pem(body: &[u8], trust: &Trust, now: i64) -> Result<Self, Error> {
+        let chain = read_chain(body)?;
+        let Some(position) = chain.iter().position(|certificate| !certificate.is_ca()) else {
+            return Err(Error::CertIsCa);
+        };
+        let certificate = chain.get(position).ok_or(Error::CertPem)?;
+        // RFC 5280 §4.2.1.3: what signs anything but certificates needs digitalSignature.
+        if certificate
+            .extensions
+            .key_usage
+            .is_some_and(|usage| !usage.digital_signature)
+        {
+            return Err(Error::CertKeyUsage);
+        }
+        let key = certificate.verifying_key()?;
+        let window = path::find(certificate, &chain, trust, now)?;
+        Ok(Self {
+            certificate: certificate.clone(),
+            key,
+            window,
+        })
+    }
+
+    /// The signing certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The last second, since 1970, at which the whole path is valid.
+    #[must_use]
+    pub fn not_after(&self) -> i64 {
+        self.window.not_after
+    }
+
+    pub(crate) fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    pub(crate) fn check_window(&self, now: i64) -> Result<(), Error> {
+        self.window.check(now)
+    }
+}
+
+/// Whether a path leads from `certificate` to a trust anchor at `now`, over `chain` and the
+/// intermediates of `trust`. About the path alone: what the certificate may be used for is not
+/// asked.
+///
+/// # Errors
+/// [`Error::CertUntrusted`], [`Error::CertExpired`], [`Error::CertNotYetValid`],
+/// [`Error::CertSignature`], [`Error::CertSignatureAlgorithm`], [`Error::CertKeyUsage`],
+/// [`Error::CertIssuerNotCa`], [`Error::CertPathLength`], [`Error::CertCriticalExtension`],
+/// [`Error::CertPathBudget`].
+pub fn check_path(
+    certificate: &Certificate,
+    chain: &[Certificate],
+    trust: &Trust,
+    now: i64,
+) -> Result<(), Error> {
+    path::find(certificate, chain, trust, now).map(drop)
+}
+
+/// The certificates of a PEM body, in its order.
+///
+/// # Errors
+/// [`Error::CertPem`] if there is none, a block is damaged, or a block is something else than a
+/// certificate: who publishes a private key next to its certificate is not to be trusted.
+/// [`Error::CertTooMany`], [`Error::CertTooLarge`], [`Error::CertDer`].
+pub fn read_chain(body: &[u8]) -> Result<Vec<Certificate>, Error> {
+    let blocks = pem::blocks(body).collect::<Result<Vec<_>, _>>()?;
+    if blocks.is_empty() || blocks.iter().any(|block| block.label() != "CERTIFICATE") {
+        return Err(Error::CertPem);
+    }
+    if blocks.len() > MAX_CHAIN_LEN {
+        return Err(Error::CertTooMany { count: blocks.len() });
+    }
+    blocks
+        .iter()
+        .map(|block| Certificate::from_der(block.der()))
+        .collect()
+}

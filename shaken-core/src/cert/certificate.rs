@@ -1,0 +1,293 @@
+//! One X.509 certificate, read into the facts that path building and policy ask for
+//! (RFC 5280 §4). No judgement here: a certificate that reads may still be unusable.
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{BasicConstraints, ParsedExtension};
+use x509_parser::oid_registry::{Oid, asn1_rs::oid};
+use x509_parser::prelude::{FromDer, X509Version};
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+
+use super::signature::{PublicKey, SignatureAlgorithm};
+use super::tn_auth_list::TnAuthList;
+use crate::Error;
+use crate::es256::{self, VerifyingKey};
+
+/// Largest certificate that is read. The longest live STI certificate has 1,245 bytes; a
+/// delegate with a thousand numbers has 16 KB.
+pub const MAX_DER_LEN: usize = 16 * 1024;
+
+/// id-pe-TNAuthList (RFC 8226 §9).
+const TN_AUTH_LIST: Oid<'_> = oid!(1.3.6.1.5.5.7.1.26);
+
+/// A certificate as it was received. See the [module](self).
+#[derive(Clone)]
+pub struct Certificate {
+    pub(super) der: Box<[u8]>,
+    pub(super) fingerprint: [u8; 32],
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    /// The names as DER: they are compared byte for byte, as every STI-CA encodes them.
+    pub(super) subject_der: Box<[u8]>,
+    pub(super) issuer_der: Box<[u8]>,
+    pub(super) serial_hex: String,
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+    pub(super) public_key: PublicKey,
+    pub(super) signature_algorithm: Option<SignatureAlgorithm>,
+    pub(super) tbs: Box<[u8]>,
+    pub(super) signature: Box<[u8]>,
+    pub(super) extensions: Extensions,
+}
+
+/// The extensions that matter to an STI verifier.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extensions {
+    pub(super) basic_constraints: Option<BasicConstraints>,
+    pub(super) key_usage: Option<KeyUsage>,
+    pub(super) subject_key_id: Option<Box<[u8]>>,
+    pub(super) authority_key_id: Option<Box<[u8]>>,
+    pub(super) tn_auth_list: Option<Result<TnAuthList, Error>>,
+    pub(super) tn_auth_list_critical: bool,
+    pub(super) certificate_policies: bool,
+    pub(super) crl_distribution_points: bool,
+    /// A critical extension that this crate does not process.
+    pub(super) unknown_critical: bool,
+}
+
+/// The two bits of the key usage that count here (RFC 5280 §4.2.1.3).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyUsage {
+    pub(super) digital_signature: bool,
+    pub(super) key_cert_sign: bool,
+}
+
+impl Certificate {
+    /// Reads one certificate.
+    ///
+    /// # Errors
+    /// [`Error::CertTooLarge`]; [`Error::CertDer`] if it is not DER, has trailing bytes, repeats
+    /// an extension, or an extension that we read is malformed (a malformed TNAuthList is kept
+    /// as a finding of its own: it does not touch the path).
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        if der.len() > MAX_DER_LEN {
+            return Err(Error::CertTooLarge { len_bytes: der.len() });
+        }
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| Error::CertDer)?;
+        if !rest.is_empty() {
+            return Err(Error::CertDer);
+        }
+        // RFC 5280 §4.1.1.2: both must name the same algorithm.
+        if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+            return Err(Error::CertDer);
+        }
+        // RFC 5280 §4.1.2.9: extensions need version 3.
+        if parsed.version() != X509Version::V3 && !parsed.extensions().is_empty() {
+            return Err(Error::CertDer);
+        }
+        Ok(Self {
+            der: der.into(),
+            fingerprint: es256::sha256(der),
+            subject: parsed.subject().to_string(),
+            issuer: parsed.issuer().to_string(),
+            subject_der: parsed.subject().as_raw().into(),
+            issuer_der: parsed.issuer().as_raw().into(),
+            serial_hex: hex(parsed.raw_serial()),
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+            public_key: public_key(parsed.public_key()),
+            signature_algorithm: signature_algorithm(&parsed.signature_algorithm),
+            tbs: parsed.tbs_certificate.as_ref().into(),
+            signature: parsed.signature_value.data.as_ref().into(),
+            extensions: Extensions::read(&parsed)?,
+        })
+    }
+
+    /// The bytes of the certificate.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 of the bytes of the certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// The subject's name, as text. Whoever issued the certificate chose it: escape it for
+    /// display.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The issuer's name, as text.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The serial number in lower-case hex.
+    #[must_use]
+    pub fn serial_hex(&self) -> &str {
+        &self.serial_hex
+    }
+
+    /// First second of validity, since 1970.
+    #[must_use]
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// Last second of validity, since 1970.
+    #[must_use]
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// Whether basicConstraints says CA (RFC 5280 §4.2.1.9).
+    #[must_use]
+    pub fn is_ca(&self) -> bool {
+        self.extensions
+            .basic_constraints
+            .as_ref()
+            .is_some_and(|constraints| constraints.ca)
+    }
+
+    /// The TNAuthList, if there is one, or what is wrong with it.
+    #[must_use]
+    pub fn tn_auth_list(&self) -> Option<&Result<TnAuthList, Error>> {
+        self.extensions.tn_auth_list.as_ref()
+    }
+
+    /// The name of the key's algorithm, such as `P-256`.
+    #[must_use]
+    pub fn key_name(&self) -> &'static str {
+        self.public_key.name()
+    }
+
+    /// The key, if PASSporTs can be verified with it (RFC 8226 §4: P-256).
+    ///
+    /// # Errors
+    /// [`Error::CertKeyType`].
+    pub fn verifying_key(&self) -> Result<VerifyingKey, Error> {
+        verifying_key(&self.public_key)
+    }
+
+    /// Whether subject and issuer are one name.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.subject_der == self.issuer_der
+    }
+}
+
+impl core::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Certificate({:?}, serial {})", self.subject, self.serial_hex)
+    }
+}
+
+impl Extensions {
+    fn read(certificate: &X509Certificate<'_>) -> Result<Self, Error> {
+        let mut found = Self::default();
+        // RFC 5280 §4.2: no extension twice.
+        certificate.extensions_map().map_err(|_| Error::CertDer)?;
+        for extension in certificate.extensions() {
+            let mut known = true;
+            match extension.parsed_extension() {
+                ParsedExtension::BasicConstraints(constraints) => {
+                    found.basic_constraints = Some(constraints.clone());
+                }
+                ParsedExtension::KeyUsage(usage) => {
+                    found.key_usage = Some(KeyUsage {
+                        digital_signature: usage.digital_signature(),
+                        key_cert_sign: usage.key_cert_sign(),
+                    });
+                }
+                ParsedExtension::SubjectKeyIdentifier(id) => found.subject_key_id = Some(id.0.into()),
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    found.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.into());
+                }
+                // Policies are recorded, no explicit policy is required: a live STI-CA marks
+                // this extension critical.
+                ParsedExtension::CertificatePolicies(_) => found.certificate_policies = true,
+                ParsedExtension::CRLDistributionPoints(_) => found.crl_distribution_points = true,
+                // An STI verifier asks for no extended key usage and must accept any.
+                ParsedExtension::ExtendedKeyUsage(_) => {}
+                ParsedExtension::ParseError { .. } => return Err(Error::CertDer),
+                _ if extension.oid == TN_AUTH_LIST => {
+                    found.tn_auth_list = Some(TnAuthList::from_der(extension.value));
+                    found.tn_auth_list_critical = extension.critical;
+                }
+                _ => known = false,
+            }
+            found.unknown_critical |= extension.critical && !known;
+        }
+        Ok(found)
+    }
+}
+
+/// The key of a subjectPublicKeyInfo that stands alone, if PASSporTs can be verified with it.
+pub(crate) fn public_key_of(info: &SubjectPublicKeyInfo<'_>) -> Result<VerifyingKey, Error> {
+    verifying_key(&public_key(info))
+}
+
+fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, Error> {
+    match key {
+        PublicKey::P256(point) => VerifyingKey::from_uncompressed(point),
+        _ => Err(Error::CertKeyType),
+    }
+}
+
+fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
+    const EC_PUBLIC_KEY: Oid<'_> = oid!(1.2.840.10045.2.1);
+    const RSA_ENCRYPTION: Oid<'_> = oid!(1.2.840.113549.1.1.1);
+    const P256: Oid<'_> = oid!(1.2.840.10045.3.1.7);
+    const P384: Oid<'_> = oid!(1.3.132.0.34);
+    const P521: Oid<'_> = oid!(1.3.132.0.35);
+
+    let bits: Box<[u8]> = info.subject_public_key.data.as_ref().into();
+    if info.algorithm.algorithm == RSA_ENCRYPTION {
+        return PublicKey::Rsa(bits);
+    }
+    // Only named curves: explicit parameters are an attack surface and forbidden by RFC 5480.
+    let curve = info
+        .algorithm
+        .parameters
+        .as_ref()
+        .and_then(|parameters| parameters.as_oid().ok());
+    match curve {
+        _ if info.algorithm.algorithm != EC_PUBLIC_KEY => PublicKey::Other,
+        Some(oid) if oid == P256 => PublicKey::P256(bits),
+        Some(oid) if oid == P384 => PublicKey::P384(bits),
+        Some(oid) if oid == P521 => PublicKey::P521(bits),
+        _ => PublicKey::Other,
+    }
+}
+
+/// Knows the algorithm by its OID alone: one live STI certificate has a NULL parameter where
+/// RFC 5758 §3.2 wants none.
+fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> Option<SignatureAlgorithm> {
+    const ALGORITHMS: [(Oid<'_>, SignatureAlgorithm); 6] = [
+        (oid!(1.2.840.10045.4.3.2), SignatureAlgorithm::EcdsaSha256),
+        (oid!(1.2.840.10045.4.3.3), SignatureAlgorithm::EcdsaSha384),
+        (oid!(1.2.840.10045.4.3.4), SignatureAlgorithm::EcdsaSha512),
+        (oid!(1.2.840.113549.1.1.11), SignatureAlgorithm::RsaSha256),
+        (oid!(1.2.840.113549.1.1.12), SignatureAlgorithm::RsaSha384),
+        (oid!(1.2.840.113549.1.1.13), SignatureAlgorithm::RsaSha512),
+    ];
+    ALGORITHMS
+        .into_iter()
+        .find_map(|(oid, algorithm)| (identifier.algorithm == oid).then_some(algorithm))
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            use core::fmt::Write;
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

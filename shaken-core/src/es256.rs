@@ -1,0 +1,154 @@
+//! ES256: ECDSA on P-256 with SHA-256, signature as r‖s (RFC 7518 §3.4). The algorithm is fixed
+//! here and never chosen by a token.
+//!
+//! The only file that signs or verifies PASSporTs with the cryptographic library.
+
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
+use ring::{agreement, digest};
+
+use crate::Error;
+
+/// Length of a signature: r and s, 32 bytes each.
+pub const SIGNATURE_LEN: usize = 64;
+
+/// Length of an uncompressed point: `04`, x, y.
+const POINT_LEN: usize = 65;
+
+/// A signature as it was received; its range is checked by verification.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature([u8; SIGNATURE_LEN]);
+
+impl Signature {
+    /// r‖s, big-endian.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; SIGNATURE_LEN]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// A public key: a point on P-256, not infinity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct VerifyingKey([u8; POINT_LEN]);
+
+impl VerifyingKey {
+    /// Takes an uncompressed point (SEC 1 §2.3.3). Compressed ones are refused: no STI
+    /// certificate has one, and RFC 5480 lets a verifier do so.
+    ///
+    /// # Errors
+    /// [`Error::CertKeyType`] if it has another form or is not on the curve.
+    pub fn from_uncompressed(point: &[u8]) -> Result<Self, Error> {
+        let bytes: [u8; POINT_LEN] = point.try_into().map_err(|_| Error::CertKeyType)?;
+        // ring checks a point only while it uses it, so use it once, with a throw-away key.
+        let random = SystemRandom::new();
+        let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, bytes);
+        agreement::EphemeralPrivateKey::generate(&agreement::ECDH_P256, &random)
+            .and_then(|own| agreement::agree_ephemeral(own, &peer, |_| ()))
+            .map_err(|_| Error::CertKeyType)?;
+        Ok(Self(bytes))
+    }
+
+    /// Verifies `signature` over `message`. High and low s are both valid in JOSE, so a
+    /// signature is no identity of a token.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`], also for r or s out of 1..n-1.
+    pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), Error> {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.0)
+            .verify(message, &signature.0)
+            .map_err(|_| Error::SignatureInvalid)
+    }
+}
+
+impl core::fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("VerifyingKey")
+    }
+}
+
+/// A private key that signs PASSporTs. Nonces are hedged: derived from key, message and fresh
+/// randomness.
+pub struct SigningKey {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+}
+
+impl SigningKey {
+    /// Takes a PKCS#8 document (RFC 5208) that holds a P-256 key.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] if it is none, or its two halves do not belong together.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, Error> {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random)
+            .map_err(|_| Error::KeyInvalid)?;
+        Ok(Self { pair, random })
+    }
+
+    /// Takes the two halves of a key: the scalar of 32 bytes and the uncompressed point.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] if they do not belong together.
+    pub fn from_halves(scalar: &[u8], point: &[u8]) -> Result<Self, Error> {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            scalar,
+            point,
+            &random,
+        )
+        .map_err(|_| Error::KeyInvalid)?;
+        Ok(Self { pair, random })
+    }
+
+    /// The public half.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`], never for a key that was made by the constructors above.
+    pub fn verifying_key(&self) -> Result<VerifyingKey, Error> {
+        self.pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map(VerifyingKey)
+            .map_err(|_| Error::KeyInvalid)
+    }
+
+    /// Signs `message`.
+    ///
+    /// # Errors
+    /// [`Error::SigningFailed`] if the system has no randomness.
+    pub fn sign(&self, message: &[u8]) -> Result<Signature, Error> {
+        let signature = self
+            .pair
+            .sign(&self.random, message)
+            .map_err(|_| Error::SigningFailed)?;
+        signature
+            .as_ref()
+            .try_into()
+            .map(Signature)
+            .map_err(|_| Error::SigningFailed)
+    }
+}
+
+impl core::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SigningKey")
+    }
+}
+
+impl AsRef<[u8]> for Signature {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// SHA-256 of `bytes`, for fingerprints.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}

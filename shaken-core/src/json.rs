@@ -1,0 +1,548 @@
+//! A strict reader and a canonical writer for the small JSON that PASSporTs speak.
+//!
+//! In: the decoded bytes of one segment of a token. Out: values borrowed from them, read in one
+//! pass, without allocation. Beyond RFC 8259 the reader refuses what two parsers could read
+//! differently: duplicate member names at every level (RFC 7515 §4, RFC 8225 §9), lone
+//! surrogates, anything behind the value; and it bounds its work by [`MAX_DEPTH`] and
+//! [`MAX_MEMBERS`]. It never converts a value to another type.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+
+use crate::Error;
+use crate::write::Out;
+
+/// How deep objects and arrays may be nested. A jCard in an `rcd` claim, the deepest thing that
+/// a PASSporT carries, needs seven levels.
+pub const MAX_DEPTH: usize = 8;
+
+/// How many members one object may have; no PASSporT type has more than ten claims. Keeps the
+/// search for duplicate names linear in the input.
+pub const MAX_MEMBERS: usize = 64;
+
+/// Reads one JSON text front to back.
+///
+/// Each method reads one value at the current position. The typed ones answer `None` when a
+/// value of another type stands there; they have checked and passed it all the same, so that a
+/// syntax error is reported wherever it is.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the first value of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::JsonEncoding`] if `bytes` are not UTF-8. A byte order mark is refused as a
+    /// syntax error by the first read (RFC 8259 §8.1).
+    pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        let text = core::str::from_utf8(bytes).map_err(|e| Error::JsonEncoding {
+            offset: e.valid_up_to(),
+        })?;
+        let mut reader = Self {
+            text,
+            at: 0,
+            depth: 0,
+        };
+        reader.white_space();
+        Ok(reader)
+    }
+
+    /// Checks that nothing but white space is left.
+    ///
+    /// # Errors
+    /// [`Error::JsonSyntax`] if something is.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.syntax())
+        }
+    }
+
+    /// Reads an object, giving each member's name to `member`, which must read its value.
+    /// Answers whether an object stood there.
+    ///
+    /// # Errors
+    /// Those of `member`, [`Error::JsonSyntax`], [`Error::JsonDuplicateMember`],
+    /// [`Error::JsonTooDeep`], [`Error::JsonTooManyMembers`], [`Error::JsonEncoding`].
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Error>,
+    ) -> Result<Option<()>, Error> {
+        if self.peek() != Some(b'{') {
+            return self.pass();
+        }
+        let mut seen = ArrayVec::<Text<'a>, MAX_MEMBERS>::new();
+        self.enclosed(b'}', |reader| {
+            let offset = reader.at;
+            let name = reader.string()?.ok_or(Error::JsonSyntax { offset })?;
+            if seen.iter().any(|other| other == &name) {
+                return Err(Error::JsonDuplicateMember { offset });
+            }
+            seen.try_push(name)
+                .map_err(|_| Error::JsonTooManyMembers { offset })?;
+            reader.expect(b':')?;
+            member(reader, name)
+        })
+    }
+
+    /// Reads an array, calling `element` at each element, which must read it. Answers whether an
+    /// array stood there.
+    ///
+    /// # Errors
+    /// Those of `element`, [`Error::JsonSyntax`], [`Error::JsonTooDeep`].
+    pub fn array(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<Option<()>, Error> {
+        if self.peek() != Some(b'[') {
+            return self.pass();
+        }
+        self.enclosed(b']', element)
+    }
+
+    /// Reads a string.
+    ///
+    /// # Errors
+    /// [`Error::JsonSyntax`], [`Error::JsonEncoding`] for a lone surrogate.
+    pub fn string(&mut self) -> Result<Option<Text<'a>>, Error> {
+        if self.peek() != Some(b'"') {
+            return self.pass();
+        }
+        self.at += 1;
+        let start = self.at;
+        let mut has_escapes = false;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
+                // RFC 8259 §7: control characters must be escaped.
+                Some(0..=0x1f) | None => return Err(self.syntax()),
+                Some(_) => self.at += 1,
+            }
+        }
+        let raw = self.text.get(start..self.at).unwrap_or_default();
+        self.at += 1;
+        self.white_space();
+        Ok(Some(Text { raw, has_escapes }))
+    }
+
+    /// Reads a number that is a whole one from 0 to `u64::MAX` and written as such, without
+    /// fraction and exponent (RFC 8225 §9 rule 4).
+    ///
+    /// # Errors
+    /// [`Error::JsonSyntax`].
+    pub fn unsigned(&mut self) -> Result<Option<u64>, Error> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.number()?;
+                let digits = self.text.get(start..self.at).unwrap_or_default();
+                let value = digits.parse().ok();
+                self.white_space();
+                Ok(value)
+            }
+            _ => self.pass(),
+        }
+    }
+
+    /// Checks and passes one value of any type.
+    ///
+    /// # Errors
+    /// As [`object`](Self::object).
+    pub fn skip(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            Some(b'{') => self.object(|reader, _| reader.skip()).map(drop),
+            Some(b'[') => self.array(Self::skip).map(drop),
+            Some(b'"') => self.string().map(drop),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+                self.white_space();
+                Ok(())
+            }
+            _ => Err(self.syntax()),
+        }
+    }
+
+    /// The source text from `start` to the current position, trailing white space included; for
+    /// showing a value as it was received.
+    #[must_use]
+    pub fn source_since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Byte offset of the current position.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    fn pass<T>(&mut self) -> Result<Option<T>, Error> {
+        self.skip()?;
+        Ok(None)
+    }
+
+    /// `open item *( "," item ) close`, where `open` is already known to stand here.
+    fn enclosed(
+        &mut self,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<Option<()>, Error> {
+        if self.depth == MAX_DEPTH {
+            return Err(Error::JsonTooDeep { offset: self.at });
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.white_space();
+        if self.peek() == Some(close) {
+            self.expect(close)?;
+        } else {
+            loop {
+                item(self)?;
+                if self.peek() == Some(close) {
+                    self.expect(close)?;
+                    break;
+                }
+                self.expect(b',')?;
+            }
+        }
+        self.depth -= 1;
+        Ok(Some(()))
+    }
+
+    /// RFC 8259 §6: `[ minus ] int [ frac ] [ exp ]`, without leading zeros.
+    fn number(&mut self) -> Result<(), Error> {
+        self.accept(b"-");
+        if !self.accept(b"0") {
+            self.digits()?;
+        }
+        if self.accept(b".") {
+            self.digits()?;
+        }
+        if self.accept(b"eE") {
+            self.accept(b"+-");
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        if !self.accept(b"0123456789") {
+            return Err(self.syntax());
+        }
+        while self.accept(b"0123456789") {}
+        Ok(())
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), Error> {
+        if !self
+            .text
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word))
+        {
+            return Err(self.syntax());
+        }
+        self.at += word.len();
+        self.white_space();
+        Ok(())
+    }
+
+    fn escape(&mut self) -> Result<(), Error> {
+        let start = self.at;
+        self.at += 1;
+        if self.accept(br#""\/bfnrt"#) {
+            return Ok(());
+        }
+        match self.code_unit()? {
+            // A high surrogate must be followed by a low one, a low one may not come first.
+            0xD800..=0xDBFF => {
+                let paired = self.accept(b"\\") && matches!(self.code_unit(), Ok(0xDC00..=0xDFFF));
+                if paired {
+                    Ok(())
+                } else {
+                    Err(Error::JsonEncoding { offset: start })
+                }
+            }
+            0xDC00..=0xDFFF => Err(Error::JsonEncoding { offset: start }),
+            _ => Ok(()),
+        }
+    }
+
+    fn code_unit(&mut self) -> Result<u32, Error> {
+        let hex = self
+            .text
+            .get(self.at..)
+            .and_then(|rest| rest.strip_prefix('u'))
+            .and_then(|rest| rest.get(..4))
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+            .ok_or_else(|| self.syntax())?;
+        self.at += 5;
+        u32::from_str_radix(hex, 16).map_err(|_| self.syntax())
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Error> {
+        if !self.accept(&[byte]) {
+            return Err(self.syntax());
+        }
+        self.white_space();
+        Ok(())
+    }
+
+    fn accept(&mut self, any_of: &[u8]) -> bool {
+        let found = self.peek().is_some_and(|b| any_of.contains(&b));
+        self.at += usize::from(found);
+        found
+    }
+
+    fn white_space(&mut self) {
+        while self.accept(b" \t\n\r") {}
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn syntax(&self) -> Error {
+        Error::JsonSyntax { offset: self.at }
+    }
+}
+
+/// Checks that `bytes` are one JSON text by the rules of this module.
+///
+/// # Errors
+/// As [`Reader::object`] and [`Reader::finish`].
+pub fn check(bytes: &[u8]) -> Result<(), Error> {
+    let mut reader = Reader::new(bytes)?;
+    reader.skip()?;
+    reader.finish()
+}
+
+/// A JSON string, borrowed from the input with its escapes unresolved. Two are equal when they
+/// spell the same characters. [`fmt::Display`] writes the characters.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The string, if it has no escapes; most have none.
+    #[must_use]
+    pub fn as_plain(&self) -> Option<&'a str> {
+        (!self.has_escapes).then_some(self.raw)
+    }
+
+    /// The characters, escapes resolved.
+    pub fn chars(&self) -> impl Iterator<Item = char> + 'a {
+        Chars {
+            rest: self.raw.chars(),
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        if self.has_escapes || other.has_escapes {
+            self.chars().eq(other.chars())
+        } else {
+            self.raw == other.raw
+        }
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        if self.has_escapes {
+            self.chars().eq(other.chars())
+        } else {
+            self.raw == other
+        }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        self.chars().try_for_each(|c| f.write_char(c))
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    /// Shows the length alone: a string of a token may be a telephone number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.raw.len())
+    }
+}
+
+/// Resolves escapes that [`Reader::string`] has already checked.
+struct Chars<'a> {
+    rest: core::str::Chars<'a>,
+}
+
+impl Chars<'_> {
+    fn code_unit(&mut self) -> u32 {
+        (0..4).fold(0, |value, _| {
+            value << 4 | self.rest.next().and_then(|c| c.to_digit(16)).unwrap_or(0)
+        })
+    }
+}
+
+impl Iterator for Chars<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        match self.rest.next()? {
+            '\\' => match self.rest.next()? {
+                'b' => Some('\u{8}'),
+                'f' => Some('\u{c}'),
+                'n' => Some('\n'),
+                'r' => Some('\r'),
+                't' => Some('\t'),
+                'u' => {
+                    let unit = self.code_unit();
+                    let scalar = if matches!(unit, 0xD800..=0xDBFF) {
+                        self.rest.nth(1);
+                        0x10000 + ((unit & 0x3FF) << 10) + (self.code_unit() & 0x3FF)
+                    } else {
+                        unit
+                    };
+                    char::from_u32(scalar)
+                }
+                plain => Some(plain),
+            },
+            plain => Some(plain),
+        }
+    }
+}
+
+/// Writes `text` as a JSON string in the shortest form: only `"`, `\` and control characters are
+/// escaped (RFC 8225 §9 leaves the choice open; every verifier reads this one).
+pub fn write_string(out: &mut Out<'_>, text: &str) {
+    out.push(b"\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.push(b"\\\""),
+            b'\\' => out.push(b"\\\\"),
+            0x8 => out.push(b"\\b"),
+            b'\t' => out.push(b"\\t"),
+            b'\n' => out.push(b"\\n"),
+            0xc => out.push(b"\\f"),
+            b'\r' => out.push(b"\\r"),
+            0..=0x1f => {
+                let low = char::from_digit(u32::from(byte & 15), 16).unwrap_or('0');
+                out.push(b"\\u00");
+                out.push(&[b'0' + (byte >> 4)]);
+                out.push(low.encode_utf8(&mut [0]).as_bytes());
+            }
+            _ => out.push(&[byte]),
+        }
+    }
+    out.push(b"\"");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicate_names_are_found_at_every_level_and_through_escapes() {
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"x":{"a":1,"a":1}}"#,
+            r#"[{"a":1,"\u0061":1}]"#,
+        ] {
+            assert!(
+                matches!(check(text.as_bytes()), Err(Error::JsonDuplicateMember { .. })),
+                "{text}"
+            );
+        }
+        assert_eq!(check(br#"{"a":{"a":1},"b":{"a":1}}"#), Ok(()));
+    }
+
+    #[test]
+    fn depth_and_member_count_are_bounded() {
+        let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert_eq!(check(nested(MAX_DEPTH).as_bytes()), Ok(()));
+        assert!(matches!(
+            check(nested(MAX_DEPTH + 1).as_bytes()),
+            Err(Error::JsonTooDeep { .. })
+        ));
+        assert!(matches!(
+            check("[".repeat(100_000).as_bytes()),
+            Err(Error::JsonTooDeep { .. })
+        ));
+
+        let members = |n: usize| {
+            let list: Vec<String> = (0..n).map(|i| format!("\"k{i}\":0")).collect();
+            format!("{{{}}}", list.join(","))
+        };
+        assert_eq!(check(members(MAX_MEMBERS).as_bytes()), Ok(()));
+        assert!(matches!(
+            check(members(MAX_MEMBERS + 1).as_bytes()),
+            Err(Error::JsonTooManyMembers { .. })
+        ));
+    }
+
+    #[test]
+    fn escapes_resolve_to_their_characters() {
+        let mut reader = Reader::new(r#""\u0031\ud83d\ude00\/\n\"\\é""#.as_bytes()).unwrap();
+        let text = reader.string().unwrap().unwrap();
+        assert_eq!(text.to_string(), "1😀/\n\"\\é");
+        assert!(text == *"1😀/\n\"\\é");
+        assert_eq!(text.as_plain(), None);
+    }
+
+    #[test]
+    fn lone_surrogates_and_bad_utf8_are_encoding_errors() {
+        for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\u0041""#, r#""\ud800\n""#] {
+            assert!(
+                matches!(check(text.as_bytes()), Err(Error::JsonEncoding { .. })),
+                "{text}"
+            );
+        }
+        assert_eq!(check(b"\"\xff\""), Err(Error::JsonEncoding { offset: 1 }));
+    }
+
+    #[test]
+    fn numbers_are_whole_or_nothing() {
+        let number = |text: &str| Reader::new(text.as_bytes()).unwrap().unsigned();
+        assert_eq!(number("0"), Ok(Some(0)));
+        assert_eq!(number("18446744073709551615"), Ok(Some(u64::MAX)));
+        for text in ["18446744073709551616", "-1", "1.0", "1e3", "\"1\"", "null", "[1]"] {
+            assert_eq!(number(text), Ok(None), "{text}");
+        }
+        for text in ["01", "1.", "-", "1e"] {
+            let mut reader = Reader::new(text.as_bytes()).unwrap();
+            assert!(reader.unsigned().and_then(|_| reader.finish()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let text = "a\"b\\c/\u{1}\u{1f}\n\t\r\u{8}\u{c}é😀";
+        let mut buffer = [0; 128];
+        let mut out = Out::new(&mut buffer);
+        write_string(&mut out, text);
+        let written = out.finish().unwrap();
+        assert!(
+            Reader::new(written.as_bytes())
+                .unwrap()
+                .string()
+                .unwrap()
+                .unwrap()
+                == *text
+        );
+        assert!(written.contains("\\u0001\\u001f"));
+    }
+}

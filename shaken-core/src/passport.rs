@@ -1,0 +1,297 @@
+//! A PASSporT in full form: compact JWS with a protected header (RFC 8225 §4, RFC 7515).
+//!
+//! In: the token of an Identity header. Out: the protected header's four members, the bytes of
+//! the payload, the signature, and the bytes that were signed, exactly as received. The payload
+//! is read by the file of its PASSporT type.
+
+pub mod shaken;
+
+use crate::es256::{SIGNATURE_LEN, Signature, VerifyingKey};
+use crate::json::{Reader, Text};
+use crate::{Error, base64url};
+
+/// Longest header segment that is read, before decoding. A protected header has four members of
+/// which the longest, `x5u`, is bounded by 2,048 bytes.
+const MAX_HEADER_LEN: usize = 4 * 1024;
+
+/// Longest payload segment that is read, before decoding. Rich call data can exceed 4 KiB.
+const MAX_PAYLOAD_LEN: usize = 16 * 1024;
+
+/// Room for the decoded header and payload of one token, so that reading one needs no heap. Make
+/// one per thread or connection and use it again for each call.
+#[derive(Clone)]
+pub struct Scratch {
+    header: [u8; MAX_HEADER_LEN / 4 * 3],
+    payload: [u8; MAX_PAYLOAD_LEN / 4 * 3],
+}
+
+impl Scratch {
+    /// Empty room.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            header: [0; MAX_HEADER_LEN / 4 * 3],
+            payload: [0; MAX_PAYLOAD_LEN / 4 * 3],
+        }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Scratch")
+    }
+}
+
+/// A token taken apart. Nothing is verified yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Passport<'a> {
+    jws: Jws<'a>,
+    ppt: Option<Text<'a>>,
+    x5u: Text<'a>,
+}
+
+impl<'a> Passport<'a> {
+    /// Takes a token in full form apart.
+    ///
+    /// # Errors
+    /// [`Error::TokenSegments`], [`Error::TokenTooLarge`], [`Error::Base64Invalid`];
+    /// [`Error::SignatureLength`]; the JSON errors of [`crate::json`];
+    /// [`Error::HeaderMemberMissing`], [`Error::AlgUnsupported`], [`Error::TypInvalid`],
+    /// [`Error::PptUnsupported`] for a `ppt` that is no string, [`Error::X5uType`];
+    /// [`Error::CritUnsupported`] for `crit`, `b64` and `zip`.
+    pub fn decode(token: &'a str, scratch: &'a mut Scratch) -> Result<Self, Error> {
+        let jws = Jws::decode(token, scratch)?;
+        let header = Header::read(jws.header)?;
+        if header
+            .typ
+            .ok_or(Error::HeaderMemberMissing { member: "typ" })?
+            .is_none_or(|typ| typ != *"passport")
+        {
+            return Err(Error::TypInvalid);
+        }
+        let ppt = match header.ppt {
+            None => None,
+            Some(value) => Some(value.ok_or(Error::PptUnsupported)?),
+        };
+        let x5u = header
+            .x5u
+            .ok_or(Error::HeaderMemberMissing { member: "x5u" })?
+            .ok_or(Error::X5uType)?;
+        Ok(Self { jws, ppt, x5u })
+    }
+
+    /// The PASSporT type of the protected header; `None` for a base PASSporT.
+    #[must_use]
+    pub fn ppt(&self) -> Option<Text<'a>> {
+        self.ppt
+    }
+
+    /// The certificate URL of the protected header.
+    #[must_use]
+    pub fn x5u(&self) -> Text<'a> {
+        self.x5u
+    }
+
+    /// The decoded payload, not read yet.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        self.jws.payload
+    }
+
+    /// Verifies the signature over the received bytes.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`].
+    pub(crate) fn check_signature(&self, key: &VerifyingKey) -> Result<(), Error> {
+        self.jws.check_signature(key)
+    }
+}
+
+/// Verifies the signature of a token in full form and nothing else: no `typ`, no claims, no
+/// certificate, so nothing is trusted afterwards. For tools that look into old or foreign tokens.
+///
+/// # Errors
+/// [`Error::TokenSegments`], [`Error::TokenTooLarge`], [`Error::Base64Invalid`],
+/// [`Error::SignatureLength`], the JSON errors of [`crate::json`] for the protected header,
+/// [`Error::HeaderMemberMissing`] and [`Error::AlgUnsupported`] for `alg`,
+/// [`Error::CritUnsupported`], [`Error::SignatureInvalid`].
+pub fn check_signature(token: &str, key: &VerifyingKey, scratch: &mut Scratch) -> Result<(), Error> {
+    let jws = Jws::decode(token, scratch)?;
+    Header::read(jws.header)?;
+    jws.check_signature(key)
+}
+
+/// Splits a token in full form into header, payload and signature, none of them decoded.
+///
+/// # Errors
+/// [`Error::TokenSegments`] if there are not exactly three (RFC 7515 §3.1).
+pub fn segments(token: &str) -> Result<[&str; 3], Error> {
+    let mut split = token.split('.');
+    match (split.next(), split.next(), split.next(), split.next()) {
+        (Some(header), Some(payload), Some(signature), None) => Ok([header, payload, signature]),
+        _ => Err(Error::TokenSegments {
+            count: token.split('.').count(),
+        }),
+    }
+}
+
+/// The three parts of a compact JWS, decoded (RFC 7515 §7.1).
+#[derive(Clone, Copy, Debug)]
+struct Jws<'a> {
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: Signature,
+    signed: &'a [u8],
+}
+
+impl<'a> Jws<'a> {
+    fn decode(token: &'a str, scratch: &'a mut Scratch) -> Result<Self, Error> {
+        let [header, payload, signature] = segments(token)?;
+        let signed_len = header.len() + 1 + payload.len();
+
+        let header = base64url::decode(header.as_bytes(), &mut scratch.header)?;
+        let payload = base64url::decode(payload.as_bytes(), &mut scratch.payload)?;
+        let len_bytes = signature.len() * 3 / 4;
+        if len_bytes != SIGNATURE_LEN {
+            return Err(Error::SignatureLength { len_bytes });
+        }
+        let mut bytes = [0; SIGNATURE_LEN];
+        base64url::decode(signature.as_bytes(), &mut bytes)?;
+        Ok(Self {
+            header,
+            payload,
+            signature: Signature::from_bytes(bytes),
+            signed: token.as_bytes().get(..signed_len).unwrap_or_default(),
+        })
+    }
+
+    fn check_signature(&self, key: &VerifyingKey) -> Result<(), Error> {
+        key.verify(self.signed, &self.signature)
+    }
+}
+
+/// The members of a protected header that a PASSporT has (RFC 8225 §4). `alg` is known to be
+/// ES256; the others are as found: absent, present, or of another type than string.
+struct Header<'a> {
+    typ: Option<Option<Text<'a>>>,
+    ppt: Option<Option<Text<'a>>>,
+    x5u: Option<Option<Text<'a>>>,
+}
+
+impl<'a> Header<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut alg = None;
+        let mut header = Self {
+            typ: None,
+            ppt: None,
+            x5u: None,
+        };
+        let mut reader = Reader::new(bytes)?;
+        reader
+            .object(|reader, name| {
+                let member = match name.as_plain() {
+                    Some("alg") => &mut alg,
+                    Some("typ") => &mut header.typ,
+                    Some("ppt") => &mut header.ppt,
+                    Some("x5u") => &mut header.x5u,
+                    // RFC 7515 §4.1.11: a critical extension that is not understood voids the
+                    // token; RFC 7797 and `zip` would change what the signature covers.
+                    Some("crit" | "b64" | "zip") => return Err(Error::CritUnsupported),
+                    // Others, `kid`, `jwk`, `jku` and `x5c` among them, never select a key.
+                    _ => return reader.skip(),
+                };
+                *member = Some(reader.string()?);
+                Ok(())
+            })?
+            .ok_or(Error::JsonSyntax { offset: 0 })?;
+        reader.finish()?;
+        if alg
+            .ok_or(Error::HeaderMemberMissing { member: "alg" })?
+            .is_none_or(|alg| alg != *"ES256")
+        {
+            return Err(Error::AlgUnsupported);
+        }
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::write::Out;
+
+    fn header(text: &str) -> Result<(), Error> {
+        let mut buffer = [0; 1024];
+        let mut token = Out::new(&mut buffer);
+        token.push_base64url(text.as_bytes());
+        token.push(b".e30.");
+        token.push_base64url(&[0; SIGNATURE_LEN]);
+        Passport::decode(token.finish()?, &mut Scratch::new()).map(drop)
+    }
+
+    #[test]
+    fn header_members_are_compared_exactly() {
+        let good = r#"{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"https://a.example/b"}"#;
+        assert_eq!(header(good), Ok(()));
+        for (from, to, error) in [
+            (r#""ES256""#, r#""es256""#, Error::AlgUnsupported),
+            (r#""ES256""#, r#""none""#, Error::AlgUnsupported),
+            (r#""ES256""#, r#"["ES256"]"#, Error::AlgUnsupported),
+            (r#""ES256""#, "null", Error::AlgUnsupported),
+            (
+                r#""alg""#,
+                r#""ALG""#,
+                Error::HeaderMemberMissing { member: "alg" },
+            ),
+            (r#""passport""#, r#""JWT""#, Error::TypInvalid),
+            (
+                r#""typ""#,
+                r#""Typ""#,
+                Error::HeaderMemberMissing { member: "typ" },
+            ),
+            (r#""shaken""#, "1", Error::PptUnsupported),
+            (r#""https://a.example/b""#, "{}", Error::X5uType),
+            (
+                r#""x5u""#,
+                r#""x5c""#,
+                Error::HeaderMemberMissing { member: "x5u" },
+            ),
+            (r#"{"alg""#, r#"{"crit":["exp"],"alg""#, Error::CritUnsupported),
+            (r#"{"alg""#, r#"{"b64":false,"alg""#, Error::CritUnsupported),
+            (r#"{"alg""#, r#"{"zip":"DEF","alg""#, Error::CritUnsupported),
+        ] {
+            assert_eq!(header(&good.replace(from, to)), Err(error), "{from} -> {to}");
+        }
+        for text in ["[]", "null", "\"x\"", "1"] {
+            assert_eq!(header(text), Err(Error::JsonSyntax { offset: 0 }));
+        }
+    }
+
+    #[test]
+    fn three_segments_no_more_no_less() {
+        for (token, count) in [("a", 1), ("a.b", 2), ("a.b.c.d", 4), ("", 1)] {
+            assert_eq!(segments(token), Err(Error::TokenSegments { count }));
+        }
+    }
+
+    #[test]
+    fn segment_sizes_are_bounded() {
+        let long = "A".repeat(MAX_HEADER_LEN + 4);
+        let mut scratch = Scratch::new();
+        for token in [
+            format!("{long}.e30.{}", "A".repeat(86)),
+            format!("e30.{}.AA", "A".repeat(MAX_PAYLOAD_LEN + 4)),
+        ] {
+            assert!(matches!(
+                Passport::decode(&token, &mut scratch),
+                Err(Error::TokenTooLarge { .. })
+            ));
+        }
+    }
+}
