@@ -1,6 +1,6 @@
 //! The authentication service: claims in, Identity header out (RFC 8224 §6.1, RFC 8588).
 
-use crate::cert::{TnAuthList, read_chain, tn_auth_list::Coverage};
+use crate::cert::{Certificate, TnAuthList, read_chain, tn_auth_list::Coverage};
 use crate::es256::{SIGNATURE_LEN, Signature, SigningKey};
 use crate::fetch::X5u;
 use crate::passport::shaken::{self, NewClaims};
@@ -20,9 +20,8 @@ pub struct Signer {
     x5u: Box<str>,
     /// The protected header in base64url with the dot behind it: the same for every call.
     header: Box<str>,
+    certificate: Certificate,
     tn_auth_list: TnAuthList,
-    not_before: i64,
-    not_after: i64,
 }
 
 impl Signer {
@@ -36,10 +35,8 @@ impl Signer {
     pub fn new(key: SigningKey, chain_pem: &[u8], x5u: &str) -> Result<Self, Error> {
         X5u::parse(x5u)?;
         let chain = read_chain(chain_pem)?;
-        let certificate = chain
-            .iter()
-            .find(|certificate| !certificate.is_ca())
-            .ok_or(Error::CertIsCa)?;
+        let certificate =
+            chain.into_iter().find(|certificate| !certificate.is_ca()).ok_or(Error::CertIsCa)?;
         if certificate.verifying_key()? != key.verifying_key()? {
             return Err(Error::KeyMismatch);
         }
@@ -47,12 +44,8 @@ impl Signer {
             key,
             x5u: x5u.into(),
             header: protected_header(x5u)?,
-            tn_auth_list: certificate
-                .tn_auth_list()
-                .cloned()
-                .ok_or(Error::TnAuthListMissing)??,
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
+            tn_auth_list: certificate.tn_auth_list().cloned().ok_or(Error::TnAuthListMissing)??,
+            certificate,
         })
     }
 
@@ -65,17 +58,7 @@ impl Signer {
     /// certificate lists numbers and not this one; [`Error::BufferTooSmall`];
     /// [`Error::SigningFailed`].
     pub fn sign<'b>(&self, claims: &NewClaims<'_>, out: &'b mut [u8]) -> Result<&'b str, Error> {
-        let iat = i64::try_from(claims.iat()).unwrap_or(i64::MAX);
-        if iat < self.not_before {
-            return Err(Error::CertNotYetValid {
-                not_before: self.not_before,
-            });
-        }
-        if iat > self.not_after {
-            return Err(Error::CertExpired {
-                not_after: self.not_after,
-            });
-        }
+        self.certificate.check_valid(i64::try_from(claims.iat()).unwrap_or(i64::MAX))?;
         if self.tn_auth_list.coverage(&claims.orig()) == Coverage::Uncovered {
             return Err(Error::TnNotAuthorized);
         }
@@ -106,10 +89,10 @@ impl Signer {
         &self.x5u
     }
 
-    /// The last second, since 1970, at which the certificate may sign.
+    /// The signing certificate.
     #[must_use]
-    pub fn not_after(&self) -> i64 {
-        self.not_after
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 }
 

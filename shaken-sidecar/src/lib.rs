@@ -1,1 +1,90 @@
-//! skeleton
+//! STIR/SHAKEN beside an SBC: the daemon that signs and verifies calls over a local socket, and
+//! the `shaken` command.
+//!
+//! ```text
+//! socket bytes -> listen   accept, limits, who is there
+//!              -> api      bytes to call::Request and back; nothing is decided here
+//!              -> call     the order of the steps, and the only place that knows it
+//!                 -> policy   which level, and why
+//!                 -> core     sign, or screen and verify
+//!                 -> certs    cache and download; the only wait of a verification
+//!                 -> audit    one record per call, durable before the answer
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod audit;
+pub mod call;
+pub mod certs;
+pub mod cli;
+pub mod config;
+pub mod lab;
+pub mod listen;
+pub mod origid;
+pub mod policy;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use audit::{AuditError, AuditLog, AuditOptions};
+use call::Calls;
+use config::Config;
+use listen::{ListenError, UnixListen};
+
+/// Why the daemon did not start or ended badly.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The audit log cannot be opened or could not be closed.
+    Audit(AuditError),
+    /// The socket cannot be bound.
+    Listen(ListenError),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Audit(error) => write!(f, "audit: {error}"),
+            Self::Listen(error) => write!(f, "http: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs the daemon until `shutdown` resolves: opens the audit log, binds, announces, serves, and
+/// drains. Calls under way at the end are still answered, up to ten seconds.
+///
+/// # Errors
+/// [`RunError::Audit`] and [`RunError::Listen`] if it cannot start; [`RunError::Audit`] if records
+/// could not be written at the end.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let audit = AuditLog::open(&config.audit_dir, AuditOptions::default()).map_err(RunError::Audit)?;
+    let listener = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
+        .map_err(RunError::Listen)?;
+    let verification = config.verification.map(config::Trusting::start);
+    let calls = Arc::new(Calls::new(config.signer, verification, config.trunks, audit));
+    tracing::info!(socket = %listener.path().display(), "ready");
+
+    let (stop, stopping) = watch::channel(false);
+    let handler = |stream, peer| {
+        api::serve(stream, peer, Arc::clone(&calls), config.deadline, stopping.clone())
+    };
+    let shutdown = async {
+        shutdown.await;
+        tracing::info!("stopping");
+        stop.send_replace(true);
+    };
+    let served = listener.serve(handler, shutdown, DRAIN).await;
+    tracing::info!(?served, "stopped");
+    calls.audit().close().await.map_err(RunError::Audit)
+}
+
+/// How long calls under way may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::signature::{PublicKey, SignatureAlgorithm};
 use super::tn_auth_list::TnAuthList;
+use super::window::Window;
 use crate::Error;
 use crate::es256::{self, VerifyingKey};
 
@@ -143,6 +144,14 @@ impl Certificate {
     #[must_use]
     pub fn not_after(&self) -> i64 {
         self.not_after
+    }
+
+    /// Whether the certificate itself, its path aside, is valid at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::CertNotYetValid`], [`Error::CertExpired`].
+    pub fn check_valid(&self, now: i64) -> Result<(), Error> {
+        Window::of(self).check(now)
     }
 
     /// Whether basicConstraints says CA (RFC 5280 §4.2.1.9).

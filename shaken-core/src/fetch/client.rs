@@ -40,11 +40,7 @@ impl Fetcher {
     pub fn new(policy: FetchPolicy) -> Result<Self, Error> {
         own_addresses()?;
         let tls = Arc::new(tls_config(&policy)?);
-        Ok(Self {
-            policy,
-            tls,
-            slots: Semaphore::new(MAX_IN_FLIGHT),
-        })
+        Ok(Self { policy, tls, slots: Semaphore::new(MAX_IN_FLIGHT) })
     }
 
     /// Downloads what is behind `url`: one connection, one request, no retry.
@@ -66,9 +62,7 @@ impl Fetcher {
     /// - [`Error::FetchProtocol`]: the answer is not HTTP/1.x or ends early.
     /// - [`Error::FetchDeadline`]: all of it took longer than [`FetchPolicy::with_deadline`].
     pub async fn fetch(&self, url: &X5u<'_>) -> Result<Fetched, Error> {
-        timeout(self.policy.deadline, self.fetch_unhurried(url))
-            .await
-            .unwrap_or(Err(Error::FetchDeadline))
+        timeout(self.policy.deadline, self.fetch_unhurried(url)).await.unwrap_or(Err(Error::FetchDeadline))
     }
 
     async fn fetch_unhurried(&self, url: &X5u<'_>) -> Result<Fetched, Error> {
@@ -85,16 +79,13 @@ impl Fetcher {
     async fn handshake(&self, tcp: TcpStream, host: &str) -> Result<TlsStream<Metered<TcpStream>>, Error> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::FetchTls)?;
         let meter = Meter::new(MAX_HANDSHAKE_BYTES);
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, Metered::new(tcp, meter.clone()))
-            .await
-            .map_err(|error| {
-                if meter.is_exceeded() || is_too_large(&error) {
-                    Error::FetchHeaderLimit
-                } else {
-                    Error::FetchTls
-                }
-            })?;
+        let stream = Metered::new(tcp, meter.clone());
+        let handshake = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
+        let stream = tokio::select! {
+            biased;
+            stream = handshake => stream.map_err(|error| handshake_error(&error))?,
+            () = meter.exceeded() => return Err(Error::FetchHeaderLimit),
+        };
         meter.allow(MAX_CONNECTION_BYTES);
         Ok(stream)
     }
@@ -106,9 +97,7 @@ fn tls_config(policy: &FetchPolicy) -> Result<ClientConfig, Error> {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(certificates) => {
             for der in certificates {
-                roots
-                    .add(CertificateDer::from(der.as_slice()))
-                    .map_err(|_| Error::CertDer)?;
+                roots.add(CertificateDer::from(der.as_slice())).map_err(|_| Error::CertDer)?;
             }
         }
     }
@@ -123,17 +112,16 @@ fn tls_config(policy: &FetchPolicy) -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// rustls refuses a message by its announced length before reading it.
-fn is_too_large(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(
-        cause,
+fn handshake_error(error: &io::Error) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        // rustls refuses a message by its announced length, before reading it.
         Some(rustls::Error::InvalidMessage(
             InvalidMessage::HandshakePayloadTooLarge
-                | InvalidMessage::CertificatePayloadTooLarge
-                | InvalidMessage::MessageTooLarge
-        ))
-    )
+            | InvalidMessage::CertificatePayloadTooLarge
+            | InvalidMessage::MessageTooLarge,
+        )) => Error::FetchHeaderLimit,
+        _ => Error::FetchTls,
+    }
 }
 
 /// Downloads under way at a time; the others wait.
@@ -142,6 +130,6 @@ const MAX_IN_FLIGHT: usize = 64;
 /// What the server may send before TLS stands. A long chain takes 10 KiB.
 const MAX_HANDSHAKE_BYTES: usize = 64 * 1024;
 
-/// What it may send after, whatever it is: also session tickets and empty records, which never
-/// reach the limits of HTTP.
+/// What it may send after. Far beyond what a full answer takes: only session tickets and the
+/// like, which never become HTTP, come near; then nothing more is read until the deadline.
 const MAX_CONNECTION_BYTES: usize = 1024 * 1024;

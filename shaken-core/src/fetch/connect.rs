@@ -55,9 +55,7 @@ pub struct SystemNetwork {
 
 impl Default for SystemNetwork {
     fn default() -> Self {
-        Self {
-            lookup_slots: Arc::new(Semaphore::new(MAX_LOOKUPS)),
-        }
+        Self { lookup_slots: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
     }
 }
 
@@ -67,10 +65,7 @@ impl Network for SystemNetwork {
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
         Box::pin(async move {
-            let slot = Arc::clone(&self.lookup_slots)
-                .acquire_owned()
-                .await
-                .map_err(io::Error::other)?;
+            let slot = Arc::clone(&self.lookup_slots).acquire_owned().await.map_err(io::Error::other)?;
             // The root dot makes the name absolute: no search domain is tried after it.
             let absolute_name = format!("{host}.");
             spawn_blocking(move || {
@@ -91,20 +86,14 @@ impl Network for SystemNetwork {
 /// Connects to a host for a certificate. `host` is in lower case.
 pub(super) async fn connect(policy: &FetchPolicy, host: &str, port: u16) -> Result<TcpStream, Error> {
     if let Some(&address) = policy.connect_to.get(host) {
-        return policy
-            .network
-            .dial(address)
-            .await
-            .map_err(|_| Error::FetchConnect);
+        return policy.network.dial(address).await.map_err(|_| Error::FetchConnect);
     }
     let answers = policy.network.resolve(host).await.map_err(|_| Error::FetchDns)?;
     if answers.is_empty() {
         return Err(Error::FetchDns);
     }
     // One bad answer condemns the name: whoever mixes them is probing.
-    let own = spawn_blocking(own_addresses)
-        .await
-        .unwrap_or(Err(Error::FetchInterfaces))?;
+    let own = spawn_blocking(own_addresses).await.unwrap_or(Err(Error::FetchInterfaces))?;
     if !answers.iter().all(|&answer| is_allowed(answer, policy, &own)) {
         return Err(Error::FetchAddressRefused);
     }
@@ -119,11 +108,7 @@ async fn dial_first(policy: &FetchPolicy, answers: &[IpAddr], port: u16) -> Resu
     let share = policy.deadline / shares;
     while let Some(&ip) = candidates.next() {
         let address = SocketAddr::new(ip, port);
-        let time = if candidates.peek().is_some() {
-            share
-        } else {
-            Duration::MAX
-        };
+        let time = if candidates.peek().is_some() { share } else { Duration::MAX };
         if let Ok(Ok(stream)) = timeout(time, policy.network.dial(address)).await {
             // Holds by construction with the system's network; guards against another one, and
             // against a change of ours, that resolves or redirects once more.
@@ -160,17 +145,10 @@ mod tests {
     fn own_and_denied_addresses_are_refused_though_public() {
         let policy = FetchPolicy::default().with_denied(["93.184.0.0/16".parse().unwrap()]);
         let own: [IpAddr; 1] = ["1.1.1.1".parse().unwrap()];
-        for (address, allowed) in [
-            ("8.8.8.8", true),
-            ("93.184.216.34", false),
-            ("1.1.1.1", false),
-            ("127.0.0.1", false),
-        ] {
-            assert_eq!(
-                is_allowed(address.parse().unwrap(), &policy, &own),
-                allowed,
-                "{address}"
-            );
+        for (address, allowed) in
+            [("8.8.8.8", true), ("93.184.216.34", false), ("1.1.1.1", false), ("127.0.0.1", false)]
+        {
+            assert_eq!(is_allowed(address.parse().unwrap(), &policy, &own), allowed, "{address}");
         }
     }
 }

@@ -46,31 +46,36 @@ where
     let interim_answers = Arc::new(AtomicUsize::new(0));
     let request = request(url, host, &interim_answers)?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|_| {
-            if meter.is_exceeded() {
-                Error::FetchHeaderLimit
-            } else {
-                Error::FetchProtocol
-            }
-        })?;
+        // In order: an answer that is there counts, even if the reader has looked for more since.
+        let response = tokio::select! {
+            biased;
+            response = sender.send_request(request) => response.map_err(|_| Error::FetchProtocol)?,
+            () = meter.exceeded() => return Err(Error::FetchHeaderLimit),
+        };
         if interim_answers.load(Ordering::Relaxed) > MAX_INTERIM_ANSWERS
             || response.headers().len() > MAX_HEADER_LINES
         {
             return Err(Error::FetchHeaderLimit);
         }
         check_head(&response)?;
-        meter.allow(MAX_BODY_WIRE_BYTES);
         let max_age = max_age(response.headers());
-        let body = read_body(response, &meter).await?;
+        meter.allow(MAX_BODY_WIRE_BYTES);
+        let body = tokio::select! {
+            biased;
+            body = read_body(response) => body?,
+            () = meter.exceeded() => return Err(Error::FetchBodyLimit),
+        };
         Ok(Fetched { body, max_age })
     };
+    // What it ends with, the exchange learns too. The block drops the connection at its end, so
+    // that the exchange cannot wait for it in vain.
+    let connection = async move { drop(connection.await) };
     tokio::pin!(exchange, connection);
     // Not spawned: when the deadline drops this future, the socket closes with it.
     tokio::select! {
         biased;
         answer = &mut exchange => answer,
-        // Whatever ended the connection, the exchange knows what had arrived before.
-        _ = &mut connection => exchange.await,
+        () = &mut connection => exchange.await,
     }
 }
 
@@ -102,9 +107,7 @@ fn check_head(response: &Response<Incoming>) -> Result<(), Error> {
         return Err(Error::FetchRedirect);
     }
     if status != StatusCode::OK {
-        return Err(Error::FetchStatus {
-            status: status.as_u16(),
-        });
+        return Err(Error::FetchStatus { status: status.as_u16() });
     }
     // Content-Type is not looked at: 29 % of the live repositories send a wrong one, and the
     // body has to be a certificate anyway.
@@ -120,18 +123,16 @@ fn check_head(response: &Response<Incoming>) -> Result<(), Error> {
 }
 
 fn all_are(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    headers.get_all(name).iter().all(|value| {
-        value
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(token.as_bytes())
-    })
+    headers
+        .get_all(name)
+        .iter()
+        .all(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-async fn read_body(response: Response<Incoming>, meter: &Meter) -> Result<Vec<u8>, Error> {
+async fn read_body(response: Response<Incoming>) -> Result<Vec<u8>, Error> {
     match Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes().into()),
-        Err(error) if meter.is_exceeded() || error.is::<LengthLimitError>() => Err(Error::FetchBodyLimit),
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::FetchBodyLimit),
         Err(_) => Err(Error::FetchProtocol),
     }
 }
@@ -146,10 +147,7 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
         .filter_map(|directive| directive.trim().split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("max-age"))?;
     // The quoted form is to be understood as well (RFC 9111 §5.2).
-    let digits = value
-        .strip_prefix('"')
-        .and_then(|quoted| quoted.strip_suffix('"'))
-        .unwrap_or(value);
+    let digits = value.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or(value);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }

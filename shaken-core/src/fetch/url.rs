@@ -64,12 +64,7 @@ impl<'a> X5u<'a> {
         let (host, port) = split_port(authority)?;
         check_host(host)?;
         check_path(path)?;
-        Ok(Self {
-            text: url,
-            host,
-            port,
-            path,
-        })
+        Ok(Self { text: url, host, port, path })
     }
 
     /// The URL as it was given; the key of a cache.
@@ -119,9 +114,7 @@ const fn is_uri_byte(byte: u8) -> bool {
 /// `scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 §3.1).
 fn is_scheme(scheme: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
 /// Ports are compared as text, so that `00443` or `443x` never reach a number parser.
@@ -202,9 +195,7 @@ fn check_path(path: &str) -> Result<(), Error> {
 }
 
 fn is_dot_segment(segment: &str) -> bool {
-    [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"]
-        .iter()
-        .any(|dots| segment.eq_ignore_ascii_case(dots))
+    [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"].iter().any(|dots| segment.eq_ignore_ascii_case(dots))
 }
 
 fn hex_value(byte: u8) -> Option<u32> {
@@ -229,10 +220,7 @@ mod tests {
     fn parts_are_those_of_the_text() {
         let url = X5u::parse("HTTPS://CR.Example.com:8443/a/b%20c.pem").unwrap();
         assert_eq!(url.as_str(), "HTTPS://CR.Example.com:8443/a/b%20c.pem");
-        assert_eq!(
-            (url.host(), url.port(), url.path()),
-            ("CR.Example.com", 8443, "/a/b%20c.pem")
-        );
+        assert_eq!((url.host(), url.port(), url.path()), ("CR.Example.com", 8443, "/a/b%20c.pem"));
         let url = X5u::parse("https://cr.example.com").unwrap();
         assert_eq!((url.host(), url.port(), url.path()), ("cr.example.com", 443, "/"));
     }
@@ -291,17 +279,11 @@ mod tests {
     fn limits_are_exact() {
         let longest = format!("https://cr.example.com/{}", "a".repeat(X5u::MAX_LEN - 23));
         assert!(X5u::parse(&longest).is_ok());
-        assert_eq!(
-            X5u::parse(&format!("{longest}a")),
-            Err(Error::X5uTooLong { len_bytes: 2049 })
-        );
+        assert_eq!(X5u::parse(&format!("{longest}a")), Err(Error::X5uTooLong { len_bytes: 2049 }));
         let label = "a".repeat(63);
         let name = |first: usize| format!("https://{}.{label}.{label}.{label}/", "b".repeat(first));
         assert!(X5u::parse(&name(61)).is_ok());
         assert_eq!(X5u::parse(&name(62)), Err(Error::X5uHostSyntax));
-        assert_eq!(
-            X5u::parse(&format!("https://{label}a.example/")),
-            Err(Error::X5uHostSyntax)
-        );
+        assert_eq!(X5u::parse(&format!("https://{label}a.example/")), Err(Error::X5uHostSyntax));
     }
 }

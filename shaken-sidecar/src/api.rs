@@ -1,0 +1,206 @@
+//! HTTP/1.1 on the Unix socket: `POST /stir/v1/signing`, `POST /stir/v1/verification`
+//! (ATIS-1000082) and `GET /healthz`. Bytes to [`crate::call`] requests and back; nothing is
+//! decided here.
+
+mod atis;
+mod error;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+
+use crate::call::{Calls, Origin};
+use crate::listen::Peer;
+use crate::origid;
+use crate::policy::Listener;
+use error::RequestError;
+
+const SIGNING: &str = "/stir/v1/signing";
+const VERIFICATION: &str = "/stir/v1/verification";
+const HEALTH: &str = "/healthz";
+
+/// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
+/// true; then the request under way is still answered.
+pub async fn serve(
+    stream: UnixStream,
+    peer: Peer,
+    calls: Arc<Calls>,
+    deadline: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request| {
+        let calls = Arc::clone(&calls);
+        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_TIMEOUT)
+        .max_buf_size(MAX_HEAD_LEN)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    // An error means that the daemon is gone, which is the same.
+    let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
+    let outcome = tokio::select! {
+        outcome = &mut connection => outcome,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+async fn answer(request: Request<Incoming>, peer: Peer, calls: Arc<Calls>, deadline: Duration) -> Response<Full<Bytes>> {
+    let echoed = Echoed::of(&request);
+    // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
+    // this request alone.
+    let request_id = echoed.request_id.clone();
+    let work = tokio::spawn(async move { dispatch(request, peer, &calls, request_id).await });
+    let mut response = match tokio::time::timeout(deadline, work).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => error.into_response(),
+        Ok(Err(_)) => RequestError::Internal.into_response(),
+        Err(_) => RequestError::Unavailable { why: "deadline" }.into_response(),
+    };
+    echoed.write(&mut response);
+    response
+}
+
+async fn dispatch(
+    request: Request<Incoming>,
+    peer: Peer,
+    calls: &Calls,
+    request_id: String,
+) -> Result<Response<Full<Bytes>>, RequestError> {
+    let path = request.uri().path().to_owned();
+    match (request.method(), path.as_str()) {
+        (&Method::GET, HEALTH) => Ok(health(calls)),
+        (&Method::POST, SIGNING | VERIFICATION) => {
+            let body = read_body(request).await?;
+            let origin = Origin {
+                listener: Listener::Http,
+                peer,
+                request_id,
+                now: SystemTime::now(),
+                received: Instant::now(),
+            };
+            let answer = if path == SIGNING {
+                atis::sign(&body, calls, &origin).await?
+            } else {
+                atis::verify(&body, calls, &origin).await?
+            };
+            Ok(json(StatusCode::OK, &answer))
+        }
+        (_, SIGNING | VERIFICATION | HEALTH) => Err(RequestError::MethodNotAllowed),
+        _ => Err(RequestError::NotFound),
+    }
+}
+
+fn health(calls: &Calls) -> Response<Full<Bytes>> {
+    match calls.audit().failure() {
+        None => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        Some(_) => json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &serde_json::json!({ "status": "failed", "cause": "audit" }),
+        ),
+    }
+}
+
+/// The body of a request whose headers are in order (ATIS-1000082).
+async fn read_body(request: Request<Incoming>) -> Result<Bytes, RequestError> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(accept) = header(ACCEPT)
+        && !accepts_json(accept)
+    {
+        return Err(RequestError::NotAcceptable { accept: accept.to_owned() });
+    }
+    let media_type = header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        return Err(RequestError::UnsupportedMediaType);
+    }
+    if header(CONTENT_LENGTH).is_none() && header(TRANSFER_ENCODING).is_none() {
+        return Err(RequestError::LengthRequired);
+    }
+    if request.body().size_hint().lower() > u64::try_from(MAX_BODY_LEN).unwrap_or(u64::MAX) {
+        return Err(RequestError::TooLarge);
+    }
+    let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            RequestError::TooLarge
+        } else {
+            RequestError::Unparsable { why: "the body ended early".to_owned() }
+        }
+    })?;
+    let body = body.to_bytes();
+    if body.is_empty() { Err(RequestError::BodyMissing) } else { Ok(body) }
+}
+
+fn accepts_json(accept: &str) -> bool {
+    accept.split(',').any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        ["application/json", "application/*", "*/*"].iter().any(|ok| range.eq_ignore_ascii_case(ok))
+    })
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What the client named the request, which goes back with the answer.
+struct Echoed {
+    request_id: String,
+    instance_id: Option<HeaderValue>,
+}
+
+impl Echoed {
+    fn of(request: &Request<Incoming>) -> Self {
+        let usable = |value: &&HeaderValue| {
+            value.len() <= MAX_ID_LEN && value.as_bytes().iter().all(u8::is_ascii_graphic) && !value.is_empty()
+        };
+        let id = |name: &str| request.headers().get(name).filter(usable).cloned();
+        let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
+        Self {
+            request_id: request_id.or_else(|| origid::random().ok()).unwrap_or_default(),
+            instance_id: id(INSTANCE_ID),
+        }
+    }
+
+    fn write(self, response: &mut Response<Full<Bytes>>) {
+        if let Ok(value) = HeaderValue::try_from(self.request_id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        if let Some(value) = self.instance_id {
+            response.headers_mut().insert(INSTANCE_ID, value);
+        }
+    }
+}
+
+const REQUEST_ID: &str = "x-requestid";
+const INSTANCE_ID: &str = "x-instanceid";
+
+/// Longest request name that is echoed and recorded.
+const MAX_ID_LEN: usize = 128;
+
+/// Longest request line with headers.
+const MAX_HEAD_LEN: usize = 16 * 1024;
+
+/// Longest body: an Identity header of full size in JSON has room in it.
+const MAX_BODY_LEN: usize = 64 * 1024;
+
+/// How long a connection may be without a complete request head.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,0 +1,117 @@
+//! Requests that get no answer of their kind: the error objects of ATIS-1000082 (messageId SVC
+//! for faults of the request, POL for ours and for refusals).
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::call::Refusal;
+use crate::policy::Reason;
+
+/// Why a request is not answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RequestError {
+    BodyMissing,
+    ParameterMissing { name: &'static str },
+    NotAcceptable { accept: String },
+    NotFound,
+    UnsupportedMediaType,
+    ParameterInvalid { name: &'static str, why: String },
+    Unparsable { why: String },
+    LengthRequired,
+    MethodNotAllowed,
+    TooLarge,
+    /// By policy; the name of the reason.
+    Refused { reason: &'static str },
+    Internal,
+    Unavailable { why: &'static str },
+}
+
+impl From<Refusal> for RequestError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TrunkUnknown => Self::Refused { reason: Reason::TrunkUnknown.name() },
+            Refusal::NotOffered => Self::NotFound,
+            Refusal::Unsignable(error) => match error {
+                shaken_core::Error::IatStale { .. } | shaken_core::Error::IatFuture { .. } => {
+                    Self::ParameterInvalid { name: "iat", why: error.to_string() }
+                }
+                shaken_core::Error::OrigIdInvalid => {
+                    Self::ParameterInvalid { name: "origid", why: error.to_string() }
+                }
+                shaken_core::Error::DestTooMany => {
+                    Self::ParameterInvalid { name: "dest", why: error.to_string() }
+                }
+                shaken_core::Error::TnNotAuthorized => Self::Refused { reason: error.name() },
+                shaken_core::Error::CertExpired { .. } | shaken_core::Error::CertNotYetValid { .. } => {
+                    Self::Unavailable { why: error.name() }
+                }
+                _ => Self::Internal,
+            },
+            Refusal::Audit(_) => Self::Unavailable { why: "audit" },
+        }
+    }
+}
+
+impl RequestError {
+    /// HTTP status, messageId, text, and the values of the text's `%1` and `%2`.
+    fn parts(&self) -> (StatusCode, &'static str, &'static str, Vec<&str>) {
+        let bad = StatusCode::BAD_REQUEST;
+        match self {
+            Self::BodyMissing => (bad, "SVC4000", "Missing JSON body in the request", vec![]),
+            Self::ParameterMissing { name } => (bad, "SVC4001", "Missing mandatory parameter '%1'", vec![name]),
+            Self::NotAcceptable { accept } => (
+                StatusCode::NOT_ACCEPTABLE,
+                "SVC4002",
+                "Requested response body type '%1' is not supported",
+                vec![accept],
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "SVC4003", "Requested resource was not found", vec![]),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "SVC4004",
+                "Unsupported request body type, expected '%1'",
+                vec!["application/json"],
+            ),
+            Self::ParameterInvalid { name, why } => {
+                (bad, "SVC4005", "Invalid '%1' parameter value: %2", vec![name, why])
+            }
+            Self::Unparsable { why } => {
+                (bad, "SVC4006", "Failed to parse received message body: %1", vec![why])
+            }
+            Self::LengthRequired => (
+                StatusCode::LENGTH_REQUIRED,
+                "SVC4007",
+                "Missing mandatory Content-Length header",
+                vec![],
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "SVC4006",
+                "Failed to parse received message body: %1",
+                vec!["it is too large"],
+            ),
+            Self::Refused { reason } => {
+                (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
+            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "POL4050",
+                "Method not allowed: Invalid HTTP method used",
+                vec![],
+            ),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "POL5000", "Internal Server Error", vec![]),
+            Self::Unavailable { why } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "POL5030", "Service unavailable: %1", vec![why])
+            }
+        }
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let (status, message_id, text, variables) = self.parts();
+        let kind = if message_id.starts_with("POL") { "policyException" } else { "serviceException" };
+        let exception = json!({ "messageId": message_id, "text": text, "variables": variables });
+        super::json(status, &json!({ "requestError": { kind: exception } }))
+    }
+}

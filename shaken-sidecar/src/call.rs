@@ -1,0 +1,348 @@
+//! The life of one call: who asks, may they, sign or verify, record, answer. The only file that
+//! knows the order of these steps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use shaken_core::passport::shaken::NewClaims;
+use shaken_core::{
+    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, TrustedCert, Verified, Verifier, Verstat, sign,
+};
+
+use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
+use crate::certs::Certs;
+use crate::listen::Peer;
+use crate::origid;
+use crate::policy::{self, Decision, Listener, Reason, Trunk};
+
+/// Signs and verifies calls, and keeps a record of each.
+#[derive(Debug)]
+pub struct Calls {
+    signer: Option<Signer>,
+    verification: Option<Verification>,
+    trunks: Vec<Trunk>,
+    audit: AuditLog,
+}
+
+/// What verifying needs: the rules and the certificates.
+#[derive(Debug)]
+pub struct Verification {
+    verifier: Verifier,
+    certs: Arc<Certs>,
+}
+
+impl Verification {
+    /// `verifier` judges, `certs` obtains what it judges by.
+    #[must_use]
+    pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
+        Self { verifier, certs }
+    }
+}
+
+/// Who asks, how, and when: the same for every kind of request.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The listener that the request came in on.
+    pub listener: Listener,
+    /// The process at the other end of the socket.
+    pub peer: Peer,
+    /// The client's name for the request, or ours.
+    pub request_id: String,
+    /// The clock, read once for the whole request.
+    pub now: SystemTime,
+    /// When the request had been read, for the latency in the record.
+    pub received: Instant,
+}
+
+impl Origin {
+    fn unix_s(&self) -> i64 {
+        let since = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A number as the client wrote it, and what it means.
+#[derive(Clone)]
+pub struct Party {
+    /// The text of the request.
+    pub received: String,
+    /// The same in canonical form.
+    pub tn: TelephoneNumber,
+}
+
+impl std::fmt::Debug for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Party({:?})", self.tn)
+    }
+}
+
+/// A call to sign.
+#[derive(Clone, Debug)]
+pub struct SignRequest {
+    /// The level that the client would like.
+    pub attest: Option<Attest>,
+    /// The calling number.
+    pub orig: Party,
+    /// The called numbers, at least one.
+    pub dest: Vec<Party>,
+    /// The time of the call in seconds since 1970.
+    pub iat: u64,
+    /// The client's tracing value; a random one if absent.
+    pub origid: Option<String>,
+}
+
+/// A call to verify.
+#[derive(Clone, Debug)]
+pub struct VerifyRequest {
+    /// The calling number of P-Asserted-Identity or From.
+    pub orig: Party,
+    /// The called numbers of To and Request-URI, at least one.
+    pub dest: Vec<Party>,
+    /// The Date of the request in seconds since 1970.
+    pub date: u64,
+    /// The value of the Identity header.
+    pub identity: String,
+}
+
+/// A signed call.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The value of the Identity header.
+    pub identity: String,
+    /// The tracing value in it.
+    pub origid: String,
+    /// The level and why.
+    pub decision: Decision,
+    /// Index of the record.
+    pub record: u64,
+}
+
+/// A call that was looked at, whatever came out.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What the signer said, if the call passes; else why it does not.
+    pub outcome: Result<Attested, Error>,
+    /// Index of the record.
+    pub record: u64,
+}
+
+impl Judged {
+    /// The `verstat` of the call.
+    #[must_use]
+    pub fn verstat(&self) -> Verstat {
+        self.outcome.as_ref().map_or_else(Error::verstat, |_| Verstat::Passed)
+    }
+}
+
+/// What a verified `shaken` PASSporT says beyond the numbers.
+#[derive(Clone, Debug)]
+pub struct Attested {
+    /// Attestation level.
+    pub attest: Attest,
+    /// Tracing value of the signer.
+    pub origid: String,
+}
+
+/// Why a request gets no answer of its kind.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The peer belongs to no trunk.
+    TrunkUnknown,
+    /// The daemon has no key (to sign) or no trust anchors (to verify).
+    NotOffered,
+    /// The request can't be signed as it is.
+    Unsignable(Error),
+    /// No record could be made, so there is no answer either.
+    Audit(AuditError),
+}
+
+impl From<AuditError> for Refusal {
+    fn from(error: AuditError) -> Self {
+        Self::Audit(error)
+    }
+}
+
+impl Calls {
+    /// `signer` and `verification` are what the daemon offers; `trunks` says to whom.
+    #[must_use]
+    pub fn new(
+        signer: Option<Signer>,
+        verification: Option<Verification>,
+        trunks: Vec<Trunk>,
+        audit: AuditLog,
+    ) -> Self {
+        Self { signer, verification, trunks, audit }
+    }
+
+    /// The record of all that was decided.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// Signs a call. Resolves when the record is durable.
+    ///
+    /// # Errors
+    /// [`Refusal`], of which all but [`Refusal::NotOffered`] and [`Refusal::Audit`] are on record
+    /// too.
+    pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
+        let Some(signer) = &self.signer else { return Err(Refusal::NotOffered) };
+        let mut record = new_record(Op::Sign, origin, &request.orig, &request.dest);
+        record.requested_attest = request.attest.map(|attest| attest.as_str().into());
+        record.x5u = Some(signer.x5u().to_owned());
+
+        let Some(trunk) = policy::recognize(&self.trunks, origin.listener, origin.peer.uid) else {
+            return self.refuse(record, Refusal::TrunkUnknown, origin).await;
+        };
+        let decision = trunk.decide(request.attest);
+        record.trunk = Some(trunk.name().to_owned());
+        record.attest = Some(decision.attest.as_str().into());
+        note_decision(&mut record, decision.reason, Some(decision.rule.clone()));
+
+        match make_header(signer, &request, decision.attest, origin.unix_s()) {
+            Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
+            Ok((identity, origid)) => {
+                record.verdict = "signed".into();
+                record.ppt = vec!["shaken".to_owned()];
+                record.origid = Some(origid.clone());
+                record.cert = Some(cert_of(signer.certificate()));
+                record.http_status = Some(200);
+                record.identity = vec![identity.clone()];
+                let record = self.keep(record, origin).await?;
+                Ok(Signed { identity, origid, decision, record })
+            }
+        }
+    }
+
+    /// Verifies a call. Resolves when the record is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Audit`]; a call that fails
+    /// verification is no error but an answer.
+    pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
+        let Some(verification) = &self.verification else { return Err(Refusal::NotOffered) };
+        let mut record = new_record(Op::Verify, origin, &request.orig, &request.dest);
+        record.identity = vec![request.identity.clone()];
+
+        let Some(trunk) = policy::recognize(&self.trunks, origin.listener, origin.peer.uid) else {
+            return self.refuse(record, Refusal::TrunkUnknown, origin).await;
+        };
+        record.trunk = Some(trunk.name().to_owned());
+
+        let outcome = verification.judge(&request, origin.unix_s(), &mut record).await;
+        record.verdict = if outcome.is_ok() { "passed" } else { "failed" }.into();
+        record.http_status = Some(200);
+        match &outcome {
+            Ok(attested) => {
+                record.verstat = Some(Verstat::Passed.as_str().into());
+                record.attest = Some(attested.attest.as_str().into());
+                record.origid = Some(attested.origid.clone());
+            }
+            Err(error) => {
+                record.verstat = Some(error.verstat().as_str().into());
+                record.error = Some(error.name().into());
+                record.sip_status = Some(error.sip().code);
+            }
+        }
+        let record = self.keep(record, origin).await?;
+        Ok(Judged { outcome, record })
+    }
+
+    async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
+        record.verdict = "refused".into();
+        match &refusal {
+            Refusal::Unsignable(error) => {
+                record.error = Some(error.name().into());
+                record.http_status = Some(400);
+            }
+            _ => {
+                note_decision(&mut record, Reason::TrunkUnknown, None);
+                record.http_status = Some(403);
+            }
+        }
+        self.keep(record, origin).await?;
+        Err(refusal)
+    }
+
+    /// Makes the record durable and answers its index.
+    async fn keep(&self, mut record: Record, origin: &Origin) -> Result<u64, AuditError> {
+        record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
+        let index = self.audit.append(&record).await?;
+        tracing::info!(index, ?record, "call decided");
+        Ok(index)
+    }
+}
+
+impl Verification {
+    async fn judge(&self, request: &VerifyRequest, now: i64, record: &mut Record) -> Result<Attested, Error> {
+        let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
+        let call = Call::new(request.orig.tn, &dest).with_date(request.date);
+        let mut scratch = Box::new(Scratch::new());
+
+        let identity = Identity::parse(request.identity.as_bytes())?;
+        record.ppt = identity.ppt().map(str::to_owned).into_iter().collect();
+        record.x5u = Some(identity.info().to_owned());
+        let screened = self.verifier.screen(&identity, &call, &mut scratch, now)?;
+        let certificate = self.certs.obtain(screened.x5u(), now).await?;
+        record.cert = Some(cert_of_trusted(&certificate));
+        let verified: Verified<'_> = self.verifier.verify(screened, &certificate, now)?;
+        let claims = verified.claims();
+        Ok(Attested { attest: claims.attest(), origid: claims.origid().to_string() })
+    }
+}
+
+/// The header for a call, and its tracing value.
+fn make_header(signer: &Signer, request: &SignRequest, attest: Attest, now: i64) -> Result<(String, String), Error> {
+    let now = u64::try_from(now).unwrap_or_default();
+    let iat = request.iat;
+    // RFC 8224 §6.1 step 3: what is more than a minute off must not be signed.
+    match iat.abs_diff(now) {
+        0..=MAX_IAT_DISTANCE_S => {}
+        age_s if iat < now => return Err(Error::IatStale { age_s }),
+        ahead_s => return Err(Error::IatFuture { ahead_s }),
+    }
+    let origid = match &request.origid {
+        Some(origid) => origid.clone(),
+        None => origid::random()?,
+    };
+    let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
+    let claims = NewClaims::new(attest, request.orig.tn, &dest, &origid, iat)?;
+    let mut buffer = [0; sign::MAX_HEADER_LEN];
+    let identity = signer.sign(&claims, &mut buffer)?.to_owned();
+    Ok((identity, origid))
+}
+
+fn new_record(op: Op, origin: &Origin, orig: &Party, dest: &[Party]) -> Record {
+    let Listener::Http = origin.listener;
+    let mut record =
+        Record::new(op, Interface::HttpUnix, origin.peer, origin.request_id.clone(), "refused", origin.now);
+    record.orig = Some(number(orig));
+    record.dest = dest.iter().map(number).collect();
+    record
+}
+
+fn note_decision(record: &mut Record, reason: Reason, rule: Option<String>) {
+    record.reason = Some(reason.name().into());
+    record.rule = rule.map(Into::into);
+    record.decided_by = Some("policy".into());
+}
+
+fn number(party: &Party) -> Number {
+    Number { received: party.received.clone(), canonical: Some(party.tn.as_str().to_owned()) }
+}
+
+fn cert_of_trusted(trusted: &TrustedCert) -> Cert {
+    cert_of(trusted.certificate())
+}
+
+fn cert_of(certificate: &shaken_core::Certificate) -> Cert {
+    let list = certificate.tn_auth_list().and_then(|list| list.as_ref().ok());
+    Cert {
+        spc: list.and_then(|list| list.spc()).map(|spc| spc.as_str().to_owned()),
+        sha256: certificate.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+/// How far the `iat` of a request to sign may be from our clock.
+const MAX_IAT_DISTANCE_S: u64 = 60;

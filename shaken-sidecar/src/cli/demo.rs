@@ -1,0 +1,315 @@
+//! `shaken demo`: the whole of it with no set-up. A lab STI-CA, a certificate repository over
+//! https, the real daemon as a process of its own, one call signed and verified through its
+//! socket, three bad ones refused, and the records of all of them.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use shaken_core::passport::{segments, shaken::NewClaims};
+use shaken_core::{Attest, Signer, TelephoneNumber, key, sign};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+use super::input::{Output, clock, read};
+use super::lab::failure;
+use super::serve::stop_signal;
+use super::{Exit, Failure};
+use crate::lab::{DownloadCount, Lab, LabOptions, Repository};
+use crate::origid;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Leave everything running until interrupted, and print curl lines that work
+    #[arg(long)]
+    keep: bool,
+}
+
+/// The call of the demo. Numbers that are nobody's (NANP 555-0100 to 555-0199).
+const CALLER: &str = "12155550121";
+const CALLED: &str = "12155550131";
+const STRANGER: &str = "12155550199";
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let folder = Folder::create()?;
+        let scene = Scene::set_up(&folder.0).await?;
+        let played = play(&scene).await;
+        if played.is_ok() && args.keep {
+            print_curl_lines(&scene)?;
+            stop_signal()?.await;
+        }
+        scene.tear_down().await?;
+        played
+    })
+}
+
+/// A folder of our own that goes away with everything in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self, Failure> {
+        let name = origid::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name[..8]));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::new(Exit::Io, format_args!("cannot make {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("shaken: {} stays behind: {error}", self.0.display());
+        }
+    }
+}
+
+/// The running parts: a certificate repository in this process, the daemon in another.
+struct Scene {
+    lab: Lab,
+    downloads: DownloadCount,
+    daemon: Child,
+    stop_repository: oneshot::Sender<()>,
+}
+
+impl Scene {
+    async fn set_up(folder: &Path) -> Result<Self, Failure> {
+        let lab = Lab::create(&folder.join("lab"), &LabOptions::default(), SystemTime::now()).map_err(failure)?;
+        let repository = Repository::bind(&lab, ([127, 0, 0, 1], 0).into()).await.map_err(failure)?;
+        let config = lab.config_toml(repository.local_addr(), rustix::process::geteuid().as_raw());
+        let write_failed = |error| Failure::new(Exit::Io, format_args!("cannot write in {}: {error}", folder.display()));
+        std::fs::write(lab.config_path(), config).map_err(write_failed)?;
+
+        let downloads = repository.downloads();
+        let (stop_repository, stopped) = oneshot::channel();
+        tokio::spawn(repository.serve(async { drop(stopped.await) }));
+
+        let log = std::fs::File::create(folder.join("daemon.log")).map_err(write_failed)?;
+        let daemon = std::env::current_exe()
+            .and_then(|program| {
+                Command::new(program)
+                    .args(["serve", "--config"])
+                    .arg(lab.config_path())
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(log)
+                    .kill_on_drop(true)
+                    .spawn()
+            })
+            .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start the daemon: {error}")))?;
+        let mut scene = Self { lab, downloads, daemon, stop_repository };
+        scene.wait_until_ready(folder).await?;
+        Ok(scene)
+    }
+
+    async fn wait_until_ready(&mut self, folder: &Path) -> Result<(), Failure> {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while UnixStream::connect(self.socket()).await.is_err() {
+            let ended = self.daemon.try_wait().ok().flatten().is_some();
+            if ended || Instant::now() > patience {
+                let log = std::fs::read_to_string(folder.join("daemon.log")).unwrap_or_default();
+                return Err(Failure::new(Exit::Unavailable, format_args!("the daemon did not start:\n{log}")));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.lab.dir().join("shaken.sock")
+    }
+
+    /// Ends the daemon as an init system would and waits for it.
+    async fn tear_down(mut self) -> Result<(), Failure> {
+        let pid = self.daemon.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            // If it has ended already, waiting tells.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let ended = self.daemon.wait().await;
+        let _ = self.stop_repository.send(());
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(Failure::new(Exit::Unavailable, format_args!("the daemon ended with {status}"))),
+            Err(error) => Err(Failure::new(Exit::Unavailable, format_args!("the daemon is lost: {error}"))),
+        }
+    }
+
+    /// One request to the daemon.
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let lost = |error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Unavailable, format_args!("the daemon does not answer: {error}"))
+        };
+        let stream = UnixStream::connect(self.socket()).await.map_err(|error| lost(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
+        let connection = tokio::spawn(connection);
+        let body = body.to_string();
+        let request = hyper::Request::post(path)
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_LENGTH, body.len())
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| lost(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
+        let body = response.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes();
+        drop(sender);
+        // The connection ends with its only request.
+        let _ = connection.await;
+        serde_json::from_slice(&body).map_err(|error| lost(&error))
+    }
+
+    async fn sign(&self, attest: &str) -> Result<Value, Failure> {
+        let request = json!({ "signingRequest": {
+            "attest": attest, "orig": { "tn": CALLER }, "dest": { "tn": [CALLED] }, "iat": clock(),
+        } });
+        let answer = self.post("/stir/v1/signing", &request).await?;
+        unwrap(answer, "signingResponse")
+    }
+
+    async fn verify(&self, from: &str, identity: &str) -> Result<Value, Failure> {
+        let request = json!({ "verificationRequest": {
+            "from": { "tn": from }, "to": { "tn": [CALLED] }, "time": clock(), "identity": identity,
+        } });
+        let answer = self.post("/stir/v1/verification", &request).await?;
+        unwrap(answer, "verificationResponse")
+    }
+
+    /// A PASSporT that was good two minutes ago; the daemon itself would not sign it.
+    fn sign_stale(&self) -> Result<String, Failure> {
+        let bad = |error| Failure::new(Exit::BadData, error);
+        let chain = read(&self.lab.dir().join("provider.pem"))?;
+        let key = key::signing_key_from_pem(&read(&self.lab.dir().join("provider.key"))?).map_err(bad)?;
+        let signer = Signer::new(key, &chain, &self.lab.x5u()).map_err(bad)?;
+        let number = |text: &str| TelephoneNumber::parse(text).map_err(bad);
+        let dest = [number(CALLED)?];
+        let origid = origid::random().map_err(bad)?;
+        let iat = u64::try_from(clock() - 120).unwrap_or_default();
+        let claims = NewClaims::new(Attest::A, number(CALLER)?, &dest, &origid, iat).map_err(bad)?;
+        let mut buffer = vec![0; sign::MAX_HEADER_LEN];
+        signer.sign(&claims, &mut buffer).map(str::to_owned).map_err(bad)
+    }
+}
+
+fn unwrap(mut answer: Value, wrapper: &str) -> Result<Value, Failure> {
+    match answer.get_mut(wrapper) {
+        Some(inner) => Ok(inner.take()),
+        None => Err(Failure::new(Exit::Unavailable, format_args!("the daemon refused the demo: {answer}"))),
+    }
+}
+
+async fn play(scene: &Scene) -> Result<Exit, Failure> {
+    let mut out = Output::new();
+    let signed = scene.sign("A").await?;
+    let identity = signed["identity"].as_str().unwrap_or_default().to_owned();
+    out.line(format_args!("# Signed through {}", scene.socket().display()))?;
+    out.line(format_args!("# level {}, {} by {}\n", text(&signed, "attest"), text(&signed, "reason"), text(&signed, "rule")))?;
+    print_invite(&mut out, &identity)?;
+
+    let gateway = scene.sign("C").await?;
+    let forged = promote(gateway["identity"].as_str().unwrap_or_default())
+        .ok_or_else(|| Failure::new(Exit::BadData, "the daemon's answer holds no PASSporT"))?;
+    let stale = scene.sign_stale()?;
+    out.line(format_args!("# Verified through the same socket"))?;
+    let mut all_as_told = true;
+    for (what, from, header, expected) in [
+        ("the call as signed", CALLER, &identity, None),
+        ("a C changed into an A", CALLER, &forged, Some("signature-invalid")),
+        ("signed two minutes ago", CALLER, &stale, Some("iat-stale")),
+        ("another calling number", STRANGER, &identity, Some("orig-mismatch")),
+    ] {
+        let verdict = scene.verify(from, header).await?;
+        let error = verdict["shaken"]["error"].as_str();
+        all_as_told &= error == expected;
+        let verstat = verdict["verstat"].as_str().unwrap_or_default();
+        match error {
+            None => out.line(format_args!("{what:<24} {verstat}, attest {}", text(&verdict, "attest")))?,
+            Some(error) => {
+                let (code, reason) = (&verdict["reasoncode"], verdict["reasontext"].as_str().unwrap_or_default());
+                out.line(format_args!("{what:<24} {verstat}, {error} -> {code} {reason}"))?;
+            }
+        }
+    }
+    out.line(format_args!("certificate downloads    {}", scene.downloads.total()))?;
+
+    out.line(format_args!("\n# The records, each on disk before its answer"))?;
+    let records = read(&scene.lab.dir().join("audit/audit.jsonl"))?;
+    for record in String::from_utf8_lossy(&records).lines() {
+        out.line(format_args!("{record}"))?;
+    }
+    out.finish()?;
+    if all_as_told {
+        Ok(Exit::Yes)
+    } else {
+        Err(Failure::new(Exit::BadData, "a verdict differs from what the demo expects"))
+    }
+}
+
+fn text<'a>(answer: &'a Value, member: &str) -> &'a str {
+    answer["shaken"][member].as_str().unwrap_or_default()
+}
+
+/// Claims level A in a PASSporT that was signed with C.
+fn promote(identity: &str) -> Option<String> {
+    let (token, params) = identity.split_once(';')?;
+    let [header, payload, signature] = segments(token).ok()?;
+    let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let claims = URL_SAFE_NO_PAD.encode(claims.replace("\"attest\":\"C\"", "\"attest\":\"A\""));
+    Some(format!("{header}.{claims}.{signature};{params}"))
+}
+
+/// The request that carries the header (RFC 8224 §5.1).
+fn print_invite(out: &mut Output, identity: &str) -> Result<(), Failure> {
+    let date = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let date = OffsetDateTime::now_utc().format(date).unwrap_or_default();
+    for line in [
+        format_args!("INVITE sip:+{CALLED}@sbc.example.net;user=phone SIP/2.0"),
+        format_args!("Via: SIP/2.0/TLS sbc.example.com;branch=z9hG4bKdemo"),
+        format_args!("Max-Forwards: 70"),
+        format_args!("From: <sip:+{CALLER}@sbc.example.com;user=phone>;tag=demo"),
+        format_args!("To: <sip:+{CALLED}@sbc.example.net;user=phone>"),
+        format_args!("Call-ID: demo@sbc.example.com"),
+        format_args!("CSeq: 1 INVITE"),
+        format_args!("Contact: <sip:sbc.example.com>"),
+        format_args!("P-Asserted-Identity: <sip:+{CALLER}@sbc.example.com;user=phone>"),
+        format_args!("Date: {date}"),
+        format_args!("Identity: {identity}"),
+        format_args!("Content-Length: 0\n"),
+    ] {
+        out.line(line)?;
+    }
+    Ok(())
+}
+
+fn print_curl_lines(scene: &Scene) -> Result<(), Failure> {
+    let mut out = Output::new();
+    let curl = format!("curl -s --unix-socket {} -H 'Content-Type: application/json'", scene.socket().display());
+    out.line(format_args!("\n# Running until interrupted. In another terminal:"))?;
+    out.line(format_args!(
+        "IDENTITY=$({curl} -d '{{\"signingRequest\":{{\"attest\":\"A\",\"orig\":{{\"tn\":\"{CALLER}\"}},\"dest\":{{\"tn\":[\"{CALLED}\"]}},\"iat\":'$(date +%s)'}}}}' http://localhost/stir/v1/signing | sed 's/.*\"identity\":\"\\([^\"]*\\)\".*/\\1/'); echo \"$IDENTITY\""
+    ))?;
+    out.line(format_args!(
+        "{curl} -d '{{\"verificationRequest\":{{\"from\":{{\"tn\":\"{CALLER}\"}},\"to\":{{\"tn\":[\"{CALLED}\"]}},\"time\":'$(date +%s)',\"identity\":\"'\"$IDENTITY\"'\"}}}}' http://localhost/stir/v1/verification"
+    ))?;
+    out.line(format_args!("{curl} http://localhost/healthz"))?;
+    out.finish()
+}

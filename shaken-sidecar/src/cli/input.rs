@@ -1,0 +1,127 @@
+//! What several commands read: files, standard input, times, and output that may be cut off.
+
+use std::fmt::Arguments;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use shaken_core::{Error, Trust};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Exit, Failure};
+
+/// The contents of a file; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let outcome = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    outcome.map_err(|error| Failure::new(Exit::Io, format_args!("cannot read {}: {error}", path.display())))
+}
+
+/// Trust anchors and intermediates from PEM files.
+pub(super) fn read_trust(anchors: &Path, intermediates: Option<&Path>) -> Result<Trust, Failure> {
+    let unreadable = |path: &Path, error: Error| {
+        Failure::new(Exit::BadData, format_args!("{}: {error}; give a PEM bundle", path.display()))
+    };
+    let trust = Trust::from_pem(&read(anchors)?).map_err(|error| unreadable(anchors, error))?;
+    match intermediates {
+        None => Ok(trust),
+        Some(path) => trust.with_intermediates_pem(&read(path)?).map_err(|error| unreadable(path, error)),
+    }
+}
+
+/// The value of an Identity header, bare or with the header's name in front of it.
+pub(super) fn header_value(text: &str) -> &str {
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    for name in ["Identity", "y"] {
+        if let Some((head, value)) = text.split_once(':')
+            && head.trim_end().eq_ignore_ascii_case(name)
+        {
+            return value.trim_start();
+        }
+    }
+    text
+}
+
+/// A time as Unix seconds or in RFC 3339 form.
+pub(super) fn parse_time(text: &str) -> Result<i64, String> {
+    text.parse::<i64>()
+        .or_else(|_| OffsetDateTime::parse(text, &Rfc3339).map(OffsetDateTime::unix_timestamp))
+        .map_err(|_| "give Unix seconds or a time like 2026-06-01T12:00:00Z".to_owned())
+}
+
+/// Unix seconds in RFC 3339 form, UTC; the number itself where that form has no room.
+pub(super) fn show_time(unix_s: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(unix_s)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| unix_s.to_string())
+}
+
+/// The system clock, in seconds since 1970.
+pub(super) fn clock() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .unwrap_or_default()
+}
+
+/// Standard output, locked and buffered. A reader that has gone away is an I/O failure, not a
+/// panic.
+pub(super) struct Output(io::BufWriter<io::StdoutLock<'static>>);
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self(io::BufWriter::new(io::stdout().lock()))
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&mut self, text: Arguments<'_>) -> Result<(), Failure> {
+        writeln!(self.0, "{text}").map_err(|error| Self::failure(&error))
+    }
+
+    /// Hands everything on.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.0.flush().map_err(|error| Self::failure(&error))
+    }
+
+    fn failure(error: &io::Error) -> Failure {
+        Failure::new(Exit::Io, format_args!("cannot write to standard output: {error}"))
+    }
+}
+
+/// `text` with control characters escaped, so that a name in a certificate cannot command a
+/// terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_are_optional() {
+        for text in ["a.b.c;info=<x:y>", "Identity: a.b.c;info=<x:y>\r\n", "IDENTITY :a.b.c;info=<x:y>", " y:a.b.c;info=<x:y>"] {
+            assert_eq!(header_value(text), "a.b.c;info=<x:y>");
+        }
+    }
+
+    #[test]
+    fn times_in_both_forms() {
+        assert_eq!(parse_time("1780272000"), Ok(1_780_272_000));
+        assert_eq!(parse_time("2026-06-01T00:00:00Z"), Ok(1_780_272_000));
+        assert!(parse_time("yesterday").is_err());
+        assert_eq!(show_time(1_780_272_000), "2026-06-01T00:00:00Z");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+    }
+}

@@ -1,0 +1,463 @@
+//! The configuration of the daemon: one TOML file, wholly checked before anything is bound.
+//!
+//! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
+//! holds keys and certificates that were read and found good, not paths to them.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use shaken_core::cert::{check_path, read_chain};
+use shaken_core::fetch::{FetchPolicy, Fetcher};
+use shaken_core::{Attest, Error, Signer, TnAuthListPolicy, Trust, Verifier, key, pem};
+
+use crate::certs::Certs;
+use crate::listen::Group;
+use crate::policy::{Listener, Trunk};
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Path of the Unix socket.
+    pub socket: PathBuf,
+    /// Permission bits of the socket file.
+    pub socket_mode: u32,
+    /// Group of the socket file.
+    pub socket_group: Option<Group>,
+    /// Time for one request, its download included.
+    pub deadline: Duration,
+    /// Signs calls, if a key is configured.
+    pub signer: Option<Signer>,
+    /// Verifies calls, if trust anchors are configured.
+    pub verification: Option<Trusting>,
+    /// Folder of the audit log.
+    pub audit_dir: PathBuf,
+    /// Who may ask.
+    pub trunks: Vec<Trunk>,
+    /// What is allowed and still worth a line in the log.
+    pub warnings: Vec<String>,
+}
+
+/// What verifying needs.
+#[derive(Debug)]
+pub struct Trusting {
+    /// The rules.
+    pub verifier: Verifier,
+    /// Whom we trust.
+    pub trust: Trust,
+    /// How certificates are downloaded.
+    pub fetcher: Fetcher,
+    /// How much memory the cache of certificates may take.
+    pub cache_bytes: u64,
+}
+
+impl Trusting {
+    /// The verifier and its certificates, ready for calls.
+    #[must_use]
+    pub fn start(self) -> crate::call::Verification {
+        crate::call::Verification::new(self.verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+    }
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    fn new(message: impl Display) -> Self {
+        Self(message.to_string())
+    }
+}
+
+impl Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    http: HttpSection,
+    signing: Option<SigningSection>,
+    trust: Option<TrustSection>,
+    #[serde(default)]
+    verification: VerificationSection,
+    #[serde(default)]
+    fetch: FetchSection,
+    audit: AuditSection,
+    trunk: Vec<TrunkSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpSection {
+    socket: PathBuf,
+    mode: Option<String>,
+    group: Option<String>,
+    deadline_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SigningSection {
+    key: PathBuf,
+    certificate: PathBuf,
+    x5u: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrustSection {
+    anchors: Vec<PathBuf>,
+    #[serde(default)]
+    intermediates: Vec<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerificationSection {
+    max_age_s: Option<u64>,
+    #[serde(default)]
+    tn_auth_list: TnAuthListSetting,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TnAuthListSetting {
+    #[default]
+    Require,
+    AllowMissing,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FetchSection {
+    deadline_ms: Option<u64>,
+    cache_mib: Option<u64>,
+    #[serde(default)]
+    deny: Vec<String>,
+    lab: Option<LabSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabSection {
+    tls_roots: Option<PathBuf>,
+    #[serde(default)]
+    connect_to: BTreeMap<String, SocketAddr>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditSection {
+    dir: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrunkSection {
+    name: String,
+    uid: Option<u32>,
+    listener: Option<Listener>,
+    max_attest: Option<String>,
+}
+
+impl Config {
+    /// Reads and checks the configuration in `path`, at `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the file, the key and what to do about it.
+    pub fn load(path: &Path, now: i64) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::new(format_args!("cannot read {}: {error}", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder)
+            .map_err(|error| ConfigError::new(format_args!("{}: {error}", folder.display())))?;
+        Self::parse(&text, &folder, now)
+            .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))
+    }
+
+    fn parse(text: &str, folder: &Path, now: i64) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::new(error.to_string().trim_end()))?;
+        let mut warnings = Vec::new();
+        let trust = file.trust.as_ref().map(|section| read_trust(section, folder)).transpose()?;
+        let signer = match &file.signing {
+            None => None,
+            Some(section) => Some(read_signer(section, trust.as_ref(), folder, now, &mut warnings)?),
+        };
+        let verification = match trust {
+            None => None,
+            Some(trust) => Some(read_verification(&file, trust, folder, &mut warnings)?),
+        };
+        if signer.is_none() && verification.is_none() {
+            return Err(ConfigError::new("there is nothing to do: give [signing] to sign, [trust] to verify"));
+        }
+        Ok(Self {
+            socket: folder.join(&file.http.socket),
+            socket_mode: read_mode(file.http.mode.as_deref())?,
+            socket_group: file.http.group.as_deref().map(read_group),
+            deadline: read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?,
+            signer,
+            verification,
+            audit_dir: folder.join(&file.audit.dir),
+            trunks: read_trunks(file.trunk)?,
+            warnings,
+        })
+    }
+}
+
+fn read_file(folder: &Path, path: &Path, key: &str) -> Result<Vec<u8>, ConfigError> {
+    let path = folder.join(path);
+    std::fs::read(&path).map_err(|error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", path.display())))
+}
+
+fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
+    ConfigError::new(format_args!("{key}: {}: {error} ({})", path.display(), error.name()))
+}
+
+fn read_trust(section: &TrustSection, folder: &Path) -> Result<Trust, ConfigError> {
+    let mut trust: Option<Trust> = None;
+    for path in &section.anchors {
+        let pem = read_file(folder, path, "trust.anchors")?;
+        let more = match trust {
+            None => Trust::from_pem(&pem),
+            Some(trust) => trust.with_more_anchors_pem(&pem),
+        };
+        trust = Some(more.map_err(|error| core_error("trust.anchors", path, error))?);
+    }
+    let mut trust =
+        trust.ok_or_else(|| ConfigError::new("trust.anchors is empty: name the PEM file of STI-CA roots"))?;
+    for path in &section.intermediates {
+        trust = trust
+            .with_intermediates_pem(&read_file(folder, path, "trust.intermediates")?)
+            .map_err(|error| core_error("trust.intermediates", path, error))?;
+    }
+    Ok(trust)
+}
+
+fn read_signer(
+    section: &SigningSection,
+    trust: Option<&Trust>,
+    folder: &Path,
+    now: i64,
+    warnings: &mut Vec<String>,
+) -> Result<Signer, ConfigError> {
+    let key_path = folder.join(&section.key);
+    let key_pem = read_file(folder, &section.key, "signing.key")?;
+    let readable_by_all = std::fs::metadata(&key_path).is_ok_and(|facts| facts.mode() & 0o004 != 0);
+    if readable_by_all {
+        return Err(ConfigError::new(format_args!(
+            "signing.key: everyone on this machine can read {}; run chmod 0400 on it",
+            key_path.display()
+        )));
+    }
+    let key = key::signing_key_from_pem(&key_pem).map_err(|error| core_error("signing.key", &section.key, error))?;
+    let chain_pem = read_file(folder, &section.certificate, "signing.certificate")?;
+    let bad_certificate = |error| core_error("signing.certificate", &section.certificate, error);
+    let signer = Signer::new(key, &chain_pem, &section.x5u).map_err(|error| match error.code() {
+        400..500 => ConfigError::new(format_args!("signing.x5u: {error} ({})", error.name())),
+        _ => bad_certificate(error),
+    })?;
+    signer.certificate().check_valid(now).map_err(bad_certificate)?;
+    if let Some(trust) = trust {
+        let chain = read_chain(&chain_pem).map_err(bad_certificate)?;
+        if let Err(error) = check_path(signer.certificate(), &chain, trust, now) {
+            warnings.push(format!(
+                "signing.certificate does not chain to trust.anchors ({}); others may refuse our calls too",
+                error.name()
+            ));
+        }
+    }
+    Ok(signer)
+}
+
+fn read_verification(
+    file: &File,
+    trust: Trust,
+    folder: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Trusting, ConfigError> {
+    let policy = match file.verification.tn_auth_list {
+        TnAuthListSetting::Require => TnAuthListPolicy::Require,
+        TnAuthListSetting::AllowMissing => TnAuthListPolicy::AllowMissing,
+    };
+    let mut verifier = Verifier::default().with_tn_auth_list(policy);
+    match file.verification.max_age_s {
+        None => {}
+        Some(max_age_s @ 1..=MAX_MAX_AGE_S) => verifier = verifier.with_max_age_s(max_age_s),
+        Some(_) => {
+            return Err(ConfigError::new(format_args!("verification.max_age_s must be 1 to {MAX_MAX_AGE_S}")));
+        }
+    }
+    let fetcher = Fetcher::new(read_fetch(&file.fetch, folder, warnings)?)
+        .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
+    let cache_mib = file.fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
+    if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
+        return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
+    }
+    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024 })
+}
+
+fn read_fetch(section: &FetchSection, folder: &Path, warnings: &mut Vec<String>) -> Result<FetchPolicy, ConfigError> {
+    let deadline = read_deadline("fetch.deadline_ms", section.deadline_ms, DEFAULT_FETCH_DEADLINE)?;
+    let mut policy = FetchPolicy::default().with_deadline(deadline);
+    for network in &section.deny {
+        let network = network.parse().map_err(|_| {
+            ConfigError::new(format_args!("fetch.deny: {network:?} is not a network; write it like 203.0.113.0/24"))
+        })?;
+        policy = policy.with_denied([network]);
+    }
+    let Some(lab) = &section.lab else { return Ok(policy) };
+    warnings.push(
+        "[fetch.lab] loosens the protection of downloads; it is for laboratories, never for production".to_owned(),
+    );
+    if let Some(path) = &lab.tls_roots {
+        let text = read_file(folder, path, "fetch.lab.tls_roots")?;
+        let roots = pem::blocks(&text)
+            .map(|block| block.map(pem::Block::into_der))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| core_error("fetch.lab.tls_roots", path, error))?;
+        policy = policy.with_tls_roots(roots);
+    }
+    for (host, address) in &lab.connect_to {
+        policy = policy.with_connect_to(host, *address);
+    }
+    Ok(policy)
+}
+
+fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
+    let mut trunks: Vec<Trunk> = Vec::new();
+    for section in sections {
+        let name = section.name;
+        let wrong = |what: &str| ConfigError::new(format_args!("trunk {name:?}: {what}"));
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_graphic() && c != '"') {
+            return Err(wrong("the name must be printable ASCII without spaces and quotes"));
+        }
+        if trunks.iter().any(|other| other.name() == name) {
+            return Err(wrong("the name is taken; each trunk needs its own"));
+        }
+        if section.uid.is_none() && section.listener.is_none() {
+            return Err(wrong("say how it is recognized: uid = N, listener = \"http\", or both"));
+        }
+        let max_attest = match &section.max_attest {
+            None => Attest::C,
+            Some(level) => level.parse().map_err(|_| wrong("max_attest must be \"A\", \"B\" or \"C\""))?,
+        };
+        let mut trunk = Trunk::new(name).with_max_attest(max_attest);
+        if let Some(uid) = section.uid {
+            trunk = trunk.with_uid(uid);
+        }
+        if let Some(listener) = section.listener {
+            trunk = trunk.with_listener(listener);
+        }
+        trunks.push(trunk);
+    }
+    if trunks.is_empty() {
+        return Err(ConfigError::new("there is no [[trunk]]: nobody could use the daemon"));
+    }
+    Ok(trunks)
+}
+
+fn read_mode(mode: Option<&str>) -> Result<u32, ConfigError> {
+    let Some(text) = mode else { return Ok(DEFAULT_MODE) };
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| ConfigError::new("http.mode must be octal permission bits such as \"0660\""))
+}
+
+fn read_group(group: &str) -> Group {
+    group.parse().map_or_else(|_| Group::Name(group.to_owned()), Group::Id)
+}
+
+fn read_deadline(key: &str, ms: Option<u64>, default: Duration) -> Result<Duration, ConfigError> {
+    match ms {
+        None => Ok(default),
+        Some(ms @ 10..=60_000) => Ok(Duration::from_millis(ms)),
+        Some(_) => Err(ConfigError::new(format_args!("{key} must be 10 to 60000"))),
+    }
+}
+
+/// Who is in the socket's group may call; nobody else.
+const DEFAULT_MODE: u32 = 0o660;
+
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(3);
+const DEFAULT_FETCH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Holds some ten thousand certificates, all that live STI-CAs issue in weeks.
+const DEFAULT_CACHE_MIB: u64 = 64;
+const MAX_CACHE_MIB: u64 = 64 * 1024;
+
+/// A PASSporT is worth replaying for as long as this.
+const MAX_MAX_AGE_S: u64 = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRUNK: &str = "[[trunk]]\nname = \"t\"\nuid = 1\n";
+
+    fn error(text: &str) -> String {
+        Config::parse(text, Path::new("/nonexistent"), 0).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        for (text, key) in [
+            (format!("[http]\nsocket = \"s\"\nport = 1\n[audit]\ndir = \"a\"\n{TRUNK}"), "port"),
+            (format!("[http]\nsocket = \"s\"\n[audit]\ndir = \"a\"\n[tls]\n{TRUNK}"), "tls"),
+            (format!("[http]\nsocket = \"s\"\n[audit]\ndir = \"a\"\n{TRUNK}attest = \"A\"\n"), "attest"),
+        ] {
+            assert!(error(&text).contains(&format!("unknown field `{key}`")), "{}", error(&text));
+        }
+    }
+
+    #[test]
+    fn a_daemon_without_work_is_an_error() {
+        let text = format!("[http]\nsocket = \"s\"\n[audit]\ndir = \"a\"\n{TRUNK}");
+        assert!(error(&text).contains("nothing to do"));
+    }
+
+    #[test]
+    fn missing_files_are_named() {
+        let text = format!("[http]\nsocket = \"s\"\n[trust]\nanchors = [\"roots.pem\"]\n[audit]\ndir = \"a\"\n{TRUNK}");
+        assert!(error(&text).contains("/nonexistent/roots.pem"));
+        let empty = text.replace("\"roots.pem\"", "");
+        assert!(error(&empty).contains("trust.anchors is empty"));
+    }
+
+    #[test]
+    fn trunks_must_be_recognizable_and_unique() {
+        let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
+            name: name.into(),
+            uid,
+            listener: None,
+            max_attest: max_attest.map(Into::into),
+        };
+        for (trunks, part) in [
+            (vec![], "no [[trunk]]"),
+            (vec![section("a", None, None)], "how it is recognized"),
+            (vec![section("a", Some(1), Some("a"))], "max_attest"),
+            (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
+            (vec![section("a b", Some(1), None)], "printable"),
+        ] {
+            assert!(read_trunks(trunks).unwrap_err().to_string().contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(read_mode(Some("0660")), Ok(0o660));
+        assert_eq!(read_mode(None), Ok(0o660));
+        for bad in ["0999", "rw-", "1777", ""] {
+            assert!(read_mode(Some(bad)).is_err());
+        }
+    }
+}

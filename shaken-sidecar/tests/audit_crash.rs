@@ -1,0 +1,138 @@
+//! Kills a process that appends to the audit log, at random moments, and looks at what is left: every
+//! record that was acknowledged, once, and no hole.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use shaken_sidecar::audit::{AuditLog, AuditOptions, Entry, FILE_NAME, Interface, Op, Record};
+use shaken_sidecar::listen::Peer;
+
+/// Set in the child only: the directory of its log.
+const CHILD_DIR: &str = "SHAKEN_AUDIT_CRASH_DIR";
+const KILLS: usize = 20;
+const LONGEST_LIFE_MS: u16 = 150;
+const APPENDERS: usize = 16;
+
+#[test]
+fn kill_9_loses_no_acknowledged_record() {
+    if let Some(dir) = std::env::var_os(CHILD_DIR) {
+        append_until_killed(Path::new(&dir));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (mut acked, mut stored, mut torn) = (0, 0, 0);
+    for round in 0..KILLS {
+        let indexes = run_and_kill(dir.path());
+        acked += indexes.len();
+
+        let log = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
+        torn += usize::from(log.recovery().torn_bytes > 0);
+        let file = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let mut found = 0;
+        for line in file.split_inclusive(|&byte| byte == b'\n') {
+            assert_eq!(
+                Entry::parse(line).unwrap().index,
+                found,
+                "round {round}: a hole or a duplicate"
+            );
+            found += 1;
+        }
+        assert_eq!(log.recovery().records, found);
+        assert!(
+            found >= stored,
+            "round {round}: records of an earlier life are gone"
+        );
+        for index in indexes {
+            assert!(
+                (stored..found).contains(&index),
+                "round {round}: {index} not in {stored}..{found}"
+            );
+        }
+        stored = found;
+        runtime.block_on(log.close()).unwrap();
+    }
+    println!("{KILLS} kills: {acked} acknowledged, {stored} stored, {torn} torn tails");
+    assert!(acked > 0, "no child lived long enough to append");
+}
+
+/// The indexes that one child got acknowledged and could still print.
+fn run_and_kill(dir: &Path) -> Vec<u64> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill_9_loses_no_acknowledged_record", "--nocapture"])
+        .env(CHILD_DIR, dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    // Reads while the child lives, so that a full pipe does not hold it up.
+    let reader = std::thread::spawn(move || {
+        let mut indexes = Vec::new();
+        let mut line = String::new();
+        while output.by_ref().read_line(&mut line).unwrap() > 0 {
+            if let Some(index) = line
+                .strip_prefix("acked ")
+                .and_then(|rest| rest.strip_suffix('\n'))
+            {
+                indexes.push(index.parse().unwrap());
+            }
+            line.clear();
+        }
+        indexes
+    });
+    std::thread::sleep(Duration::from_millis(u64::from(random_u16() % LONGEST_LIFE_MS)));
+    child.kill().unwrap();
+    assert_eq!(
+        child.wait().unwrap().signal(),
+        Some(9),
+        "the child ended by itself"
+    );
+    reader.join().unwrap()
+}
+
+fn append_until_killed(dir: &Path) -> ! {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let log = Arc::new(AuditLog::open(dir, AuditOptions::new()).unwrap());
+        for appender in 0..APPENDERS {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                let peer = Peer {
+                    uid: 0,
+                    gid: 0,
+                    pid: None,
+                };
+                loop {
+                    let mut record = Record::new(
+                        Op::Sign,
+                        Interface::HttpUnix,
+                        peer,
+                        appender.to_string(),
+                        "signed",
+                        SystemTime::now(),
+                    );
+                    // Of many lengths, so that kills fall on many offsets within a page.
+                    record.identity = vec!["x".repeat(usize::from(random_u16() % 6000))];
+                    println!("acked {}", log.append(&record).await.unwrap());
+                }
+            });
+        }
+        std::future::pending().await
+    })
+}
+
+fn random_u16() -> u16 {
+    let mut bytes = [0; 2];
+    SystemRandom::new().fill(&mut bytes).unwrap();
+    u16::from_ne_bytes(bytes)
+}

@@ -1,0 +1,1 @@
+"""One module per data file; each has `build()`, which returns its VectorFile."""
