@@ -16,9 +16,7 @@ use crate::Error;
 /// result does not fit into `out`.
 pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Error> {
     let decoded_len = text.len() / 4 * 3 + (text.len() % 4).saturating_sub(1);
-    let out = out.get_mut(..decoded_len).ok_or(Error::TokenTooLarge {
-        len_bytes: text.len(),
-    })?;
+    let out = out.get_mut(..decoded_len).ok_or(Error::TokenTooLarge { len_bytes: text.len() })?;
     match URL_SAFE_NO_PAD.decode_slice(text, out) {
         Ok(written) if written == decoded_len => Ok(out),
         _ => Err(Error::Base64Invalid),

@@ -31,10 +31,7 @@ struct Entry {
 
 /// What the cache has for a URL.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "an entry is there and fresh, there and old, or not there"
-)]
+#[expect(clippy::exhaustive_enums, reason = "an entry is there and fresh, there and old, or not there")]
 pub enum Lookup {
     /// Use it.
     Fresh(Arc<TrustedCert>),
@@ -72,16 +69,9 @@ impl CertCache {
     /// 24 hours and cut at 7 days and at the end of the certificate's path.
     pub fn insert(&self, url: &str, certificate: Arc<TrustedCert>, max_age_s: Option<u64>, now: i64) {
         let max_age_s = max_age_s.map_or(MIN_FRESH_S, |s| i64::try_from(s).unwrap_or(i64::MAX));
-        let fresh_until = now
-            .saturating_add(max_age_s.clamp(MIN_FRESH_S, MAX_FRESH_S))
-            .min(certificate.not_after());
-        self.entries.insert(
-            url.into(),
-            Entry {
-                certificate,
-                fresh_until,
-            },
-        );
+        let fresh_until =
+            now.saturating_add(max_age_s.clamp(MIN_FRESH_S, MAX_FRESH_S)).min(certificate.not_after());
+        self.entries.insert(url.into(), Entry { certificate, fresh_until });
     }
 
     /// About how many certificates are in the cache.

@@ -18,7 +18,8 @@ pub use tn_auth_list::TnAuthList;
 
 use crate::es256::VerifyingKey;
 use crate::trust::Trust;
-use crate::{Error, pem};
+use crate::{Error, TelephoneNumber, pem};
+use tn_auth_list::Coverage;
 use window::Window;
 
 /// How many certificates one body may hold. Chains have two or three.
@@ -31,6 +32,8 @@ pub struct TrustedCert {
     certificate: Certificate,
     key: VerifyingKey,
     window: Window,
+    /// The lists of the issuers that have one: each limits what the certificate may sign for.
+    issuer_lists: Vec<TnAuthList>,
 }
 
 impl TrustedCert {
@@ -42,8 +45,9 @@ impl TrustedCert {
     /// that have no part in the path are passed over.
     ///
     /// # Errors
-    /// Any of the 5xx group but those about the TNAuthList, which
-    /// [`Verifier::verify`](crate::Verifier::verify) decides by its policy.
+    /// Any of the 5xx group but those about the certificate's own TNAuthList, which
+    /// [`Verifier::verify`](crate::Verifier::verify) decides by its policy;
+    /// [`Error::TnAuthListInvalid`] if an issuer's list cannot be read.
     pub fn from_pem(body: &[u8], trust: &Trust, now: i64) -> Result<Self, Error> {
         let chain = read_chain(body)?;
         let Some(position) = chain.iter().position(|certificate| !certificate.is_ca()) else {
@@ -51,20 +55,14 @@ impl TrustedCert {
         };
         let certificate = chain.get(position).ok_or(Error::CertPem)?;
         // RFC 5280 §4.2.1.3: what signs anything but certificates needs digitalSignature.
-        if certificate
-            .extensions
-            .key_usage
-            .is_some_and(|usage| !usage.digital_signature)
-        {
+        if certificate.extensions.key_usage.is_some_and(|usage| !usage.digital_signature) {
             return Err(Error::CertKeyUsage);
         }
         let key = certificate.verifying_key()?;
-        let window = path::find(certificate, &chain, trust, now)?;
-        Ok(Self {
-            certificate: certificate.clone(),
-            key,
-            window,
-        })
+        let path = path::find(certificate, &chain, trust, now)?;
+        let issuer_lists = path.issuers.iter().filter_map(|issuer| issuer.tn_auth_list().cloned());
+        let issuer_lists = issuer_lists.collect::<Result<_, _>>()?;
+        Ok(Self { certificate: certificate.clone(), key, window: path.window, issuer_lists })
     }
 
     /// The signing certificate.
@@ -81,6 +79,12 @@ impl TrustedCert {
 
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
+    }
+
+    /// Whether every issuer of the path that has a TNAuthList covers `tn`: in a CA certificate the
+    /// list limits all that is issued under it (RFC 8226 §9).
+    pub(crate) fn issuers_cover(&self, tn: &TelephoneNumber) -> bool {
+        self.issuer_lists.iter().all(|list| list.coverage(tn) != Coverage::Uncovered)
     }
 
     pub(crate) fn check_window(&self, now: i64) -> Result<(), Error> {
@@ -120,8 +124,5 @@ pub fn read_chain(body: &[u8]) -> Result<Vec<Certificate>, Error> {
     if blocks.len() > MAX_CHAIN_LEN {
         return Err(Error::CertTooMany { count: blocks.len() });
     }
-    blocks
-        .iter()
-        .map(|block| Certificate::from_der(block.der()))
-        .collect()
+    blocks.iter().map(|block| Certificate::from_der(block.der())).collect()
 }

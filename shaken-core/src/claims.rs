@@ -16,10 +16,7 @@ pub const MAX_ORIGID_LEN: usize = 128;
 
 /// Attestation level (RFC 8588 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "RFC 8588 defines exactly these three levels"
-)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 8588 defines exactly these three levels")]
 pub enum Attest {
     /// Full: the signer knows the customer and that the customer may use the number.
     A,
@@ -74,10 +71,7 @@ impl core::str::FromStr for Attest {
 
 /// Where the call comes from (RFC 8225 §5.2.1): exactly one identity.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "RFC 8225 defines exactly these two kinds of identity"
-)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 8225 defines exactly these two kinds of identity")]
 pub enum Orig<'a> {
     /// A telephone number.
     Tn(TelephoneNumber),
@@ -117,18 +111,14 @@ pub(crate) fn read_orig<'a>(reader: &mut Reader<'a>) -> Result<Orig<'a>, Error> 
     let mut orig = None;
     reader
         .object(|reader, name| {
-            let found = match name.as_plain() {
-                Some("tn") => Orig::Tn(TelephoneNumber::from_canonical(
-                    reader.string()?.ok_or(wrong)?.chars(),
-                )?),
+            let found = match name.one_of(&["tn", "uri"]) {
+                Some("tn") => {
+                    Orig::Tn(TelephoneNumber::from_canonical(reader.string()?.ok_or(wrong)?.chars())?)
+                }
                 Some("uri") => Orig::Uri(reader.string()?.ok_or(wrong)?),
                 _ => return reader.skip(),
             };
-            if orig.replace(found).is_some() {
-                Err(wrong)
-            } else {
-                Ok(())
-            }
+            if orig.replace(found).is_some() { Err(wrong) } else { Ok(()) }
         })?
         .ok_or(wrong)?;
     orig.ok_or(wrong)
@@ -139,7 +129,7 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
     let wrong = Error::ClaimType { claim: "dest" };
     let mut dest = Dest::default();
     reader
-        .object(|reader, name| match name.as_plain() {
+        .object(|reader, name| match name.one_of(&["tn", "uri"]) {
             Some("tn") => reader
                 .array(|reader| {
                     let tn = TelephoneNumber::from_canonical(reader.string()?.ok_or(wrong)?.chars())?;
@@ -155,11 +145,7 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
             _ => reader.skip(),
         })?
         .ok_or(wrong)?;
-    if dest.tns.is_empty() && dest.uris.is_empty() {
-        Err(wrong)
-    } else {
-        Ok(dest)
-    }
+    if dest.tns.is_empty() && dest.uris.is_empty() { Err(wrong) } else { Ok(dest) }
 }
 
 /// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] printable ASCII
@@ -188,10 +174,7 @@ mod tests {
     #[test]
     fn orig_holds_exactly_one_identity() {
         assert!(matches!(orig(r#"{"tn":"12155550121"}"#), Ok(Orig::Tn(_))));
-        assert!(matches!(
-            orig(r#"{"uri":"sip:alice@example.com"}"#),
-            Ok(Orig::Uri(_))
-        ));
+        assert!(matches!(orig(r#"{"uri":"sip:alice@example.com"}"#), Ok(Orig::Uri(_))));
         let wrong = Err(Error::ClaimType { claim: "orig" });
         for text in [
             "{}",
@@ -220,11 +203,7 @@ mod tests {
             r#"{"tn":[12155550131]}"#,
             "[]",
         ] {
-            assert_eq!(
-                dest(text).err(),
-                Some(Error::ClaimType { claim: "dest" }),
-                "{text}"
-            );
+            assert_eq!(dest(text).err(), Some(Error::ClaimType { claim: "dest" }), "{text}");
         }
         let many = format!(r#"{{"tn":[{}]}}"#, vec![r#""1""#; MAX_DEST + 1].join(","));
         assert_eq!(dest(&many).err(), Some(Error::DestTooMany));

@@ -28,10 +28,7 @@ pub(crate) struct Elements<'a> {
 
 impl<'a> Elements<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            offset: 0,
-        }
+        Self { rest: bytes, offset: 0 }
     }
 
     /// Reads one element that must have `tag`, and answers its contents.
@@ -56,9 +53,7 @@ impl<'a> Elements<'a> {
             // 0x80 is the indefinite length of BER; four length bytes are plenty.
             long @ 0x81..=0x84 => {
                 let (len_bytes, rest) = rest.split_at_checked(usize::from(long & 0x7f)).ok_or(malformed)?;
-                let len = len_bytes
-                    .iter()
-                    .fold(0_usize, |len, byte| len << 8 | usize::from(*byte));
+                let len = len_bytes.iter().fold(0_usize, |len, byte| len << 8 | usize::from(*byte));
                 let shortest = len >= 0x80 && len_bytes.first() != Some(&0);
                 (Some(len).filter(|_| shortest).ok_or(malformed)?, rest)
             }
@@ -66,26 +61,13 @@ impl<'a> Elements<'a> {
         };
         let start = self.offset + (self.rest.len() - rest.len());
         let (contents, rest) = rest.split_at_checked(len).ok_or(malformed)?;
-        *self = Self {
-            rest,
-            offset: start + len,
-        };
-        Ok((
-            *tag,
-            Self {
-                rest: contents,
-                offset: start,
-            },
-        ))
+        *self = Self { rest, offset: start + len };
+        Ok((*tag, Self { rest: contents, offset: start }))
     }
 
     /// Checks that nothing is left.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.malformed())
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -34,10 +34,7 @@ const OURS: SipResponse = SipResponse::new(500, "Server Internal Error");
 
 /// The `verstat` value of a call (3GPP TS 24.229 §7.2A.20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the standard has exactly these three values"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the standard has exactly these three values")]
 pub enum Verstat {
     /// Signature, certificate, freshness and numbers are all good.
     Passed,
@@ -472,8 +469,7 @@ mod tests {
         assert_eq!(names.len(), Error::ALL.len());
         for name in names {
             assert!(
-                name.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
                 "{name}"
             );
         }

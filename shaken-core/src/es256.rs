@@ -108,12 +108,7 @@ impl SigningKey {
     /// # Errors
     /// [`Error::KeyInvalid`], never for a key that was made by the constructors above.
     pub fn verifying_key(&self) -> Result<VerifyingKey, Error> {
-        self.pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map(VerifyingKey)
-            .map_err(|_| Error::KeyInvalid)
+        self.pair.public_key().as_ref().try_into().map(VerifyingKey).map_err(|_| Error::KeyInvalid)
     }
 
     /// Signs `message`.
@@ -121,15 +116,8 @@ impl SigningKey {
     /// # Errors
     /// [`Error::SigningFailed`] if the system has no randomness.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, Error> {
-        let signature = self
-            .pair
-            .sign(&self.random, message)
-            .map_err(|_| Error::SigningFailed)?;
-        signature
-            .as_ref()
-            .try_into()
-            .map(Signature)
-            .map_err(|_| Error::SigningFailed)
+        let signature = self.pair.sign(&self.random, message).map_err(|_| Error::SigningFailed)?;
+        signature.as_ref().try_into().map(Signature).map_err(|_| Error::SigningFailed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! From an `x5u` to the bytes behind it, when the URL was chosen by whoever placed the call.
 //!
 //! [`X5u`] holds a URL that may be dereferenced at all and [`is_public`] says which addresses may
-//! be dialled; both are pure and always here. With the feature `fetch`, [`Fetcher`] downloads:
+//! be dialled; both are pure and always here. With the feature `fetch`, `Fetcher` downloads:
 //! it resolves the name itself, refuses it unless every answer is public, dials the very address
 //! it checked, and reads one answer under limits of size and time. It follows no redirect, keeps
 //! no connection, no cookie and no state, retries nothing, and does not look into the body.

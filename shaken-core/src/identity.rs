@@ -64,9 +64,7 @@ impl<'a> Identity<'a> {
     /// [`Error::InfoSyntax`]; [`Error::ParamAlgUnsupported`].
     pub fn parse(value: &'a [u8]) -> Result<Self, Error> {
         if value.len() > MAX_LEN {
-            return Err(Error::IdentityTooLarge {
-                len_bytes: value.len(),
-            });
+            return Err(Error::IdentityTooLarge { len_bytes: value.len() });
         }
         let mut cursor = Cursor { bytes: value, at: 0 };
         cursor.white_space();
@@ -102,11 +100,7 @@ impl<'a> Identity<'a> {
             }
             cursor.white_space();
         }
-        Ok(Self {
-            token,
-            info: info.ok_or(Error::InfoMissing)?,
-            ppt,
-        })
+        Ok(Self { token, info: info.ok_or(Error::InfoMissing)?, ppt })
     }
 
     /// The PASSporT, full or compact form, not decoded.
@@ -170,11 +164,7 @@ impl<'a> Cursor<'a> {
     /// `token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")`
     fn token(&mut self) -> Result<&'a [u8], Error> {
         let token = self.take_while(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b));
-        if token.is_empty() {
-            Err(self.syntax())
-        } else {
-            Ok(token)
-        }
+        if token.is_empty() { Err(self.syntax()) } else { Ok(token) }
     }
 
     /// `gen-value = token / host / quoted-string`; of a host only the brackets and colons of an
@@ -184,11 +174,7 @@ impl<'a> Cursor<'a> {
             return self.quoted();
         }
         let value = self.take_while(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~[]:".contains(&b));
-        if value.is_empty() {
-            Err(self.syntax())
-        } else {
-            Ok(Value::Token(value))
-        }
+        if value.is_empty() { Err(self.syntax()) } else { Ok(Value::Token(value)) }
     }
 
     /// `quoted-string` behind its first quote. Control characters are refused, escaped or not:
@@ -289,23 +275,14 @@ mod tests {
     fn what_carriers_send_is_read() {
         for (params, why) in [
             (format!(";info=<{INFO}>;alg=ES256;ppt=shaken"), "usual form"),
-            (
-                format!(";info=<{INFO}>;alg=\"ES256\";ppt=\"shaken\""),
-                "quoted values",
-            ),
+            (format!(";info=<{INFO}>;alg=\"ES256\";ppt=\"shaken\""), "quoted values"),
             (format!(";info=<{INFO}>;ppt=shaken"), "alg absent"),
             (format!(";info=<{INFO}>"), "alg and ppt absent"),
             (format!(";ppt=shaken;alg=ES256;info=<{INFO}>"), "another order"),
-            (
-                format!(" ; info = <{INFO}> ; alg = ES256\t; ppt = shaken "),
-                "white space",
-            ),
+            (format!(" ; info = <{INFO}> ; alg = ES256\t; ppt = shaken "), "white space"),
             (format!(";info=<{INFO}>;\r\n alg=ES256;ppt=shaken"), "folded line"),
             (format!(";INFO=<{INFO}>;Alg=es256;PPT=Shaken"), "another case"),
-            (
-                format!(";info=<{INFO}>;foo;bar=\"x;y\";host=[2001:db8::1]"),
-                "unknown parameters",
-            ),
+            (format!(";info=<{INFO}>;foo;bar=\"x;y\";host=[2001:db8::1]"), "unknown parameters"),
         ] {
             let identity = parse(&params).unwrap_or_else(|e| panic!("{why}: {e}"));
             assert_eq!(identity.token(), "eyJh.eyJi.c2ln");
@@ -325,37 +302,16 @@ mod tests {
             (format!(";info=<{INFO};alg=ES256"), Error::InfoSyntax),
             (";info=<>".into(), Error::InfoSyntax),
             (";info=<https://cert.example.org/a b>".into(), Error::InfoSyntax),
-            (
-                format!(";info=<{INFO}>alg=ES256"),
-                Error::ParamSyntax { offset: 59 },
-            ),
+            (format!(";info=<{INFO}>alg=ES256"), Error::ParamSyntax { offset: 59 }),
             (format!(";info=<{INFO}>;"), Error::ParamSyntax { offset: 60 }),
             (format!(";info=<{INFO}>;alg"), Error::ParamSyntax { offset: 63 }),
             (format!(";info=<{INFO}>;alg=HS256"), Error::ParamAlgUnsupported),
-            (
-                format!(";info=<{INFO}>;alg=\"es256\""),
-                Error::ParamAlgUnsupported,
-            ),
-            (
-                format!(";info=<{INFO}>;ppt=\"shaken"),
-                Error::ParamSyntax { offset: 71 },
-            ),
-            (
-                format!(";info=<{INFO}>;info=<{INFO}>"),
-                Error::ParamDuplicate { offset: 60 },
-            ),
-            (
-                format!(";info=<{INFO}>;x;X=1"),
-                Error::ParamDuplicate { offset: 62 },
-            ),
-            (
-                format!(";info=<{INFO}>, eyJh.eyJi.c2ln;info=<{INFO}>"),
-                Error::ParamSyntax { offset: 59 },
-            ),
-            (
-                format!(";info=<{INFO}>;a=\"\u{0}\""),
-                Error::ParamSyntax { offset: 63 },
-            ),
+            (format!(";info=<{INFO}>;alg=\"es256\""), Error::ParamAlgUnsupported),
+            (format!(";info=<{INFO}>;ppt=\"shaken"), Error::ParamSyntax { offset: 71 }),
+            (format!(";info=<{INFO}>;info=<{INFO}>"), Error::ParamDuplicate { offset: 60 }),
+            (format!(";info=<{INFO}>;x;X=1"), Error::ParamDuplicate { offset: 62 }),
+            (format!(";info=<{INFO}>, eyJh.eyJi.c2ln;info=<{INFO}>"), Error::ParamSyntax { offset: 59 }),
+            (format!(";info=<{INFO}>;a=\"\u{0}\""), Error::ParamSyntax { offset: 63 }),
         ] {
             assert_eq!(parse(&params).err(), Some(error), "{params:?}");
         }
@@ -369,10 +325,7 @@ mod tests {
             ("a.b.c=;info=<https://a.example/b>", Error::Base64Invalid),
             ("a.b.c+/;info=<https://a.example/b>", Error::Base64Invalid),
             ("a.b\n.c;info=<https://a.example/b>", Error::Base64Invalid),
-            (
-                "a.b .c;info=<https://a.example/b>",
-                Error::ParamSyntax { offset: 4 },
-            ),
+            ("a.b .c;info=<https://a.example/b>", Error::ParamSyntax { offset: 4 }),
             ("a.\u{0}b.c;info=<https://a.example/b>", Error::Base64Invalid),
         ] {
             assert_eq!(Identity::parse(value.as_bytes()).err(), Some(error), "{value:?}");
@@ -382,15 +335,9 @@ mod tests {
     #[test]
     fn size_and_parameter_count_are_bounded() {
         let long = format!("a.b.c;info=<{INFO}>;x={}", "A".repeat(MAX_LEN));
-        assert!(matches!(
-            Identity::parse(long.as_bytes()),
-            Err(Error::IdentityTooLarge { .. })
-        ));
+        assert!(matches!(Identity::parse(long.as_bytes()), Err(Error::IdentityTooLarge { .. })));
         let many: String = (0..MAX_PARAMS).map(|i| format!(";p{i}")).collect();
-        assert!(matches!(
-            parse(&format!(";info=<{INFO}>{many}")),
-            Err(Error::ParamSyntax { .. })
-        ));
+        assert!(matches!(parse(&format!(";info=<{INFO}>{many}")), Err(Error::ParamSyntax { .. })));
     }
 
     #[test]

@@ -66,3 +66,8 @@ pub use sign::Signer;
 pub use tn::TelephoneNumber;
 pub use trust::Trust;
 pub use verify::{Call, Screened, TnAuthListPolicy, Verified, Verifier};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

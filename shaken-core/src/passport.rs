@@ -29,10 +29,7 @@ impl Scratch {
     /// Empty room.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            header: [0; MAX_HEADER_LEN / 4 * 3],
-            payload: [0; MAX_PAYLOAD_LEN / 4 * 3],
-        }
+        Self { header: [0; MAX_HEADER_LEN / 4 * 3], payload: [0; MAX_PAYLOAD_LEN / 4 * 3] }
     }
 }
 
@@ -79,10 +76,7 @@ impl<'a> Passport<'a> {
             None => None,
             Some(value) => Some(value.ok_or(Error::PptUnsupported)?),
         };
-        let x5u = header
-            .x5u
-            .ok_or(Error::HeaderMemberMissing { member: "x5u" })?
-            .ok_or(Error::X5uType)?;
+        let x5u = header.x5u.ok_or(Error::HeaderMemberMissing { member: "x5u" })?.ok_or(Error::X5uType)?;
         Ok(Self { jws, ppt, x5u })
     }
 
@@ -135,9 +129,7 @@ pub fn segments(token: &str) -> Result<[&str; 3], Error> {
     let mut split = token.split('.');
     match (split.next(), split.next(), split.next(), split.next()) {
         (Some(header), Some(payload), Some(signature), None) => Ok([header, payload, signature]),
-        _ => Err(Error::TokenSegments {
-            count: token.split('.').count(),
-        }),
+        _ => Err(Error::TokenSegments { count: token.split('.').count() }),
     }
 }
 
@@ -187,15 +179,11 @@ struct Header<'a> {
 impl<'a> Header<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut alg = None;
-        let mut header = Self {
-            typ: None,
-            ppt: None,
-            x5u: None,
-        };
+        let mut header = Self { typ: None, ppt: None, x5u: None };
         let mut reader = Reader::new(bytes)?;
         reader
             .object(|reader, name| {
-                let member = match name.as_plain() {
+                let member = match name.one_of(&["alg", "typ", "ppt", "x5u", "crit", "b64", "zip"]) {
                     Some("alg") => &mut alg,
                     Some("typ") => &mut header.typ,
                     Some("ppt") => &mut header.ppt,
@@ -211,10 +199,7 @@ impl<'a> Header<'a> {
             })?
             .ok_or(Error::JsonSyntax { offset: 0 })?;
         reader.finish()?;
-        if alg
-            .ok_or(Error::HeaderMemberMissing { member: "alg" })?
-            .is_none_or(|alg| alg != *"ES256")
-        {
+        if alg.ok_or(Error::HeaderMemberMissing { member: "alg" })?.is_none_or(|alg| alg != *"ES256") {
             return Err(Error::AlgUnsupported);
         }
         Ok(header)
@@ -244,24 +229,12 @@ mod tests {
             (r#""ES256""#, r#""none""#, Error::AlgUnsupported),
             (r#""ES256""#, r#"["ES256"]"#, Error::AlgUnsupported),
             (r#""ES256""#, "null", Error::AlgUnsupported),
-            (
-                r#""alg""#,
-                r#""ALG""#,
-                Error::HeaderMemberMissing { member: "alg" },
-            ),
+            (r#""alg""#, r#""ALG""#, Error::HeaderMemberMissing { member: "alg" }),
             (r#""passport""#, r#""JWT""#, Error::TypInvalid),
-            (
-                r#""typ""#,
-                r#""Typ""#,
-                Error::HeaderMemberMissing { member: "typ" },
-            ),
+            (r#""typ""#, r#""Typ""#, Error::HeaderMemberMissing { member: "typ" }),
             (r#""shaken""#, "1", Error::PptUnsupported),
             (r#""https://a.example/b""#, "{}", Error::X5uType),
-            (
-                r#""x5u""#,
-                r#""x5c""#,
-                Error::HeaderMemberMissing { member: "x5u" },
-            ),
+            (r#""x5u""#, r#""x5c""#, Error::HeaderMemberMissing { member: "x5u" }),
             (r#"{"alg""#, r#"{"crit":["exp"],"alg""#, Error::CritUnsupported),
             (r#"{"alg""#, r#"{"b64":false,"alg""#, Error::CritUnsupported),
             (r#"{"alg""#, r#"{"zip":"DEF","alg""#, Error::CritUnsupported),
@@ -284,14 +257,10 @@ mod tests {
     fn segment_sizes_are_bounded() {
         let long = "A".repeat(MAX_HEADER_LEN + 4);
         let mut scratch = Scratch::new();
-        for token in [
-            format!("{long}.e30.{}", "A".repeat(86)),
-            format!("e30.{}.AA", "A".repeat(MAX_PAYLOAD_LEN + 4)),
-        ] {
-            assert!(matches!(
-                Passport::decode(&token, &mut scratch),
-                Err(Error::TokenTooLarge { .. })
-            ));
+        for token in
+            [format!("{long}.e30.{}", "A".repeat(86)), format!("e30.{}.AA", "A".repeat(MAX_PAYLOAD_LEN + 4))]
+        {
+            assert!(matches!(Passport::decode(&token, &mut scratch), Err(Error::TokenTooLarge { .. })));
         }
     }
 }

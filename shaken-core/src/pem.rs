@@ -66,11 +66,7 @@ fn decode(block: &[u8]) -> Result<Block<'_>, Error> {
     if end_label != label.as_bytes() {
         return Err(Error::CertPem);
     }
-    let base64: Vec<u8> = body
-        .iter()
-        .copied()
-        .filter(|b| !b.is_ascii_whitespace())
-        .collect();
+    let base64: Vec<u8> = body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     let der = STANDARD.decode(base64).map_err(|_| Error::CertPem)?;
     Ok(Block { label, der })
 }
@@ -89,9 +85,7 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Vec<Result<String, Error>> {
-        blocks(text.as_bytes())
-            .map(|b| b.map(|b| format!("{}={}", b.label(), b.der().len())))
-            .collect()
+        blocks(text.as_bytes()).map(|b| b.map(|b| format!("{}={}", b.label(), b.der().len()))).collect()
     }
 
     #[test]
@@ -111,11 +105,7 @@ mod tests {
             "-----BEGIN A",
         ] {
             let text = format!("{good}{bad}{good}");
-            assert_eq!(
-                labels(&text),
-                [Ok("A=3".into()), Err(Error::CertPem), Ok("A=3".into())],
-                "{bad}"
-            );
+            assert_eq!(labels(&text), [Ok("A=3".into()), Err(Error::CertPem), Ok("A=3".into())], "{bad}");
         }
         assert!(labels("<!doctype html>").is_empty());
     }

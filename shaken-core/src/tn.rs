@@ -49,10 +49,7 @@ impl TelephoneNumber {
     }
 
     fn collect(tn_chars: impl Iterator<Item = u8>) -> Option<Self> {
-        let mut number = Self {
-            bytes: [0; Self::MAX_LEN],
-            len: 0,
-        };
+        let mut number = Self { bytes: [0; Self::MAX_LEN], len: 0 };
         for byte in tn_chars {
             if !(byte.is_ascii_digit() || byte == b'#' || byte == b'*') {
                 return None;
@@ -66,10 +63,7 @@ impl TelephoneNumber {
     /// The number in clear. Mask it before it reaches a log: [`masked`](Self::masked).
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.bytes
-            .get(..usize::from(self.len))
-            .and_then(|b| core::str::from_utf8(b).ok())
-            .unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or_default()
     }
 
     /// A form for logs: every character but the last two as `x`.
@@ -149,11 +143,7 @@ mod tests {
     fn claims_must_be_canonical_already() {
         assert!(TelephoneNumber::from_canonical("12155550121".chars()).is_ok());
         for text in ["+12155550121", "1 2", "", "١٢", "12155550121\u{0}"] {
-            assert_eq!(
-                TelephoneNumber::from_canonical(text.chars()),
-                Err(Error::TnNotCanonical),
-                "{text:?}"
-            );
+            assert_eq!(TelephoneNumber::from_canonical(text.chars()), Err(Error::TnNotCanonical), "{text:?}");
         }
     }
 

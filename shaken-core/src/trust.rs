@@ -19,10 +19,7 @@ impl Trust {
     /// [`Error::CertPem`] if there is none or a block is damaged; [`Error::CertDer`],
     /// [`Error::CertTooLarge`] if one of them is not a certificate.
     pub fn from_pem(anchors: &[u8]) -> Result<Self, Error> {
-        Ok(Self {
-            anchors: read_bundle(anchors)?,
-            intermediates: Vec::new(),
-        })
+        Ok(Self { anchors: read_bundle(anchors)?, intermediates: Vec::new() })
     }
 
     /// Adds anchors from another PEM bundle.
@@ -68,11 +65,7 @@ fn read_bundle(text: &[u8]) -> Result<Vec<Certificate>, Error> {
             Certificate::from_der(block.der())
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    if certificates.is_empty() {
-        Err(Error::CertPem)
-    } else {
-        Ok(certificates)
-    }
+    if certificates.is_empty() { Err(Error::CertPem) } else { Ok(certificates) }
 }
 
 #[cfg(test)]
@@ -85,9 +78,6 @@ mod tests {
             assert_eq!(Trust::from_pem(text.as_bytes()).err(), Some(Error::CertPem));
         }
         let not_a_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(
-            Trust::from_pem(not_a_certificate.as_bytes()).err(),
-            Some(Error::CertDer)
-        );
+        assert_eq!(Trust::from_pem(not_a_certificate.as_bytes()).err(), Some(Error::CertDer));
     }
 }

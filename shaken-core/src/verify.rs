@@ -31,20 +31,13 @@ impl<'a> Call<'a> {
     /// may have been signed for: that of To, and of the Request-URI if it differs.
     #[must_use]
     pub const fn new(orig: TelephoneNumber, dest: &'a [TelephoneNumber]) -> Self {
-        Self {
-            orig,
-            dest,
-            date: None,
-        }
+        Self { orig, dest, date: None }
     }
 
     /// The Date header in seconds since 1970; it must be fresh like `iat`.
     #[must_use]
     pub const fn with_date(self, date: u64) -> Self {
-        Self {
-            date: Some(date),
-            ..self
-        }
+        Self { date: Some(date), ..self }
     }
 }
 
@@ -68,10 +61,7 @@ pub struct Verifier {
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self {
-            max_age_s: 60,
-            tn_auth_list: TnAuthListPolicy::default(),
-        }
+        Self { max_age_s: 60, tn_auth_list: TnAuthListPolicy::default() }
     }
 }
 
@@ -141,12 +131,7 @@ impl Verifier {
         if !claims.dest().tns().iter().any(|tn| call.dest.contains(tn)) {
             return Err(Error::DestMismatch);
         }
-        Ok(Screened {
-            passport,
-            claims,
-            orig: call.orig,
-            x5u,
-        })
+        Ok(Screened { passport, claims, orig: call.orig, x5u })
     }
 
     /// Checks what was screened against the certificate of its URL, at `now` in seconds since
@@ -176,9 +161,10 @@ impl Verifier {
                 }
             }
         }
-        Ok(Verified {
-            claims: screened.claims,
-        })
+        if !certificate.issuers_cover(&screened.orig) {
+            return Err(Error::TnNotAuthorized);
+        }
+        Ok(Verified { claims: screened.claims })
     }
 
     fn check_fresh(&self, time: u64, now: i64) -> Result<(), Unfresh> {

@@ -88,8 +88,10 @@ fn urls() {
 #[test]
 fn urls_of_the_field() {
     let Some(text) = suite_text("real/sti-certificates.tsv") else { return };
-    let urls: Vec<&str> = text.lines().filter_map(|line| line.split('\t').next()).collect();
-    for url in urls.iter().filter(|url| !url.is_empty()) {
+    let urls = text.lines().filter_map(|line| line.split('\t').next());
+    // One certificate of the list came without its URL.
+    let urls: Vec<&str> = urls.filter(|url| !url.is_empty()).collect();
+    for url in &urls {
         assert_eq!(verdict(url), "accept", "{url}");
     }
     println!("x5u: {} of the field accepted", urls.len());

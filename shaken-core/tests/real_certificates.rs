@@ -58,11 +58,8 @@ fn chains_are_those_of_openssl() {
 
 /// `None` where there is no `openssl` command.
 fn openssl_chains(file: &Path, der: &[u8], at: i64) -> Option<bool> {
-    let pem = format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        STANDARD.encode(der)
-    );
-    let lines: String = pem.lines().flat_map(|line| wrap(line)).collect();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+    let lines: String = pem.lines().flat_map(wrap).collect();
     std::fs::write(file, lines).unwrap();
     let output = Command::new("openssl")
         .args(["verify", "-attime", &at.to_string(), "-CAfile"])
@@ -77,9 +74,7 @@ fn openssl_chains(file: &Path, der: &[u8], at: i64) -> Option<bool> {
 
 /// OpenSSL reads PEM lines of 64 characters.
 fn wrap(line: &str) -> impl Iterator<Item = String> + '_ {
-    line.as_bytes()
-        .chunks(64)
-        .map(|chunk| format!("{}\n", std::str::from_utf8(chunk).unwrap()))
+    line.as_bytes().chunks(64).map(|chunk| format!("{}\n", std::str::from_utf8(chunk).unwrap()))
 }
 
 /// Issuers of one name and different keys: the order in which they are known does not matter.
@@ -151,17 +146,11 @@ fn keys_beside_the_headers_are_read() {
 #[test]
 fn malformed_certificates_are_errors() {
     let mut count = 0;
-    for folder in [
-        "suites/openssl-fuzz-corpora/x509",
-        "suites/openssl-fuzz-corpora/asn1",
-        "suites/zlint/v3/testdata",
-    ] {
+    for folder in
+        ["suites/openssl-fuzz-corpora/x509", "suites/openssl-fuzz-corpora/asn1", "suites/zlint/v3/testdata"]
+    {
         let Some(folder) = suite(folder) else { return };
-        for entry in std::fs::read_dir(folder)
-            .unwrap()
-            .map(Result::unwrap)
-            .filter(|e| e.path().is_file())
-        {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|e| e.path().is_file()) {
             let bytes = std::fs::read(entry.path()).unwrap();
             let _ = Certificate::from_der(&bytes);
             for block in pem::blocks(&bytes).flatten() {

@@ -30,10 +30,7 @@ fn base64url_cases() {
             }
         }
     }
-    println!(
-        "base64url: {} cases, {refused} refused as they must be",
-        cases.len()
-    );
+    println!("base64url: {} cases, {refused} refused as they must be", cases.len());
     assert!(!cases.is_empty());
 }
 
@@ -41,17 +38,12 @@ fn base64url_cases() {
 /// `n_` must not, `i_` is our choice and stands in a golden file.
 #[test]
 fn json_test_suite() {
-    const DUPLICATES: [&str; 2] = [
-        "y_object_duplicated_key.json",
-        "y_object_duplicated_key_and_value.json",
-    ];
+    const DUPLICATES: [&str; 2] = ["y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"];
     let Some(folder) = suite("suites/JSONTestSuite/test_parsing") else {
         return;
     };
-    let golden: BTreeMap<&str, &str> = include_str!("golden/json-choices.tsv")
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .collect();
+    let golden: BTreeMap<&str, &str> =
+        include_str!("golden/json-choices.tsv").lines().filter_map(|line| line.split_once('\t')).collect();
     let (mut accepted, mut refused, mut chosen) = (0, 0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -133,10 +125,7 @@ fn wycheproof_jws() {
             *if outcome { &mut valid } else { &mut invalid } += 1;
         }
     }
-    println!(
-        "wycheproof JWS on P-256: {} ({valid} valid, {invalid} invalid)",
-        valid + invalid
-    );
+    println!("wycheproof JWS on P-256: {} ({valid} valid, {invalid} invalid)", valid + invalid);
     assert!(valid > 0 && invalid > 0);
 }
 
@@ -144,9 +133,7 @@ fn wycheproof_jws() {
 /// what a key may be used for (RFC 7517 §4.2, §4.3).
 fn verify_with_jwk(jws: &str, jwk: &Value) -> bool {
     let may_verify = jwk.get("use").is_none_or(|usage| usage == "sig")
-        && jwk
-            .get("key_ops")
-            .is_none_or(|ops| ops.as_array().unwrap().iter().any(|op| op == "verify"));
+        && jwk.get("key_ops").is_none_or(|ops| ops.as_array().unwrap().iter().any(|op| op == "verify"));
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let point = [vec![4], coordinate("x"), coordinate("y")].concat();
     let key = VerifyingKey::from_uncompressed(&point).unwrap();
@@ -176,8 +163,5 @@ fn wycheproof_ecpoint() {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
-        .collect()
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }

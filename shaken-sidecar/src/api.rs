@@ -62,7 +62,12 @@ pub async fn serve(
 }
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
-async fn answer(request: Request<Incoming>, peer: Peer, calls: Arc<Calls>, deadline: Duration) -> Response<Full<Bytes>> {
+async fn answer(
+    request: Request<Incoming>,
+    peer: Peer,
+    calls: Arc<Calls>,
+    deadline: Duration,
+) -> Response<Full<Bytes>> {
     let echoed = Echoed::of(&request);
     // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
     // this request alone.
@@ -170,7 +175,9 @@ struct Echoed {
 impl Echoed {
     fn of(request: &Request<Incoming>) -> Self {
         let usable = |value: &&HeaderValue| {
-            value.len() <= MAX_ID_LEN && value.as_bytes().iter().all(u8::is_ascii_graphic) && !value.is_empty()
+            value.len() <= MAX_ID_LEN
+                && value.as_bytes().iter().all(u8::is_ascii_graphic)
+                && !value.is_empty()
         };
         let id = |name: &str| request.headers().get(name).filter(usable).cloned();
         let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));

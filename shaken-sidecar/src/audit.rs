@@ -84,21 +84,17 @@ impl AuditLog {
             .map_err(|errno| io_error("open", &path)(errno.into()))?;
         let file = File::from(file);
         if !file.metadata().map_err(io_error("read", &path))?.is_file() {
-            return Err(AuditError::NotAFile {
-                path: path.to_path_buf(),
-            });
+            return Err(AuditError::NotAFile { path: path.to_path_buf() });
         }
         let recovery = recover::scan(BufReader::with_capacity(READ_BUFFER_LEN, &file), &path)?;
         if recovery.torn_bytes > 0 {
-            file.set_len(recovery.len_bytes)
-                .map_err(io_error("cut the torn tail of", &path))?;
+            file.set_len(recovery.len_bytes).map_err(io_error("cut the torn tail of", &path))?;
         }
         // A killed predecessor may have left whole records that only the page cache has; numbering
         // goes on behind them, so they must be durable first. Then the file's name in the directory,
         // lest a power cut take the whole file.
         file.sync_all().map_err(io_error("sync", &path))?;
-        lock.sync_all()
-            .map_err(io_error("sync the directory of", &path))?;
+        lock.sync_all().map_err(io_error("sync the directory of", &path))?;
 
         let (queue, received) = mpsc::channel(options.queue_records.get() as usize);
         let failure = Arc::new(OnceLock::new());
@@ -142,11 +138,7 @@ impl AuditLog {
         self.rng.fill(&mut salt).map_err(|_| AuditError::NoRandomness)?;
         let body = Body::new(record, &salt)?;
         let (done, durable) = oneshot::channel();
-        match self
-            .queue
-            .send_timeout(Message::Append { body, done }, self.queue_wait)
-            .await
-        {
+        match self.queue.send_timeout(Message::Append { body, done }, self.queue_wait).await {
             Ok(()) => durable.await.unwrap_or_else(|_| Err(self.end())),
             Err(SendTimeoutError::Closed(_)) => Err(self.end()),
             Err(SendTimeoutError::Timeout(_)) => Err(AuditError::Overloaded {
@@ -189,9 +181,7 @@ impl AuditLog {
 
     /// Why the writer is gone.
     fn end(&self) -> AuditError {
-        self.failure
-            .get()
-            .map_or(AuditError::Closed, |failure| AuditError::Failed(failure.clone()))
+        self.failure.get().map_or(AuditError::Closed, |failure| AuditError::Failed(failure.clone()))
     }
 }
 
@@ -207,10 +197,7 @@ impl AuditOptions {
     /// A queue of 8,192 records, and 500 ms to wait for room in it.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            queue_records: QUEUE_RECORDS,
-            queue_wait: QUEUE_WAIT,
-        }
+        Self { queue_records: QUEUE_RECORDS, queue_wait: QUEUE_WAIT }
     }
 
     /// How many records may wait for the disk. As many again may be in the write under way.
@@ -241,9 +228,7 @@ fn create_dir(dir: &Path) -> Result<(), AuditError> {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             };
-            File::open(parent)
-                .and_then(|parent| parent.sync_all())
-                .map_err(io_error("sync", parent))
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error("sync", parent))
         }
         Err(error) => match error.kind() {
             io::ErrorKind::AlreadyExists => Ok(()),
@@ -268,11 +253,7 @@ fn lock_dir(dir: &Path) -> Result<File, AuditError> {
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AuditError {
-    move |source| AuditError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    move |source| AuditError::Io { action, path: path.to_owned(), source }
 }
 
 /// Name of the log within its directory.

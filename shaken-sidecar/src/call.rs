@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use shaken_core::passport::shaken::NewClaims;
 use shaken_core::{
-    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, TrustedCert, Verified, Verifier, Verstat, sign,
+    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, TrustedCert, Verified, Verifier,
+    Verstat, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
@@ -293,7 +294,12 @@ impl Verification {
 }
 
 /// The header for a call, and its tracing value.
-fn make_header(signer: &Signer, request: &SignRequest, attest: Attest, now: i64) -> Result<(String, String), Error> {
+fn make_header(
+    signer: &Signer,
+    request: &SignRequest,
+    attest: Attest,
+    now: i64,
+) -> Result<(String, String), Error> {
     let now = u64::try_from(now).unwrap_or_default();
     let iat = request.iat;
     // RFC 8224 §6.1 step 3: what is more than a minute off must not be signed.

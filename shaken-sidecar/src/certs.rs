@@ -79,7 +79,7 @@ impl Certs {
         let landing = Landing { certs: &self, url: &url };
         let outcome = self.download(&url, now).await;
         match &outcome {
-            Ok(_) => tracing::debug!("certificate fetched"),
+            Ok(_) => tracing::info!("certificate fetched"),
             Err(error) => {
                 tracing::info!(error = error.name(), "certificate not available");
                 self.note_failure(&url, *error, now);

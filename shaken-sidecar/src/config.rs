@@ -177,15 +177,16 @@ impl Config {
     pub fn load(path: &Path, now: i64) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::new(format_args!("cannot read {}: {error}", path.display())))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder)
-            .map_err(|error| ConfigError::new(format_args!("{}: {error}", folder.display())))?;
-        Self::parse(&text, &folder, now)
+        let absolute = std::path::absolute(path)
+            .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))?;
+        let folder = absolute.parent().unwrap_or(&absolute);
+        Self::parse(&text, folder, now)
             .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))
     }
 
     fn parse(text: &str, folder: &Path, now: i64) -> Result<Self, ConfigError> {
-        let file: File = toml::from_str(text).map_err(|error| ConfigError::new(error.to_string().trim_end()))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| ConfigError::new(error.to_string().trim_end()))?;
         let mut warnings = Vec::new();
         let trust = file.trust.as_ref().map(|section| read_trust(section, folder)).transpose()?;
         let signer = match &file.signing {
@@ -197,7 +198,9 @@ impl Config {
             Some(trust) => Some(read_verification(&file, trust, folder, &mut warnings)?),
         };
         if signer.is_none() && verification.is_none() {
-            return Err(ConfigError::new("there is nothing to do: give [signing] to sign, [trust] to verify"));
+            return Err(ConfigError::new(
+                "there is nothing to do: give [signing] to sign, [trust] to verify",
+            ));
         }
         Ok(Self {
             socket: folder.join(&file.http.socket),
@@ -215,7 +218,8 @@ impl Config {
 
 fn read_file(folder: &Path, path: &Path, key: &str) -> Result<Vec<u8>, ConfigError> {
     let path = folder.join(path);
-    std::fs::read(&path).map_err(|error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", path.display())))
+    std::fs::read(&path)
+        .map_err(|error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", path.display())))
 }
 
 fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
@@ -258,7 +262,8 @@ fn read_signer(
             key_path.display()
         )));
     }
-    let key = key::signing_key_from_pem(&key_pem).map_err(|error| core_error("signing.key", &section.key, error))?;
+    let key = key::signing_key_from_pem(&key_pem)
+        .map_err(|error| core_error("signing.key", &section.key, error))?;
     let chain_pem = read_file(folder, &section.certificate, "signing.certificate")?;
     let bad_certificate = |error| core_error("signing.certificate", &section.certificate, error);
     let signer = Signer::new(key, &chain_pem, &section.x5u).map_err(|error| match error.code() {
@@ -293,7 +298,9 @@ fn read_verification(
         None => {}
         Some(max_age_s @ 1..=MAX_MAX_AGE_S) => verifier = verifier.with_max_age_s(max_age_s),
         Some(_) => {
-            return Err(ConfigError::new(format_args!("verification.max_age_s must be 1 to {MAX_MAX_AGE_S}")));
+            return Err(ConfigError::new(format_args!(
+                "verification.max_age_s must be 1 to {MAX_MAX_AGE_S}"
+            )));
         }
     }
     let fetcher = Fetcher::new(read_fetch(&file.fetch, folder, warnings)?)
@@ -305,18 +312,25 @@ fn read_verification(
     Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024 })
 }
 
-fn read_fetch(section: &FetchSection, folder: &Path, warnings: &mut Vec<String>) -> Result<FetchPolicy, ConfigError> {
+fn read_fetch(
+    section: &FetchSection,
+    folder: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<FetchPolicy, ConfigError> {
     let deadline = read_deadline("fetch.deadline_ms", section.deadline_ms, DEFAULT_FETCH_DEADLINE)?;
     let mut policy = FetchPolicy::default().with_deadline(deadline);
     for network in &section.deny {
         let network = network.parse().map_err(|_| {
-            ConfigError::new(format_args!("fetch.deny: {network:?} is not a network; write it like 203.0.113.0/24"))
+            ConfigError::new(format_args!(
+                "fetch.deny: {network:?} is not a network; write it like 203.0.113.0/24"
+            ))
         })?;
         policy = policy.with_denied([network]);
     }
     let Some(lab) = &section.lab else { return Ok(policy) };
     warnings.push(
-        "[fetch.lab] loosens the protection of downloads; it is for laboratories, never for production".to_owned(),
+        "[fetch.lab] loosens the protection of downloads; it is for laboratories, never for production"
+            .to_owned(),
     );
     if let Some(path) = &lab.tls_roots {
         let text = read_file(folder, path, "fetch.lab.tls_roots")?;
@@ -427,7 +441,9 @@ mod tests {
 
     #[test]
     fn missing_files_are_named() {
-        let text = format!("[http]\nsocket = \"s\"\n[trust]\nanchors = [\"roots.pem\"]\n[audit]\ndir = \"a\"\n{TRUNK}");
+        let text = format!(
+            "[http]\nsocket = \"s\"\n[trust]\nanchors = [\"roots.pem\"]\n[audit]\ndir = \"a\"\n{TRUNK}"
+        );
         assert!(error(&text).contains("/nonexistent/roots.pem"));
         let empty = text.replace("\"roots.pem\"", "");
         assert!(error(&empty).contains("trust.anchors is empty"));

@@ -107,11 +107,7 @@ impl Lab {
         };
         let (host, repository_address) =
             repository_of(&text).map_err(|reason| LabError::Config { path, reason })?;
-        Ok(Self {
-            dir,
-            host,
-            repository_address,
-        })
+        Ok(Self { dir, host, repository_address })
     }
 
     /// The lab's directory, absolute.
@@ -262,10 +258,7 @@ fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), LabError> {
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> LabError {
-    move |source| LabError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    move |source| LabError::Io { path: path.to_owned(), source }
 }
 
 /// A TOML string, whatever is in it.
@@ -420,20 +413,12 @@ mod tests {
         let error = Lab::open(dir.path()).unwrap_err();
         assert!(matches!(error, LabError::NotALab { .. }), "{error}");
 
-        let text = create(dir.path())
-            .unwrap()
-            .config_toml("127.0.0.1:8443".parse().unwrap(), 1000);
+        let text = create(dir.path()).unwrap().config_toml("127.0.0.1:8443".parse().unwrap(), 1000);
         for (from, to) in [
             ("[signing]", "[signing"),
             ("x5u = ", "url = "),
-            (
-                "https://cr.lab.example/provider.pem",
-                "http://cr.lab.example/provider.pem",
-            ),
-            (
-                "https://cr.lab.example/provider.pem",
-                "https://cr.lab.example/other.pem",
-            ),
+            ("https://cr.lab.example/provider.pem", "http://cr.lab.example/provider.pem"),
+            ("https://cr.lab.example/provider.pem", "https://cr.lab.example/other.pem"),
             ("{ \"cr.lab.example\" =", "{ \"other.example\" ="),
             ("127.0.0.1:8443", "localhost"),
         ] {

@@ -73,9 +73,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     tracing::info!(socket = %listener.path().display(), "ready");
 
     let (stop, stopping) = watch::channel(false);
-    let handler = |stream, peer| {
-        api::serve(stream, peer, Arc::clone(&calls), config.deadline, stopping.clone())
-    };
+    let handler =
+        |stream, peer| api::serve(stream, peer, Arc::clone(&calls), config.deadline, stopping.clone());
     let shutdown = async {
         shutdown.await;
         tracing::info!("stopping");

@@ -40,15 +40,8 @@ pub struct Peer {
 impl Peer {
     fn of(stream: &UnixStream) -> io::Result<Self> {
         let cred = stream.peer_cred()?;
-        let pid = cred
-            .pid()
-            .and_then(|pid| u32::try_from(pid).ok())
-            .filter(|&pid| pid != 0);
-        Ok(Self {
-            uid: cred.uid(),
-            gid: cred.gid(),
-            pid,
-        })
+        let pid = cred.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid != 0);
+        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid })
     }
 }
 
@@ -90,18 +83,10 @@ impl UnixListen {
     /// of file is there; [`ListenError::Io`] when a step fails.
     pub fn bind(path: &Path, mode: u32, group: Option<&Group>) -> Result<Self, ListenError> {
         let (listener, file) = SocketFile::create(path, mode, group)?;
-        let io_error = |source| ListenError::Io {
-            action: "listen on",
-            path: path.to_owned(),
-            source,
-        };
+        let io_error = |source| ListenError::Io { action: "listen on", path: path.to_owned(), source };
         listener.set_nonblocking(true).map_err(io_error)?;
         let listener = UnixListener::from_std(listener).map_err(io_error)?;
-        Ok(Self {
-            file,
-            listener,
-            max_connections: MAX_CONNECTIONS,
-        })
+        Ok(Self { file, listener, max_connections: MAX_CONNECTIONS })
     }
 
     /// How many connections may be open at once; 256 unless set. Further clients wait in the kernel's
@@ -130,11 +115,7 @@ impl UnixListen {
         H: Fn(UnixStream, Peer) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self {
-            listener,
-            file,
-            max_connections,
-        } = self;
+        let Self { listener, file, max_connections } = self;
         let mut shutdown = pin!(shutdown);
         let mut running = JoinSet::new();
         let mut served = Served::default();

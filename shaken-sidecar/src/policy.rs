@@ -71,7 +71,11 @@ impl Trunk {
                 attest => (attest, Reason::CappedByTrunk),
             },
         };
-        Decision { attest, reason, rule: format!("trunk \"{}\" max_attest = \"{}\"", self.name, self.max_attest) }
+        Decision {
+            attest,
+            reason,
+            rule: format!("trunk \"{}\" max_attest = \"{}\"", self.name, self.max_attest),
+        }
     }
 }
 

@@ -23,10 +23,7 @@ fn kill_9_loses_no_acknowledged_record() {
     if let Some(dir) = std::env::var_os(CHILD_DIR) {
         append_until_killed(Path::new(&dir));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (mut acked, mut stored, mut torn) = (0, 0, 0);
     for round in 0..KILLS {
@@ -38,23 +35,13 @@ fn kill_9_loses_no_acknowledged_record() {
         let file = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
         let mut found = 0;
         for line in file.split_inclusive(|&byte| byte == b'\n') {
-            assert_eq!(
-                Entry::parse(line).unwrap().index,
-                found,
-                "round {round}: a hole or a duplicate"
-            );
+            assert_eq!(Entry::parse(line).unwrap().index, found, "round {round}: a hole or a duplicate");
             found += 1;
         }
         assert_eq!(log.recovery().records, found);
-        assert!(
-            found >= stored,
-            "round {round}: records of an earlier life are gone"
-        );
+        assert!(found >= stored, "round {round}: records of an earlier life are gone");
         for index in indexes {
-            assert!(
-                (stored..found).contains(&index),
-                "round {round}: {index} not in {stored}..{found}"
-            );
+            assert!((stored..found).contains(&index), "round {round}: {index} not in {stored}..{found}");
         }
         stored = found;
         runtime.block_on(log.close()).unwrap();
@@ -77,10 +64,7 @@ fn run_and_kill(dir: &Path) -> Vec<u64> {
         let mut indexes = Vec::new();
         let mut line = String::new();
         while output.by_ref().read_line(&mut line).unwrap() > 0 {
-            if let Some(index) = line
-                .strip_prefix("acked ")
-                .and_then(|rest| rest.strip_suffix('\n'))
-            {
+            if let Some(index) = line.strip_prefix("acked ").and_then(|rest| rest.strip_suffix('\n')) {
                 indexes.push(index.parse().unwrap());
             }
             line.clear();
@@ -89,29 +73,18 @@ fn run_and_kill(dir: &Path) -> Vec<u64> {
     });
     std::thread::sleep(Duration::from_millis(u64::from(random_u16() % LONGEST_LIFE_MS)));
     child.kill().unwrap();
-    assert_eq!(
-        child.wait().unwrap().signal(),
-        Some(9),
-        "the child ended by itself"
-    );
+    assert_eq!(child.wait().unwrap().signal(), Some(9), "the child ended by itself");
     reader.join().unwrap()
 }
 
 fn append_until_killed(dir: &Path) -> ! {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let log = Arc::new(AuditLog::open(dir, AuditOptions::new()).unwrap());
         for appender in 0..APPENDERS {
             let log = Arc::clone(&log);
             tokio::spawn(async move {
-                let peer = Peer {
-                    uid: 0,
-                    gid: 0,
-                    pid: None,
-                };
+                let peer = Peer { uid: 0, gid: 0, pid: None };
                 loop {
                     let mut record = Record::new(
                         Op::Sign,

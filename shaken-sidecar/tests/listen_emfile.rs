@@ -24,14 +24,7 @@ async fn a_listener_survives_running_out_of_descriptors() {
     let usual = getrlimit(Resource::Nofile);
     // The lowest free number: with that as the limit there is no next one.
     let next = File::open("/dev/null").unwrap().as_raw_fd().unsigned_abs();
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: Some(next.into()),
-            ..usual
-        },
-    )
-    .unwrap();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(next.into()), ..usual }).unwrap();
     assert!(File::open("/dev/null").is_err(), "the limit holds");
 
     let server = tokio::spawn(listen.serve(
@@ -55,9 +48,5 @@ async fn a_listener_survives_running_out_of_descriptors() {
     let served = server.await.unwrap();
     assert_eq!(served.accepted, 3);
     println!("{} failed accepts in {HELD_BACK:?}", served.accept_errors);
-    assert!(
-        (1..20).contains(&served.accept_errors),
-        "{} failed accepts",
-        served.accept_errors
-    );
+    assert!((1..20).contains(&served.accept_errors), "{} failed accepts", served.accept_errors);
 }

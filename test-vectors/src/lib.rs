@@ -1,6 +1,6 @@
 //! Verification vectors for PASSporTs, as data: calls with their `Identity` headers, the
-//! certificates behind them, and whether a verifier must accept them. The [README] describes the
-//! format for every implementation; this crate is its loader for Rust.
+//! certificates behind them, and whether a verifier must accept them. The README of the
+//! package describes the format for every implementation; this crate is its loader for Rust.
 //!
 //! In: JSON text of format version 1. Out: a [`VectorFile`] in which nothing was skipped: a
 //! member that the format does not have, a case that stands twice or a count that is wrong is a
@@ -23,8 +23,6 @@
 //! }
 //! # Ok::<(), shaken_test_vectors::LoadError>(())
 //! ```
-//!
-//! [README]: https://docs.rs/crate/shaken-test-vectors/latest
 
 #![forbid(unsafe_code)]
 
@@ -38,3 +36,8 @@ pub use case::{Case, Expect};
 pub use error::{LoadError, Problem};
 pub use files::files_under;
 pub use format::{Body, VectorFile};
+
+// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

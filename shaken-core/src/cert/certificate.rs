@@ -157,10 +157,7 @@ impl Certificate {
     /// Whether basicConstraints says CA (RFC 5280 §4.2.1.9).
     #[must_use]
     pub fn is_ca(&self) -> bool {
-        self.extensions
-            .basic_constraints
-            .as_ref()
-            .is_some_and(|constraints| constraints.ca)
+        self.extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
 
     /// The TNAuthList, if there is one, or what is wrong with it.
@@ -259,11 +256,7 @@ fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
         return PublicKey::Rsa(bits);
     }
     // Only named curves: explicit parameters are an attack surface and forbidden by RFC 5480.
-    let curve = info
-        .algorithm
-        .parameters
-        .as_ref()
-        .and_then(|parameters| parameters.as_oid().ok());
+    let curve = info.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
     match curve {
         _ if info.algorithm.algorithm != EC_PUBLIC_KEY => PublicKey::Other,
         Some(oid) if oid == P256 => PublicKey::P256(bits),
@@ -284,19 +277,15 @@ fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> Option<Signature
         (oid!(1.2.840.113549.1.1.12), SignatureAlgorithm::RsaSha384),
         (oid!(1.2.840.113549.1.1.13), SignatureAlgorithm::RsaSha512),
     ];
-    ALGORITHMS
-        .into_iter()
-        .find_map(|(oid, algorithm)| (identifier.algorithm == oid).then_some(algorithm))
+    ALGORITHMS.into_iter().find_map(|(oid, algorithm)| (identifier.algorithm == oid).then_some(algorithm))
 }
 
 /// Lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            use core::fmt::Write;
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        use core::fmt::Write;
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -1,7 +1,6 @@
 //! Path building: from a certificate to a trust anchor (RFC 5280 §6.1).
 //!
-//! In: the certificate, candidate issuers in any order, trust anchors, the time. Out: the window
-//! in which the whole path is valid. Issuers are tried by name *and* key: live STI-CAs share
+//! In: the certificate, candidate issuers in any order, trust anchors, the time. Out: a [`Path`]. Issuers are tried by name *and* key: live STI-CAs share
 //! one name over several keys. All work is bounded by a signature budget and a depth, so that no
 //! bundle of cross-signed certificates can hold us up.
 //!
@@ -24,24 +23,27 @@ const MAX_ISSUERS: usize = 6;
 /// name; a path has at most [`MAX_ISSUERS`] signatures.
 const SIGNATURE_BUDGET: usize = 100;
 
+/// A way to a trust anchor.
+#[derive(Debug)]
+pub(super) struct Path<'a> {
+    /// When all of it is valid.
+    pub(super) window: Window,
+    /// From the end entity's issuer to the anchor; empty if the end entity is the anchor.
+    pub(super) issuers: Vec<&'a Certificate>,
+}
+
 /// Finds a path from `subject` over `chain` and the known intermediates to a trust anchor that is
 /// valid at `now`, in seconds since 1970.
 ///
 /// # Errors
 /// The most telling of what stood in the way of the candidate paths; see [`rank`].
-pub(super) fn find(
-    subject: &Certificate,
-    chain: &[Certificate],
-    trust: &Trust,
+pub(super) fn find<'a>(
+    subject: &'a Certificate,
+    chain: &'a [Certificate],
+    trust: &'a Trust,
     now: i64,
-) -> Result<Window, Error> {
-    let mut search = Search {
-        chain,
-        trust,
-        now,
-        budget: SIGNATURE_BUDGET,
-        worst: Error::CertUntrusted,
-    };
+) -> Result<Path<'a>, Error> {
+    let mut search = Search { chain, trust, now, budget: SIGNATURE_BUDGET, worst: Error::CertUntrusted };
     let window = check_subject(subject, now)?;
     search.extend(&[subject], window).ok_or(search.worst)
 }
@@ -62,18 +64,10 @@ fn check_issuer(certificate: &Certificate, below: usize, now: i64) -> Result<Win
     if !certificate.is_ca() {
         return Err(Error::CertIssuerNotCa);
     }
-    if certificate
-        .extensions
-        .key_usage
-        .is_some_and(|usage| !usage.key_cert_sign)
-    {
+    if certificate.extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
         return Err(Error::CertKeyUsage);
     }
-    let limit = certificate
-        .extensions
-        .basic_constraints
-        .as_ref()
-        .and_then(|c| c.path_len_constraint);
+    let limit = certificate.extensions.basic_constraints.as_ref().and_then(|c| c.path_len_constraint);
     if limit.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| below > limit)) {
         return Err(Error::CertPathLength);
     }
@@ -90,21 +84,18 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// Continues `path`, which begins with the end entity and is valid within `window`.
-    fn extend(&mut self, path: &[&'a Certificate], window: Window) -> Option<Window> {
+    fn extend(&mut self, path: &[&'a Certificate], window: Window) -> Option<Path<'a>> {
         let subject = *path.last()?;
-        let below = path
-            .iter()
-            .skip(1)
-            .filter(|certificate| !certificate.is_self_issued())
-            .count();
+        let below = path.iter().skip(1).filter(|certificate| !certificate.is_self_issued()).count();
 
         for anchor in candidates(self.trust.anchors(), subject) {
             // A certificate that is an anchor itself needs no signature to be trusted.
             if anchor.der == subject.der && path.len() == 1 {
-                return Some(window);
+                return Some(Path { window, issuers: Vec::new() });
             }
             if let Some(window) = self.step(subject, anchor, below, window) {
-                return Some(window);
+                let issuers = path.iter().skip(1).copied().chain([anchor]).collect();
+                return Some(Path { window, issuers });
             }
         }
         if path.len() >= MAX_ISSUERS {
@@ -124,8 +115,8 @@ impl<'a> Search<'a> {
                 continue;
             };
             let longer = [path, &[issuer]].concat();
-            if let Some(window) = self.extend(&longer, window) {
-                return Some(window);
+            if let Some(path) = self.extend(&longer, window) {
+                return Some(path);
             }
         }
         None
@@ -165,9 +156,7 @@ fn candidates<'a>(
     pool.iter().filter(|candidate| {
         let wanted = subject.extensions.authority_key_id.as_ref();
         let offered = candidate.extensions.subject_key_id.as_ref();
-        let other_key = wanted
-            .zip(offered)
-            .is_some_and(|(wanted, offered)| wanted != offered);
+        let other_key = wanted.zip(offered).is_some_and(|(wanted, offered)| wanted != offered);
         candidate.subject_der == subject.issuer_der && !other_key
     })
 }

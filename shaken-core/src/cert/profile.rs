@@ -63,42 +63,21 @@ pub fn deviations(certificate: &Certificate) -> Vec<Deviation> {
     let extensions = &certificate.extensions;
     let list = extensions.tn_auth_list.as_ref();
     let mut found: Vec<Deviation> = [
-        (
-            Deviation::AuthorityKeyIdMissing,
-            extensions.authority_key_id.is_none(),
-        ),
-        (
-            Deviation::BasicConstraintsMissing,
-            extensions.basic_constraints.is_none(),
-        ),
-        (
-            Deviation::CertificatePoliciesMissing,
-            !extensions.certificate_policies,
-        ),
-        (
-            Deviation::CrlDistributionPointsMissing,
-            !extensions.crl_distribution_points,
-        ),
+        (Deviation::AuthorityKeyIdMissing, extensions.authority_key_id.is_none()),
+        (Deviation::BasicConstraintsMissing, extensions.basic_constraints.is_none()),
+        (Deviation::CertificatePoliciesMissing, !extensions.certificate_policies),
+        (Deviation::CrlDistributionPointsMissing, !extensions.crl_distribution_points),
         (Deviation::KeyUsageMissing, extensions.key_usage.is_none()),
         (
             Deviation::SignatureNotEcdsaSha256,
             certificate.signature_algorithm != Some(SignatureAlgorithm::EcdsaSha256),
         ),
-        (
-            Deviation::SubjectKeyIdMissing,
-            extensions.subject_key_id.is_none(),
-        ),
-        (
-            Deviation::SubjectNotShaken,
-            !certificate.subject.contains("SHAKEN"),
-        ),
+        (Deviation::SubjectKeyIdMissing, extensions.subject_key_id.is_none()),
+        (Deviation::SubjectNotShaken, !certificate.subject.contains("SHAKEN")),
         (Deviation::TnAuthListCritical, extensions.tn_auth_list_critical),
         (Deviation::TnAuthListInvalid, list.is_some_and(Result::is_err)),
         (Deviation::TnAuthListMissing, list.is_none()),
-        (
-            Deviation::KeyNotP256,
-            !matches!(certificate.public_key, PublicKey::P256(_)),
-        ),
+        (Deviation::KeyNotP256, !matches!(certificate.public_key, PublicKey::P256(_))),
     ]
     .into_iter()
     .filter_map(|(deviation, present)| present.then_some(deviation))

@@ -68,9 +68,7 @@ pub(super) fn verify(
         (PublicKey::P521(key), Alg::EcdsaSha512) => return p521(key, &digest::SHA512, message, signature),
         _ => return Err(Error::CertSignatureAlgorithm),
     };
-    UnparsedPublicKey::new(ring_algorithm, key)
-        .verify(message, signature)
-        .map_err(|_| Error::CertSignature)
+    UnparsedPublicKey::new(ring_algorithm, key).verify(message, signature).map_err(|_| Error::CertSignature)
 }
 
 fn p521(key: &[u8], hash: &'static digest::Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Error> {
@@ -78,6 +76,5 @@ fn p521(key: &[u8], hash: &'static digest::Algorithm, message: &[u8], signature:
     let signature = p521::ecdsa::DerSignature::from_bytes(signature)
         .and_then(p521::ecdsa::Signature::try_from)
         .map_err(|_| Error::CertSignature)?;
-    key.verify_prehash(digest::digest(hash, message).as_ref(), &signature)
-        .map_err(|_| Error::CertSignature)
+    key.verify_prehash(digest::digest(hash, message).as_ref(), &signature).map_err(|_| Error::CertSignature)
 }

@@ -26,10 +26,7 @@ pub struct TnAuthList {
 
 /// One entry of a TNAuthList.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "RFC 8226 defines exactly these three entries"
-)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 8226 defines exactly these three entries")]
 pub enum TnEntry {
     /// A provider, and with it every number it signs for.
     Spc(Spc),
@@ -69,10 +66,7 @@ impl TnRange {
 
 /// How a TNAuthList answers for a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a list holds a number, names a provider, or neither"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a list holds a number, names a provider, or neither")]
 pub enum Coverage {
     /// An entry holds the number itself.
     Listed,
@@ -167,9 +161,7 @@ fn read_spc(entry: &mut Elements<'_>) -> Result<Spc, Malformed> {
     if code.is_empty() || !code.iter().all(u8::is_ascii_graphic) {
         return Err(malformed);
     }
-    core::str::from_utf8(code)
-        .map(|code| Spc(code.into()))
-        .map_err(|_| malformed)
+    core::str::from_utf8(code).map(|code| Spc(code.into())).map_err(|_| malformed)
 }
 
 fn read_tn(entry: &mut Elements<'_>) -> Result<TelephoneNumber, Malformed> {
@@ -211,9 +203,7 @@ fn read_count(range: &mut Elements<'_>) -> Result<u64, Malformed> {
     if negative || padded || bytes.len() > 8 {
         return Err(malformed);
     }
-    let count = bytes
-        .iter()
-        .fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    let count = bytes.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
     if count < 2 { Err(malformed) } else { Ok(count) }
 }
 
@@ -227,10 +217,7 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
-            .collect()
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
     }
 
     fn entries(text: &str) -> Result<Vec<String>, Error> {
@@ -245,21 +232,12 @@ mod tests {
     fn the_three_kinds_of_entries() {
         for (der, expected) in [
             ("3008A006160431323334", vec!["spc 1234"]),
-            (
-                "3015A1133011160B3132313535353531303030020203E8",
-                vec!["range 12155551000 x1000"],
-            ),
+            ("3015A1133011160B3132313535353531303030020203E8", vec!["range 12155551000 x1000"]),
             ("300FA20D160B3132313535353530313231", vec!["one 12155550121"]),
-            (
-                "3010A006160431323334A00616043538374C",
-                vec!["spc 1234", "spc 587L"],
-            ),
+            ("3010A006160431323334A00616043538374C", vec!["spc 1234", "spc 587L"]),
             ("3008A20616042A363723", vec!["one *67#"]),
             // An element of a later version behind the count.
-            (
-                "3017A1153013160B313231353535353130303002010A020105",
-                vec!["range 12155551000 x10"],
-            ),
+            ("3017A1153013160B313231353535353130303002010A020105", vec!["range 12155551000 x10"]),
         ] {
             assert_eq!(entries(der).unwrap(), expected, "{der}");
         }
@@ -273,10 +251,7 @@ mod tests {
             ("3000", "no entry"),
             ("3014A1123010160B3132313535353531303030020101", "count 1"),
             ("3014A1123010160B31323135353535313030300201FF", "count -1"),
-            (
-                "3015A1133011160B313231353535353130303002020005",
-                "count with a padding byte",
-            ),
+            ("3015A1133011160B313231353535353130303002020005", "count with a padding byte"),
             ("300BA10930071602313002015B", "10 + 91"),
             ("300BA10930071602313002015A", "10 + 90"),
             ("300CA10A300816032A3130020105", "range from *10"),
@@ -289,17 +264,11 @@ mod tests {
             ("3080A0061604313233340000", "indefinite length"),
             ("308108A006160431323334", "length not minimal"),
             ("300EA00C160431323334160435363738", "two values in one choice"),
-            (
-                "301CA11A3018160B31323135353535313030300209010000000000000000",
-                "count of 9 bytes",
-            ),
+            ("301CA11A3018160B31323135353535313030300209010000000000000000", "count of 9 bytes"),
             ("1604313233", "not a SEQUENCE"),
             ("", "empty"),
         ] {
-            assert!(
-                matches!(entries(der), Err(Error::TnAuthListInvalid { .. })),
-                "{why}"
-            );
+            assert!(matches!(entries(der), Err(Error::TnAuthListInvalid { .. })), "{why}");
         }
     }
 
@@ -312,13 +281,7 @@ mod tests {
         );
         assert_eq!(list.coverage(&tn("12155550100")), Coverage::Listed);
         assert_eq!(list.coverage(&tn("12155550112")), Coverage::Listed);
-        for outside in [
-            "12155550099",
-            "12155550113",
-            "012155550100",
-            "1215555010",
-            "#2155550100",
-        ] {
+        for outside in ["12155550099", "12155550113", "012155550100", "1215555010", "#2155550100"] {
             assert_eq!(list.coverage(&tn(outside)), Coverage::Uncovered, "{outside}");
         }
     }

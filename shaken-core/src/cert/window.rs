@@ -12,10 +12,7 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn of(certificate: &Certificate) -> Self {
-        Self {
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-        }
+        Self { not_before: certificate.not_before, not_after: certificate.not_after }
     }
 
     pub(super) fn intersection(self, other: Self) -> Self {
@@ -27,13 +24,9 @@ impl Window {
 
     pub(super) fn check(self, now: i64) -> Result<(), Error> {
         if now < self.not_before {
-            Err(Error::CertNotYetValid {
-                not_before: self.not_before,
-            })
+            Err(Error::CertNotYetValid { not_before: self.not_before })
         } else if now > self.not_after {
-            Err(Error::CertExpired {
-                not_after: self.not_after,
-            })
+            Err(Error::CertExpired { not_after: self.not_after })
         } else {
             Ok(())
         }

@@ -114,7 +114,8 @@ async fn dial_first(policy: &FetchPolicy, answers: &[IpAddr], port: u16) -> Resu
             // against a change of ours, that resolves or redirects once more.
             return match stream.peer_addr() {
                 Ok(peer) if peer == address => Ok(stream),
-                _ => Err(Error::FetchAddressRefused),
+                Ok(_) => Err(Error::FetchAddressRefused),
+                Err(_) => Err(Error::FetchConnect),
             };
         }
     }
@@ -140,6 +141,11 @@ const MAX_LOOKUPS: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_addresses_are_those_of_the_interfaces() {
+        assert!(own_addresses().unwrap().contains(&[127, 0, 0, 1].into()));
+    }
 
     #[test]
     fn own_and_denied_addresses_are_refused_though_public() {

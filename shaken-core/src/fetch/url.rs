@@ -239,6 +239,7 @@ mod tests {
             ("https://cr.example.com/a%0g", Error::X5uSyntax),
             ("https://cr.example.com/a%00", Error::X5uSyntax),
             ("https://cr.example.com/a%0D%0A", Error::X5uSyntax),
+            ("https://cr.example.com/a%1F", Error::X5uSyntax),
             ("https://cr.example.com/a%7f", Error::X5uSyntax),
             ("https://cr.example.com/a/.%2E/b", Error::X5uSyntax),
             ("https://cr.example.com/a[0]", Error::X5uSyntax),

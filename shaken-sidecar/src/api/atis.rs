@@ -82,7 +82,9 @@ fn read_sign(request: &Map<String, Value>) -> Result<SignRequest, RequestError> 
             .ok_or_else(|| invalid("iat", "not a whole number of seconds"))?,
         origid: match request.get("origid") {
             None => None,
-            Some(origid) => Some(origid.as_str().ok_or_else(|| invalid("origid", "not a string"))?.to_owned()),
+            Some(origid) => {
+                Some(origid.as_str().ok_or_else(|| invalid("origid", "not a string"))?.to_owned())
+            }
         },
     })
 }
@@ -110,7 +112,11 @@ fn read_verify(request: &Map<String, Value>) -> Result<VerifyRequest, RequestErr
 }
 
 /// The numbers of `{"tn": "…"}` or `{"tn": ["…", …]}`: clients differ in which they send.
-fn parties(request: &Map<String, Value>, object: &'static str, name: &'static str) -> Result<Vec<Party>, RequestError> {
+fn parties(
+    request: &Map<String, Value>,
+    object: &'static str,
+    name: &'static str,
+) -> Result<Vec<Party>, RequestError> {
     let object = request.get(object).ok_or(RequestError::ParameterMissing { name: object })?;
     let numbers = match object.get("tn") {
         None => return Err(RequestError::ParameterMissing { name }),

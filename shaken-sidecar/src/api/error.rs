@@ -13,19 +13,32 @@ use crate::policy::Reason;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RequestError {
     BodyMissing,
-    ParameterMissing { name: &'static str },
-    NotAcceptable { accept: String },
+    ParameterMissing {
+        name: &'static str,
+    },
+    NotAcceptable {
+        accept: String,
+    },
     NotFound,
     UnsupportedMediaType,
-    ParameterInvalid { name: &'static str, why: String },
-    Unparsable { why: String },
+    ParameterInvalid {
+        name: &'static str,
+        why: String,
+    },
+    Unparsable {
+        why: String,
+    },
     LengthRequired,
     MethodNotAllowed,
     TooLarge,
     /// By policy; the name of the reason.
-    Refused { reason: &'static str },
+    Refused {
+        reason: &'static str,
+    },
     Internal,
-    Unavailable { why: &'static str },
+    Unavailable {
+        why: &'static str,
+    },
 }
 
 impl From<Refusal> for RequestError {
@@ -60,7 +73,9 @@ impl RequestError {
         let bad = StatusCode::BAD_REQUEST;
         match self {
             Self::BodyMissing => (bad, "SVC4000", "Missing JSON body in the request", vec![]),
-            Self::ParameterMissing { name } => (bad, "SVC4001", "Missing mandatory parameter '%1'", vec![name]),
+            Self::ParameterMissing { name } => {
+                (bad, "SVC4001", "Missing mandatory parameter '%1'", vec![name])
+            }
             Self::NotAcceptable { accept } => (
                 StatusCode::NOT_ACCEPTABLE,
                 "SVC4002",
@@ -80,12 +95,9 @@ impl RequestError {
             Self::Unparsable { why } => {
                 (bad, "SVC4006", "Failed to parse received message body: %1", vec![why])
             }
-            Self::LengthRequired => (
-                StatusCode::LENGTH_REQUIRED,
-                "SVC4007",
-                "Missing mandatory Content-Length header",
-                vec![],
-            ),
+            Self::LengthRequired => {
+                (StatusCode::LENGTH_REQUIRED, "SVC4007", "Missing mandatory Content-Length header", vec![])
+            }
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "SVC4006",

@@ -91,23 +91,16 @@ impl fmt::Display for AuditError {
                  give this one its own directory",
                 dir.display()
             ),
-            Self::NotAFile { path } => write!(
-                f,
-                "{} is not a regular file; move it away and start again",
-                path.display()
-            ),
+            Self::NotAFile { path } => {
+                write!(f, "{} is not a regular file; move it away and start again", path.display())
+            }
             Self::Corrupt { path, offset_bytes } => write!(
                 f,
                 "{} is damaged: the record at byte {offset_bytes} is not whole and is not the end of the file; \
                  keep the file as evidence, restore it from a copy or move it away, then start again",
                 path.display()
             ),
-            Self::NotContiguous {
-                path,
-                offset_bytes,
-                expected,
-                found,
-            } => write!(
+            Self::NotContiguous { path, offset_bytes, expected, found } => write!(
                 f,
                 "{} is damaged: the record at byte {offset_bytes} has index {found} where {expected} should be; \
                  keep the file as evidence, restore it from a copy or move it away, then start again",
@@ -116,19 +109,13 @@ impl fmt::Display for AuditError {
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }
-            Self::Overloaded {
-                queue_records,
-                waited,
-            } => write!(
+            Self::Overloaded { queue_records, waited } => write!(
                 f,
                 "the audit log is behind: its queue of {queue_records} records was full for {} ms",
                 waited.as_millis()
             ),
             Self::RecordTooLarge { len_bytes, max_bytes } => {
-                write!(
-                    f,
-                    "the audit record has {len_bytes} bytes, more than the limit of {max_bytes}"
-                )
+                write!(f, "the audit record has {len_bytes} bytes, more than the limit of {max_bytes}")
             }
             Self::NoRandomness => f.write_str("the system gives no random bytes for the audit record"),
             Self::Failed(failure) => failure.fmt(f),

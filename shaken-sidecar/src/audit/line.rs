@@ -46,12 +46,7 @@ impl Entry {
         }
         let salt = salt_from_hex(&salt).ok_or(LineError::Json { column: 0 })?;
         let record = serde_json::from_slice(line).map_err(LineError::from_json)?;
-        Ok(Self {
-            schema,
-            index,
-            salt,
-            record,
-        })
+        Ok(Self { schema, index, salt, record })
     }
 }
 
@@ -75,9 +70,7 @@ pub enum LineError {
 
 impl LineError {
     fn from_json(error: serde_json::Error) -> Self {
-        Self::Json {
-            column: error.column(),
-        }
+        Self::Json { column: error.column() }
     }
 }
 
@@ -86,10 +79,7 @@ impl std::fmt::Display for LineError {
         match self {
             Self::Checksum => f.write_str("the line is damaged: its crc32c does not fit"),
             Self::Schema { found } => {
-                write!(
-                    f,
-                    "the line has schema {found}; this version reads schema {SCHEMA}"
-                )
+                write!(f, "the line has schema {found}; this version reads schema {SCHEMA}")
             }
             Self::Json { column } => write!(f, "the line is not an audit record (column {column})"),
         }
@@ -146,9 +136,7 @@ pub(super) fn index_of(line: &[u8]) -> Option<u64> {
     if !checksum_fits(line) {
         return None;
     }
-    serde_json::from_slice::<Place>(line)
-        .ok()
-        .map(|place| place.index)
+    serde_json::from_slice::<Place>(line).ok().map(|place| place.index)
 }
 
 fn checksum_fits(line: &[u8]) -> bool {
@@ -203,9 +191,7 @@ mod tests {
 
     fn line(index: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        Body::new(&record("r"), &[0xA5; SALT_LEN])
-            .unwrap()
-            .push_line(index, &mut bytes);
+        Body::new(&record("r"), &[0xA5; SALT_LEN]).unwrap().push_line(index, &mut bytes);
         bytes
     }
 
@@ -218,10 +204,7 @@ mod tests {
         ));
         assert!(text.ends_with("\"}\n"));
         let entry = Entry::parse(&bytes).unwrap();
-        assert_eq!(
-            (entry.schema, entry.index, entry.salt),
-            (1, u64::MAX, [0xA5; SALT_LEN])
-        );
+        assert_eq!((entry.schema, entry.index, entry.salt), (1, u64::MAX, [0xA5; SALT_LEN]));
         assert_eq!(entry.record, record("r"));
     }
 
@@ -232,11 +215,7 @@ mod tests {
         let whole = &bytes[..bytes.len() - 1];
         assert_eq!(index_of(whole), Some(7));
         for at in 0..whole.len() {
-            assert_eq!(
-                Entry::parse(&whole[..at]),
-                Err(LineError::Checksum),
-                "cut at {at}"
-            );
+            assert_eq!(Entry::parse(&whole[..at]), Err(LineError::Checksum), "cut at {at}");
             for bit in 0..8 {
                 let mut damaged = whole.to_vec();
                 damaged[at] ^= 1 << bit;

@@ -244,11 +244,7 @@ mod tests {
         let mut record = Record::new(
             Op::Sign,
             Interface::HttpUnix,
-            Peer {
-                uid: 33,
-                gid: 44,
-                pid: Some(55),
-            },
+            Peer { uid: 33, gid: 44, pid: Some(55) },
             "req 12155550112".into(),
             "signed",
             now,
@@ -260,27 +256,16 @@ mod tests {
         record.reason = Some("RIGHT_NONE".into());
         record.rule = Some("range 12155550112".into());
         record.decided_by = Some("Example Carrier".into());
-        record.orig = Some(Number {
-            received: "+1 (215) 555-0112".into(),
-            canonical: Some("12155550112".into()),
-        });
+        record.orig =
+            Some(Number { received: "+1 (215) 555-0112".into(), canonical: Some("12155550112".into()) });
         record.dest = vec![
-            Number {
-                received: "12155550112".into(),
-                canonical: Some("12155550112".into()),
-            },
-            Number {
-                received: "no-number".into(),
-                canonical: None,
-            },
+            Number { received: "12155550112".into(), canonical: Some("12155550112".into()) },
+            Number { received: "no-number".into(), canonical: None },
         ];
         record.origid = Some("12155550112".into());
         record.ppt = vec!["shaken".into(), "div".into()];
         record.x5u = Some("https://certs.example.com/12155550112.pem".into());
-        record.cert = Some(Cert {
-            spc: Some("709J".into()),
-            sha256: "ab".repeat(32),
-        });
+        record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) });
         record.error = Some("cert-expired".into());
         record.verstat = Some("TN-Validation-Passed".into());
         record.sip_status = Some(200);
@@ -307,19 +292,9 @@ mod tests {
 
     #[test]
     fn absent_members_are_left_out() {
-        let peer = Peer {
-            uid: 0,
-            gid: 0,
-            pid: None,
-        };
-        let record = Record::new(
-            Op::Verify,
-            Interface::HttpUnix,
-            peer,
-            "r1".into(),
-            "none",
-            SystemTime::UNIX_EPOCH,
-        );
+        let peer = Peer { uid: 0, gid: 0, pid: None };
+        let record =
+            Record::new(Op::Verify, Interface::HttpUnix, peer, "r1".into(), "none", SystemTime::UNIX_EPOCH);
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(
             json,
@@ -338,9 +313,6 @@ mod tests {
         for secret in ["2155550112", "555-0112", "no-number"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        assert!(
-            text.contains("RIGHT_NONE") && text.contains("cert-expired"),
-            "{text}"
-        );
+        assert!(text.contains("RIGHT_NONE") && text.contains("cert-expired"), "{text}");
     }
 }

@@ -30,11 +30,7 @@ pub struct Recovery {
 /// [`AuditError::Corrupt`] when something follows a damaged record, [`AuditError::NotContiguous`]
 /// when an index is not one more than that before it, [`AuditError::Io`] when reading fails.
 pub(super) fn scan(mut file: impl BufRead, path: &Path) -> Result<Recovery, AuditError> {
-    let mut found = Recovery {
-        records: 0,
-        len_bytes: 0,
-        torn_bytes: 0,
-    };
+    let mut found = Recovery { records: 0, len_bytes: 0, torn_bytes: 0 };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -43,10 +39,7 @@ pub(super) fn scan(mut file: impl BufRead, path: &Path) -> Result<Recovery, Audi
             return Ok(found);
         }
         if found.torn_bytes > 0 {
-            return Err(AuditError::Corrupt {
-                path: path.to_owned(),
-                offset_bytes: found.len_bytes,
-            });
+            return Err(AuditError::Corrupt { path: path.to_owned(), offset_bytes: found.len_bytes });
         }
         match line.strip_suffix(b"\n").and_then(index_of) {
             Some(index) if index == found.records => {
@@ -86,9 +79,7 @@ mod tests {
         let mut bytes = Vec::new();
         for index in indexes {
             let salt = [index as u8; SALT_LEN];
-            Body::new(&record("r"), &salt)
-                .unwrap()
-                .push_line(index, &mut bytes);
+            Body::new(&record("r"), &salt).unwrap().push_line(index, &mut bytes);
         }
         bytes
     }
@@ -99,42 +90,22 @@ mod tests {
 
     #[test]
     fn whole_records_are_counted() {
-        assert_eq!(
-            scan_bytes(b"").unwrap(),
-            Recovery {
-                records: 0,
-                len_bytes: 0,
-                torn_bytes: 0
-            }
-        );
+        assert_eq!(scan_bytes(b"").unwrap(), Recovery { records: 0, len_bytes: 0, torn_bytes: 0 });
         let bytes = lines(0..5);
         let found = scan_bytes(&bytes).unwrap();
-        assert_eq!(
-            found,
-            Recovery {
-                records: 5,
-                len_bytes: bytes.len() as u64,
-                torn_bytes: 0
-            }
-        );
+        assert_eq!(found, Recovery { records: 5, len_bytes: bytes.len() as u64, torn_bytes: 0 });
     }
 
     /// A crash can stop a write after any byte.
     #[test]
     fn a_cut_at_any_byte_leaves_the_records_before_it() {
         let bytes = lines(0..3);
-        let ends: Vec<usize> = (0..bytes.len())
-            .filter(|&at| bytes[at] == b'\n')
-            .map(|at| at + 1)
-            .collect();
+        let ends: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at] == b'\n').map(|at| at + 1).collect();
         for cut in 0..=bytes.len() {
             let whole = ends.iter().filter(|&&end| end <= cut).count();
             let len = if whole == 0 { 0 } else { ends[whole - 1] };
-            let expected = Recovery {
-                records: whole as u64,
-                len_bytes: len as u64,
-                torn_bytes: (cut - len) as u64,
-            };
+            let expected =
+                Recovery { records: whole as u64, len_bytes: len as u64, torn_bytes: (cut - len) as u64 };
             assert_eq!(scan_bytes(&bytes[..cut]).unwrap(), expected, "cut at byte {cut}");
         }
     }
@@ -185,13 +156,7 @@ mod tests {
             (vec![0, 1, 3, 2], 2 * first, 2, 3),
         ] {
             let refused = scan_bytes(&lines(indexes.clone())).unwrap_err();
-            let AuditError::NotContiguous {
-                offset_bytes,
-                expected: e,
-                found: f,
-                ..
-            } = refused
-            else {
+            let AuditError::NotContiguous { offset_bytes, expected: e, found: f, .. } = refused else {
                 panic!("{indexes:?}: {refused}");
             };
             assert_eq!((offset_bytes, e, f), (offset, expected, found), "{indexes:?}");

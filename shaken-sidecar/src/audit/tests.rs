@@ -11,20 +11,9 @@ use super::*;
 use crate::listen::Peer;
 
 pub(super) fn record(request_id: &str) -> Record {
-    let peer = Peer {
-        uid: 1000,
-        gid: 1000,
-        pid: Some(7),
-    };
+    let peer = Peer { uid: 1000, gid: 1000, pid: Some(7) };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
-    Record::new(
-        Op::Sign,
-        Interface::HttpUnix,
-        peer,
-        request_id.into(),
-        "signed",
-        now,
-    )
+    Record::new(Op::Sign, Interface::HttpUnix, peer, request_id.into(), "signed", now)
 }
 
 /// The file of the log, with faults: what the disk does is set by the test, what it was asked is
@@ -61,10 +50,8 @@ impl Shared {
 
     fn wait_until(&self, holds: impl Fn(&State) -> bool) {
         let state = self.state.lock().unwrap();
-        let (_state, result) = self
-            .changed
-            .wait_timeout_while(state, Duration::from_secs(10), |state| !holds(state))
-            .unwrap();
+        let (_state, result) =
+            self.changed.wait_timeout_while(state, Duration::from_secs(10), |state| !holds(state)).unwrap();
         assert!(!result.timed_out());
     }
 
@@ -99,11 +86,7 @@ impl Storage for Disk {
         let mut state = self.shared.state.lock().unwrap();
         state.syncs += 1;
         self.shared.changed.notify_all();
-        let state = self
-            .shared
-            .changed
-            .wait_while(state, |state| state.stalled)
-            .unwrap();
+        let state = self.shared.changed.wait_while(state, |state| state.stalled).unwrap();
         assert!(!state.panic_on_sync, "asked to panic");
         match state.fails {
             Some((Step::Sync, errno)) => Err(errno.into()),
@@ -135,10 +118,7 @@ fn file_of(dir: &Path) -> PathBuf {
 
 fn entries(dir: &Path) -> Vec<Entry> {
     let bytes = std::fs::read(file_of(dir)).unwrap();
-    bytes
-        .split_inclusive(|&byte| byte == b'\n')
-        .map(|line| Entry::parse(line).unwrap())
-        .collect()
+    bytes.split_inclusive(|&byte| byte == b'\n').map(|line| Entry::parse(line).unwrap()).collect()
 }
 
 fn spawn_append(log: &Arc<AuditLog>, request_id: &str) -> tokio::task::JoinHandle<Result<u64, AuditError>> {
@@ -179,10 +159,8 @@ async fn concurrent_records_are_contiguous_and_share_syncs() {
     println!("1,000 records in {syncs} syncs");
     // Read without closing: each was durable when it was acknowledged.
     acked.sort();
-    let stored: Vec<_> = entries(dir.path())
-        .into_iter()
-        .map(|entry| (entry.index, entry.record.request_id))
-        .collect();
+    let stored: Vec<_> =
+        entries(dir.path()).into_iter().map(|entry| (entry.index, entry.record.request_id)).collect();
     assert_eq!(stored, acked);
     assert!(stored.iter().map(|(index, _)| *index).eq(0..1000));
 }
@@ -221,11 +199,8 @@ async fn a_torn_tail_is_cut_and_reported() {
     std::fs::write(file_of(dir.path()), &torn).unwrap();
 
     let log = open(dir.path()).unwrap();
-    let expected = Recovery {
-        records: 1,
-        len_bytes: whole.len() as u64,
-        torn_bytes: (whole.len() / 2) as u64,
-    };
+    let expected =
+        Recovery { records: 1, len_bytes: whole.len() as u64, torn_bytes: (whole.len() / 2) as u64 };
     assert_eq!(log.recovery(), expected);
     assert_eq!(std::fs::read(file_of(dir.path())).unwrap(), whole);
     assert_eq!(log.append(&record("b")).await.unwrap(), 1);
@@ -257,17 +232,7 @@ async fn corruption_refuses_to_open_and_changes_nothing() {
     let missing = [lines[0], lines[2]].concat();
     std::fs::write(file_of(dir.path()), &missing).unwrap();
     let refused = open(dir.path()).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            AuditError::NotContiguous {
-                expected: 1,
-                found: 2,
-                ..
-            }
-        ),
-        "{refused}"
-    );
+    assert!(matches!(refused, AuditError::NotContiguous { expected: 1, found: 2, .. }), "{refused}");
     assert_eq!(std::fs::read(file_of(dir.path())).unwrap(), missing);
 }
 
@@ -290,26 +255,17 @@ async fn what_stands_in_the_way_is_named() {
 
     std::fs::write(parent.path().join("file"), "").unwrap();
     let refused = open(&parent.path().join("file")).unwrap_err();
-    assert!(
-        matches!(refused, AuditError::Io { action: "open", .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, AuditError::Io { action: "open", .. }), "{refused}");
 
     let dir = parent.path().join("audit");
     std::fs::create_dir_all(file_of(&dir)).unwrap();
     let refused = open(&dir).unwrap_err();
-    assert!(
-        matches!(refused, AuditError::Io { action: "open", .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, AuditError::Io { action: "open", .. }), "{refused}");
 
     std::fs::remove_dir(file_of(&dir)).unwrap();
     symlink(parent.path().join("file"), file_of(&dir)).unwrap();
     let refused = open(&dir).unwrap_err();
-    assert!(
-        matches!(refused, AuditError::Io { action: "open", .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, AuditError::Io { action: "open", .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -350,10 +306,7 @@ async fn failure_poisons(step: Step, errno: Errno) {
                 acked += 1;
             }
             Err(AuditError::Failed(failure)) => {
-                assert_eq!(
-                    (failure.step, failure.source.raw_os_error()),
-                    (step, Some(errno.raw_os_error()))
-                );
+                assert_eq!((failure.step, failure.source.raw_os_error()), (step, Some(errno.raw_os_error())));
             }
             Err(other) => panic!("{other}"),
         }
@@ -361,19 +314,13 @@ async fn failure_poisons(step: Step, errno: Errno) {
     let syncs = disk.syncs();
     disk.set(|state| state.fails = None);
     let refused = log.append(&record("later")).await.unwrap_err();
-    assert!(
-        matches!(&refused, AuditError::Failed(failure) if failure.step == step),
-        "{refused}"
-    );
+    assert!(matches!(&refused, AuditError::Failed(failure) if failure.step == step), "{refused}");
     assert!(log.failure().is_some());
     assert!(matches!(log.close().await, Err(AuditError::Failed(_))));
     assert_eq!(disk.syncs(), syncs, "a file is not synced again after a failure");
 
     let refused = open(dir.path()).unwrap_err();
-    assert!(
-        matches!(refused, AuditError::Locked { .. }),
-        "a failed log still has its owner: {refused}"
-    );
+    assert!(matches!(refused, AuditError::Locked { .. }), "a failed log still has its owner: {refused}");
     drop(log);
     let log = open(dir.path()).unwrap();
     assert_eq!((log.recovery().records, log.recovery().torn_bytes), (acked, 0));
@@ -411,9 +358,7 @@ async fn a_panic_of_the_writer_poisons_the_log() {
 #[tokio::test]
 async fn a_full_queue_waits_and_then_refuses() {
     let wait = Duration::from_millis(50);
-    let options = AuditOptions::new()
-        .with_queue_records(NonZeroU32::new(4).unwrap())
-        .with_queue_wait(wait);
+    let options = AuditOptions::new().with_queue_records(NonZeroU32::new(4).unwrap()).with_queue_wait(wait);
     let (dir, log, disk) = faulty(options);
     disk.set(|state| state.stalled = true);
     let mut taken = vec![spawn_append(&log, "in the write")];
@@ -437,11 +382,7 @@ async fn a_full_queue_waits_and_then_refuses() {
         append.await.unwrap().unwrap();
     }
     assert_eq!(log.append(&record("after")).await.unwrap(), 5);
-    assert!(
-        entries(dir.path())
-            .iter()
-            .all(|entry| entry.record.request_id != "too many")
-    );
+    assert!(entries(dir.path()).iter().all(|entry| entry.record.request_id != "too many"));
 }
 
 #[tokio::test]
@@ -463,10 +404,7 @@ async fn close_finishes_what_is_queued() {
         append.await.unwrap().unwrap();
     }
     assert_eq!(entries(dir.path()).len(), 20);
-    assert!(matches!(
-        log.append(&record("late")).await,
-        Err(AuditError::Closed)
-    ));
+    assert!(matches!(log.append(&record("late")).await, Err(AuditError::Closed)));
     log.close().await.unwrap();
 }
 

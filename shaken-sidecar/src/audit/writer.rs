@@ -33,10 +33,7 @@ impl Storage for File {
 /// What stands in the queue.
 pub(super) enum Message {
     /// A record, and who waits for its index.
-    Append {
-        body: Body,
-        done: oneshot::Sender<Result<u64, AuditError>>,
-    },
+    Append { body: Body, done: oneshot::Sender<Result<u64, AuditError>> },
     /// Take nothing more; finish what is queued.
     Close,
 }
@@ -78,11 +75,7 @@ impl<S: Storage> Writer<S> {
 
     /// Runs until the queue is closed and empty, or the storage fails.
     pub(super) fn run(mut self) {
-        while self
-            .queue
-            .blocking_recv_many(&mut self.batch, self.queue.max_capacity())
-            > 0
-        {
+        while self.queue.blocking_recv_many(&mut self.batch, self.queue.max_capacity()) > 0 {
             match self.commit() {
                 Ok(first) => self.release(first),
                 Err(failure) => return self.fail(failure),
@@ -110,12 +103,8 @@ impl<S: Storage> Writer<S> {
         if self.lines.is_empty() {
             return Ok(first);
         }
-        self.storage
-            .write_all(&self.lines)
-            .map_err(|error| self.failure(Step::Write, error))?;
-        self.storage
-            .sync()
-            .map_err(|error| self.failure(Step::Sync, error))?;
+        self.storage.write_all(&self.lines).map_err(|error| self.failure(Step::Write, error))?;
+        self.storage.sync().map_err(|error| self.failure(Step::Sync, error))?;
         self.durable_len_bytes += self.lines.len() as u64;
         Ok(first)
     }
@@ -151,11 +140,7 @@ impl<S: Storage> Writer<S> {
     }
 
     fn failure(&self, step: Step, error: io::Error) -> Failure {
-        Failure {
-            path: Arc::clone(&self.path),
-            step,
-            source: Arc::new(error),
-        }
+        Failure { path: Arc::clone(&self.path), step, source: Arc::new(error) }
     }
 }
 

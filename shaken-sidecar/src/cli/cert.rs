@@ -146,7 +146,10 @@ fn show(out: &mut Output, certificate: &Certificate) -> Result<(), Failure> {
         ("subject", printable(certificate.subject())),
         ("issuer", printable(certificate.issuer())),
         ("serial", certificate.serial_hex().to_owned()),
-        ("valid", format!("{} to {}", show_time(certificate.not_before()), show_time(certificate.not_after()))),
+        (
+            "valid",
+            format!("{} to {}", show_time(certificate.not_before()), show_time(certificate.not_after())),
+        ),
         ("key", certificate.key_name().to_owned()),
         ("CA", if certificate.is_ca() { "yes" } else { "no" }.to_owned()),
         ("TNAuthList", list(entries(certificate))),

@@ -133,8 +133,11 @@ impl Decoded {
     }
 
     fn to_json(&self) -> Value {
-        let findings: Vec<Value> =
-            self.findings.iter().map(|finding| json!({ "name": finding.name, "text": finding.text })).collect();
+        let findings: Vec<Value> = self
+            .findings
+            .iter()
+            .map(|finding| json!({ "name": finding.name, "text": finding.text }))
+            .collect();
         let params: serde_json::Map<String, Value> =
             self.params.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         json!({
@@ -203,7 +206,9 @@ fn findings(value: &str, header: Option<&[u8]>, payload: Option<&[u8]>) -> Vec<F
         Ok(passport) => {
             let x5u = passport.x5u().to_string();
             errors.extend(X5u::parse(&x5u).err());
-            errors.extend(identity.is_ok_and(|identity| identity.info() != x5u).then_some(Error::X5uInfoMismatch));
+            errors.extend(
+                identity.is_ok_and(|identity| identity.info() != x5u).then_some(Error::X5uInfoMismatch),
+            );
             let is_shaken = passport.ppt().is_some_and(|ppt| ppt == *"shaken");
             errors.extend((!is_shaken).then_some(Error::PptUnsupported));
             errors.extend(is_shaken.then(|| Claims::read(payload).err()).flatten());

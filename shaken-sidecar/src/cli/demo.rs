@@ -65,10 +65,9 @@ impl Folder {
     fn create() -> Result<Self, Failure> {
         let name = origid::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
         let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name[..8]));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Failure::new(Exit::Io, format_args!("cannot make {}: {error}", path.display())))?;
+        DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
+            Failure::new(Exit::Io, format_args!("cannot make {}: {error}", path.display()))
+        })?;
         Ok(Self(path))
     }
 }
@@ -91,10 +90,12 @@ struct Scene {
 
 impl Scene {
     async fn set_up(folder: &Path) -> Result<Self, Failure> {
-        let lab = Lab::create(&folder.join("lab"), &LabOptions::default(), SystemTime::now()).map_err(failure)?;
+        let lab =
+            Lab::create(&folder.join("lab"), &LabOptions::default(), SystemTime::now()).map_err(failure)?;
         let repository = Repository::bind(&lab, ([127, 0, 0, 1], 0).into()).await.map_err(failure)?;
         let config = lab.config_toml(repository.local_addr(), rustix::process::geteuid().as_raw());
-        let write_failed = |error| Failure::new(Exit::Io, format_args!("cannot write in {}: {error}", folder.display()));
+        let write_failed =
+            |error| Failure::new(Exit::Io, format_args!("cannot write in {}: {error}", folder.display()));
         std::fs::write(lab.config_path(), config).map_err(write_failed)?;
 
         let downloads = repository.downloads();
@@ -113,7 +114,9 @@ impl Scene {
                     .kill_on_drop(true)
                     .spawn()
             })
-            .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start the daemon: {error}")))?;
+            .map_err(|error| {
+                Failure::new(Exit::Unavailable, format_args!("cannot start the daemon: {error}"))
+            })?;
         let mut scene = Self { lab, downloads, daemon, stop_repository };
         scene.wait_until_ready(folder).await?;
         Ok(scene)
@@ -125,7 +128,10 @@ impl Scene {
             let ended = self.daemon.try_wait().ok().flatten().is_some();
             if ended || Instant::now() > patience {
                 let log = std::fs::read_to_string(folder.join("daemon.log")).unwrap_or_default();
-                return Err(Failure::new(Exit::Unavailable, format_args!("the daemon did not start:\n{log}")));
+                return Err(Failure::new(
+                    Exit::Unavailable,
+                    format_args!("the daemon did not start:\n{log}"),
+                ));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -138,7 +144,8 @@ impl Scene {
 
     /// Ends the daemon as an init system would and waits for it.
     async fn tear_down(mut self) -> Result<(), Failure> {
-        let pid = self.daemon.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+        let pid =
+            self.daemon.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             // If it has ended already, waiting tells.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -147,7 +154,9 @@ impl Scene {
         let _ = self.stop_repository.send(());
         match ended {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::new(Exit::Unavailable, format_args!("the daemon ended with {status}"))),
+            Ok(status) => {
+                Err(Failure::new(Exit::Unavailable, format_args!("the daemon ended with {status}")))
+            }
             Err(error) => Err(Failure::new(Exit::Unavailable, format_args!("the daemon is lost: {error}"))),
         }
     }
@@ -158,8 +167,9 @@ impl Scene {
             Failure::new(Exit::Unavailable, format_args!("the daemon does not answer: {error}"))
         };
         let stream = UnixStream::connect(self.socket()).await.map_err(|error| lost(&error))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
         let connection = tokio::spawn(connection);
         let body = body.to_string();
         let request = hyper::Request::post(path)
@@ -220,7 +230,12 @@ async fn play(scene: &Scene) -> Result<Exit, Failure> {
     let signed = scene.sign("A").await?;
     let identity = signed["identity"].as_str().unwrap_or_default().to_owned();
     out.line(format_args!("# Signed through {}", scene.socket().display()))?;
-    out.line(format_args!("# level {}, {} by {}\n", text(&signed, "attest"), text(&signed, "reason"), text(&signed, "rule")))?;
+    out.line(format_args!(
+        "# level {}, {} by {}\n",
+        text(&signed, "attest"),
+        text(&signed, "reason"),
+        text(&signed, "rule")
+    ))?;
     print_invite(&mut out, &identity)?;
 
     let gateway = scene.sign("C").await?;
@@ -242,7 +257,8 @@ async fn play(scene: &Scene) -> Result<Exit, Failure> {
         match error {
             None => out.line(format_args!("{what:<24} {verstat}, attest {}", text(&verdict, "attest")))?,
             Some(error) => {
-                let (code, reason) = (&verdict["reasoncode"], verdict["reasontext"].as_str().unwrap_or_default());
+                let (code, reason) =
+                    (&verdict["reasoncode"], verdict["reasontext"].as_str().unwrap_or_default());
                 out.line(format_args!("{what:<24} {verstat}, {error} -> {code} {reason}"))?;
             }
         }
@@ -302,7 +318,8 @@ fn print_invite(out: &mut Output, identity: &str) -> Result<(), Failure> {
 
 fn print_curl_lines(scene: &Scene) -> Result<(), Failure> {
     let mut out = Output::new();
-    let curl = format!("curl -s --unix-socket {} -H 'Content-Type: application/json'", scene.socket().display());
+    let curl =
+        format!("curl -s --unix-socket {} -H 'Content-Type: application/json'", scene.socket().display());
     out.line(format_args!("\n# Running until interrupted. In another terminal:"))?;
     out.line(format_args!(
         "IDENTITY=$({curl} -d '{{\"signingRequest\":{{\"attest\":\"A\",\"orig\":{{\"tn\":\"{CALLER}\"}},\"dest\":{{\"tn\":[\"{CALLED}\"]}},\"iat\":'$(date +%s)'}}}}' http://localhost/stir/v1/signing | sed 's/.*\"identity\":\"\\([^\"]*\\)\".*/\\1/'); echo \"$IDENTITY\""

@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn header_names_are_optional() {
-        for text in ["a.b.c;info=<x:y>", "Identity: a.b.c;info=<x:y>\r\n", "IDENTITY :a.b.c;info=<x:y>", " y:a.b.c;info=<x:y>"] {
+        for text in [
+            "a.b.c;info=<x:y>",
+            "Identity: a.b.c;info=<x:y>\r\n",
+            "IDENTITY :a.b.c;info=<x:y>",
+            " y:a.b.c;info=<x:y>",
+        ] {
             assert_eq!(header_value(text), "a.b.c;info=<x:y>");
         }
     }

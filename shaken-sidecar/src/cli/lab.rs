@@ -43,8 +43,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
                 .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
             runtime.block_on(async {
                 let stop = stop_signal()?;
-                let repository =
-                    Repository::bind(&lab, lab.repository_address()).await.map_err(failure)?;
+                let repository = Repository::bind(&lab, lab.repository_address()).await.map_err(failure)?;
                 eprintln!("shaken: serving {} on {}", lab.x5u(), repository.local_addr());
                 repository.serve(stop).await;
                 Ok(())

@@ -44,8 +44,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let key = key::signing_key_from_pem(&read(&args.key)?)
         .map_err(|e| Failure::new(Exit::BadData, format_args!("{}: {e}", args.key.display())))?;
-    let signer = Signer::new(key, &read(&args.cert)?, &args.x5u)
-        .map_err(|e| Failure::new(Exit::BadData, format_args!("{}: {e} ({})", args.cert.display(), e.name())))?;
+    let signer = Signer::new(key, &read(&args.cert)?, &args.x5u).map_err(|e| {
+        Failure::new(Exit::BadData, format_args!("{}: {e} ({})", args.cert.display(), e.name()))
+    })?;
     let refused = |error: Error| Failure::new(Exit::BadData, format_args!("{error} ({})", error.name()));
 
     let origid = match &args.origid {

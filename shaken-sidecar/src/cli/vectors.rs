@@ -33,6 +33,10 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         let files = files_under(path).map_err(|error| Failure::new(Exit::BadData, error))?;
         for path in files {
             let file = VectorFile::read(&path).map_err(|error| Failure::new(Exit::BadData, error))?;
+            if !file.crls.is_empty() {
+                let message = format_args!("{}: revocation lists are not supported yet", path.display());
+                return Err(Failure::new(Exit::BadData, message));
+            }
             let trust = read_trust(&file)
                 .map_err(|error| Failure::new(Exit::BadData, format_args!("{}: {error}", path.display())))?;
             for case in &file.cases {

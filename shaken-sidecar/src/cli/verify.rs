@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use shaken_core::fetch::{FetchPolicy, Fetcher};
 use shaken_core::{
-    Call, Error, Identity, Scratch, Screened, TelephoneNumber, TnAuthListPolicy, Trust, TrustedCert, Verified,
-    Verifier, Verstat, key, passport,
+    Call, Error, Identity, Scratch, Screened, TelephoneNumber, TnAuthListPolicy, Trust, TrustedCert,
+    Verified, Verifier, Verstat, key, passport,
 };
 
 use super::cert::hex;
@@ -86,7 +86,9 @@ fn check_signature(value: &str, key: &Path, json: bool) -> Result<Exit, Failure>
     } else {
         let reason = outcome.err().map(|error| format!(" ({}: {error})", error.name())).unwrap_or_default();
         out.line(format_args!("signature {word}{reason}"))?;
-        eprintln!("shaken: only the signature was checked; nothing is known about who made it, when, or for which call");
+        eprintln!(
+            "shaken: only the signature was checked; nothing is known about who made it, when, or for which call"
+        );
     }
     out.finish()?;
     Ok(if outcome.is_ok() { Exit::Yes } else { Exit::No })
@@ -102,8 +104,11 @@ struct Report<'a> {
 fn verify(value: &str, from: TelephoneNumber, anchors: &Path, args: &Args) -> Result<Exit, Failure> {
     let trust = read_trust(anchors, args.intermediates.as_deref())?;
     let body = args.cert.as_deref().map(read).transpose()?;
-    let policy =
-        if args.allow_missing_tnauthlist { TnAuthListPolicy::AllowMissing } else { TnAuthListPolicy::Require };
+    let policy = if args.allow_missing_tnauthlist {
+        TnAuthListPolicy::AllowMissing
+    } else {
+        TnAuthListPolicy::Require
+    };
     let verifier = Verifier::default().with_tn_auth_list(policy);
     let now = args.at.unwrap_or_else(clock);
 
@@ -210,7 +215,11 @@ impl Report<'_> {
             Ok(verified) => {
                 let claims = verified.claims();
                 let iat = i64::try_from(claims.iat()).map_or_else(|_| claims.iat().to_string(), show_time);
-                out.line(format_args!("accept: attest {}, signed {iat}, origid {}", claims.attest(), claims.origid()))?;
+                out.line(format_args!(
+                    "accept: attest {}, signed {iat}, origid {}",
+                    claims.attest(),
+                    claims.origid()
+                ))?;
             }
             Err(error) => {
                 let sip = error.sip();

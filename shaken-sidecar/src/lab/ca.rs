@@ -43,19 +43,12 @@ impl Pki {
     /// refuses.
     pub(super) fn issue(options: &LabOptions, now: SystemTime) -> Result<Self, LabError> {
         let sti_root = CertifiedIssuer::self_signed(
-            ca(
-                name("Lab STI-CA", "Lab SHAKEN Root CA")?,
-                BasicConstraints::Unconstrained,
-                now,
-            )?,
+            ca(name("Lab STI-CA", "Lab SHAKEN Root CA")?, BasicConstraints::Unconstrained, now)?,
             KeyPair::generate()?,
         )?;
 
-        let mut params = ca(
-            name("Lab STI-CA", "Lab SHAKEN Intermediate CA")?,
-            BasicConstraints::Constrained(0),
-            now,
-        )?;
+        let mut params =
+            ca(name("Lab STI-CA", "Lab SHAKEN Intermediate CA")?, BasicConstraints::Constrained(0), now)?;
         params.use_authority_key_identifier_extension = true;
         params.custom_extensions = vec![shaken_policy(), crl_distribution_points()];
         let sti_intermediate = CertifiedIssuer::signed_by(params, KeyPair::generate()?, &sti_root)?;
@@ -70,11 +63,7 @@ impl Pki {
         let provider = params.signed_by(&provider_key, &sti_intermediate)?;
 
         let tls_root = CertifiedIssuer::self_signed(
-            ca(
-                name("Lab TLS", "Lab TLS Root CA")?,
-                BasicConstraints::Constrained(0),
-                now,
-            )?,
+            ca(name("Lab TLS", "Lab TLS Root CA")?, BasicConstraints::Constrained(0), now)?,
             KeyPair::generate()?,
         )?;
         let mut params = end_entity(name("Lab TLS", "Lab certificate repository")?, now)?;
@@ -140,9 +129,7 @@ fn whole_seconds(now: SystemTime) -> Result<OffsetDateTime, LabError> {
 /// 16 random bytes, read as a positive number: more than the 64 bits that the profile asks for.
 fn random_serial() -> Result<SerialNumber, LabError> {
     let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| LabError::RandomUnavailable)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| LabError::RandomUnavailable)?;
     // The top bit would make it negative; the next one keeps it 16 bytes long.
     bytes[0] = bytes[0] & 0x7F | 0x40;
     Ok(SerialNumber::from_slice(&bytes))
@@ -152,10 +139,7 @@ fn random_serial() -> Result<SerialNumber, LabError> {
 fn name(organization: &str, common_name: &str) -> Result<DistinguishedName, LabError> {
     let mut name = DistinguishedName::new();
     // The country is a PrintableString by definition (RFC 5280 appendix A.1), never UTF8String.
-    name.push(
-        DnType::CountryName,
-        DnValue::PrintableString(PrintableString::try_from(COUNTRY)?),
-    );
+    name.push(DnType::CountryName, DnValue::PrintableString(PrintableString::try_from(COUNTRY)?));
     name.push(DnType::OrganizationName, organization);
     name.push(DnType::CommonName, common_name);
     Ok(name)
@@ -243,9 +227,7 @@ mod tests {
     }
 
     fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
-        CertificateDer::pem_slice_iter(pem.as_bytes())
-            .map(Result::unwrap)
-            .collect()
+        CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect()
     }
 
     fn parse(der: &[u8]) -> X509Certificate<'_> {
@@ -255,10 +237,7 @@ mod tests {
     }
 
     fn content<'a>(certificate: &'a X509Certificate<'_>, oid: &str) -> Option<&'a ParsedExtension<'a>> {
-        let mut found = certificate
-            .extensions()
-            .iter()
-            .filter(|e| e.oid.to_id_string() == oid);
+        let mut found = certificate.extensions().iter().filter(|e| e.oid.to_id_string() == oid);
         let content = found.next().map(|extension| extension.parsed_extension());
         assert!(found.next().is_none(), "{oid} twice");
         content
@@ -284,16 +263,10 @@ mod tests {
 
     fn assert_issued(subject: &X509Certificate<'_>, issuer: &X509Certificate<'_>) {
         assert_eq!(subject.issuer().as_raw(), issuer.subject().as_raw());
-        assert_eq!(
-            subject.signature_algorithm.algorithm.to_id_string(),
-            "1.2.840.10045.4.3.2"
-        );
-        UnparsedPublicKey::new(
-            &ECDSA_P256_SHA256_ASN1,
-            &issuer.public_key().subject_public_key.data,
-        )
-        .verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data)
-        .unwrap();
+        assert_eq!(subject.signature_algorithm.algorithm.to_id_string(), "1.2.840.10045.4.3.2");
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &issuer.public_key().subject_public_key.data)
+            .verify(subject.tbs_certificate.as_ref(), &subject.signature_value.data)
+            .unwrap();
         if subject.subject() != issuer.subject() {
             match content(subject, "2.5.29.35") {
                 Some(ParsedExtension::AuthorityKeyIdentifier(id)) => {
@@ -313,10 +286,7 @@ mod tests {
             &SystemRandom::new(),
         )
         .unwrap();
-        assert_eq!(
-            key.public_key().as_ref(),
-            certificate.public_key().subject_public_key.data.as_ref()
-        );
+        assert_eq!(key.public_key().as_ref(), certificate.public_key().subject_public_key.data.as_ref());
     }
 
     #[test]
@@ -331,18 +301,9 @@ mod tests {
         assert_issued(&intermediate, &root);
         assert_issued(&provider, &intermediate);
         assert_key_fits(&pki.provider_key, &provider);
-        assert_eq!(
-            root.subject().to_string(),
-            "C=US, O=Lab STI-CA, CN=Lab SHAKEN Root CA"
-        );
-        assert_eq!(
-            intermediate.subject().to_string(),
-            "C=US, O=Lab STI-CA, CN=Lab SHAKEN Intermediate CA"
-        );
-        assert_eq!(
-            provider.subject().to_string(),
-            "C=US, O=Lab Provider, CN=SHAKEN LAB0"
-        );
+        assert_eq!(root.subject().to_string(), "C=US, O=Lab STI-CA, CN=Lab SHAKEN Root CA");
+        assert_eq!(intermediate.subject().to_string(), "C=US, O=Lab STI-CA, CN=Lab SHAKEN Intermediate CA");
+        assert_eq!(provider.subject().to_string(), "C=US, O=Lab Provider, CN=SHAKEN LAB0");
     }
 
     #[test]
@@ -364,15 +325,7 @@ mod tests {
         );
         assert_eq!(
             extensions(&provider),
-            oids(&[
-                tn_auth_list,
-                key_id_oid,
-                key_usage,
-                constraints,
-                crl,
-                policies,
-                issuer_id
-            ])
+            oids(&[tn_auth_list, key_id_oid, key_usage, constraints, crl, policies, issuer_id])
         );
 
         let limits = |certificate: &X509Certificate<'_>| {
@@ -385,9 +338,7 @@ mod tests {
         assert_eq!(limits(&intermediate), (true, Some(0), 0b110_0000));
         assert_eq!(limits(&provider), (false, None, 1));
 
-        let serials: Vec<_> = [&root, &intermediate, &provider]
-            .map(|c| c.raw_serial().to_vec())
-            .into();
+        let serials: Vec<_> = [&root, &intermediate, &provider].map(|c| c.raw_serial().to_vec()).into();
         for (index, serial) in serials.iter().enumerate() {
             assert_eq!(serial.len(), 16);
             assert!(serial[0] < 0x80, "negative");
@@ -431,10 +382,7 @@ mod tests {
             assert_eq!(points.points.len(), 1);
             match &points.points[0].distribution_point {
                 Some(DistributionPointName::FullName(names)) => {
-                    assert!(matches!(
-                        names[..],
-                        [GeneralName::URI("https://crl.lab.example/shaken.crl")]
-                    ));
+                    assert!(matches!(names[..], [GeneralName::URI("https://crl.lab.example/shaken.crl")]));
                 }
                 other => panic!("{other:?}"),
             }
@@ -456,10 +404,7 @@ mod tests {
         assert_issued(&server, &root);
         assert_key_fits(&pki.tls_server_key, &server);
         let names = server.subject_alternative_name().unwrap().unwrap();
-        assert!(matches!(
-            names.value.general_names[..],
-            [GeneralName::DNSName("repository.example")]
-        ));
+        assert!(matches!(names.value.general_names[..], [GeneralName::DNSName("repository.example")]));
         let usage = server.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.server_auth && !usage.any && !usage.client_auth);
         assert!(content(&server, "1.3.6.1.5.5.7.1.26").is_none());
@@ -489,10 +434,7 @@ mod tests {
         let before_1970 = UNIX_EPOCH - std::time::Duration::from_secs(1);
         assert!(matches!(result(before_1970), Err(LabError::TimeOutOfRange)));
         // In 9995 the CAs could not last ten years; in 2045 they end as a GeneralizedTime.
-        assert!(matches!(
-            result(at(253_245_000_000)),
-            Err(LabError::TimeOutOfRange)
-        ));
+        assert!(matches!(result(at(253_245_000_000)), Err(LabError::TimeOutOfRange)));
         assert!(matches!(result(at(u64::MAX / 4)), Err(LabError::TimeOutOfRange)));
         assert!(result(at(2_370_000_000)).is_ok());
     }

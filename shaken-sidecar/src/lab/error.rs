@@ -181,15 +181,12 @@ impl fmt::Display for LabError {
                 path.display(),
                 source.name()
             ),
-            Self::NotAKey { path } => write!(
-                f,
-                "{} holds no PEM private key: make a new lab in another directory",
-                path.display()
-            ),
-            Self::TimeOutOfRange => write!(
-                f,
-                "certificates cannot be made for the time of this machine's clock: set the clock"
-            ),
+            Self::NotAKey { path } => {
+                write!(f, "{} holds no PEM private key: make a new lab in another directory", path.display())
+            }
+            Self::TimeOutOfRange => {
+                write!(f, "certificates cannot be made for the time of this machine's clock: set the clock")
+            }
             Self::RandomUnavailable => write!(
                 f,
                 "the system gave no random bytes for keys and serial numbers: check that getrandom(2) works here"

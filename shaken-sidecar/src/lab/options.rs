@@ -55,9 +55,7 @@ impl LabOptions {
     /// lower case.
     pub fn with_host(mut self, host: &str) -> Result<Self, LabError> {
         if !is_repository_host(host) {
-            return Err(LabError::HostInvalid {
-                host: host.to_owned(),
-            });
+            return Err(LabError::HostInvalid { host: host.to_owned() });
         }
         host.clone_into(&mut self.host);
         Ok(self)
@@ -122,10 +120,7 @@ mod tests {
             "a\"b.example",
         ] {
             assert!(
-                matches!(
-                    LabOptions::default().with_host(host),
-                    Err(LabError::HostInvalid { .. })
-                ),
+                matches!(LabOptions::default().with_host(host), Err(LabError::HostInvalid { .. })),
                 "{host}"
             );
         }
@@ -138,14 +133,8 @@ mod tests {
         assert_eq!(options.tn_auth_list().unwrap(), spc);
 
         let one = TnAuthListDer::new(&TnEntryDer::one("12155550121").unwrap());
-        assert_eq!(
-            options.with_tn_auth_list(one.clone()).tn_auth_list().unwrap(),
-            one
-        );
+        assert_eq!(options.with_tn_auth_list(one.clone()).tn_auth_list().unwrap(), one);
 
-        assert!(matches!(
-            LabOptions::default().with_spc("12 34"),
-            Err(LabError::SpcInvalid { .. })
-        ));
+        assert!(matches!(LabOptions::default().with_spc("12 34"), Err(LabError::SpcInvalid { .. })));
     }
 }

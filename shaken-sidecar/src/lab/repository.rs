@@ -57,10 +57,7 @@ impl Repository {
             local_addr: listener.local_addr().map_err(bind_error)?,
             listener,
             tls: TlsAcceptor::from(Arc::new(tls)),
-            content: Content {
-                chain_pem: Bytes::from(chain_pem),
-                downloads: DownloadCount::default(),
-            },
+            content: Content { chain_pem: Bytes::from(chain_pem), downloads: DownloadCount::default() },
             deadlines: DEADLINES,
         })
     }
@@ -143,9 +140,7 @@ impl Content {
             (&Method::GET | &Method::HEAD, _) => refusal(StatusCode::NOT_FOUND),
             _ => {
                 let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED);
-                response
-                    .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }
         }
@@ -154,10 +149,7 @@ impl Content {
     fn chain(&self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(self.chain_pem.clone()));
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/pem-certificate-chain"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/pem-certificate-chain"));
         // ATIS-1000074 wants certificates cached for a day.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
         response
@@ -197,9 +189,7 @@ async fn serve_connection(tls: TlsAcceptor, stream: TcpStream, content: Content,
 
 fn tls_config(dir: &Path) -> Result<ServerConfig, LabError> {
     let chain = read_chain(&dir.join(TLS_SERVER_CHAIN))?;
-    let chain = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .filter_map(Result::ok)
-        .collect();
+    let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).filter_map(Result::ok).collect();
     let key_path = dir.join(TLS_SERVER_KEY);
     let key_pem = fs::read(&key_path).map_err(io_error(&key_path))?;
     let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| LabError::NotAKey { path: key_path })?;
@@ -216,10 +206,7 @@ fn read_chain(path: &Path) -> Result<String, LabError> {
     let pem = fs::read_to_string(path).map_err(io_error(path))?;
     match shaken_core::cert::read_chain(pem.as_bytes()) {
         Ok(_) => Ok(pem),
-        Err(source) => Err(LabError::NotCertificates {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(LabError::NotCertificates { path: path.to_owned(), source }),
     }
 }
 
@@ -301,9 +288,7 @@ mod tests {
                     .with_root_certificates(roots)
                     .with_no_client_auth();
             let stream = TcpStream::connect(self.address).await?;
-            TlsConnector::from(Arc::new(config))
-                .connect(ServerName::try_from(host).unwrap(), stream)
-                .await
+            TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(host).unwrap(), stream).await
         }
 
         /// The head of the answer, in lower case, and its body.
@@ -334,10 +319,7 @@ mod tests {
         for served in 1..=3 {
             let (head, body) = running.exchange(&request("GET /provider.pem")).await;
             assert!(head.starts_with("http/1.1 200 ok\r\n"), "{head}");
-            assert!(
-                head.contains("\r\ncontent-type: application/pem-certificate-chain\r\n"),
-                "{head}"
-            );
+            assert!(head.contains("\r\ncontent-type: application/pem-certificate-chain\r\n"), "{head}");
             assert!(head.contains("\r\ncache-control: max-age=86400\r\n"), "{head}");
             assert_eq!(body, chain);
             assert_eq!(running.downloads.total(), served);
@@ -356,10 +338,7 @@ mod tests {
         let x5u = lab.x5u();
         let fetcher = Fetcher::new(policy).unwrap();
         let fetched = fetcher.fetch(&X5u::parse(&x5u).unwrap()).await.unwrap();
-        assert_eq!(
-            fetched.body,
-            fs::read(running.dir.path().join(PROVIDER_CHAIN)).unwrap()
-        );
+        assert_eq!(fetched.body, fs::read(running.dir.path().join(PROVIDER_CHAIN)).unwrap());
         assert_eq!(running.downloads.total(), 1);
     }
 
@@ -367,14 +346,9 @@ mod tests {
     async fn head_has_the_length_and_no_body() {
         let running = Running::start(DEADLINES).await;
         let (head, body) = running.exchange(&request("HEAD /provider.pem")).await;
-        let chain_len_bytes = fs::metadata(running.dir.path().join(PROVIDER_CHAIN))
-            .unwrap()
-            .len();
+        let chain_len_bytes = fs::metadata(running.dir.path().join(PROVIDER_CHAIN)).unwrap().len();
         assert!(head.starts_with("http/1.1 200 ok\r\n"), "{head}");
-        assert!(
-            head.contains(&format!("content-length: {chain_len_bytes}\r\n")),
-            "{head}"
-        );
+        assert!(head.contains(&format!("content-length: {chain_len_bytes}\r\n")), "{head}");
         assert_eq!((body.as_str(), running.downloads.total()), ("", 0));
     }
 
@@ -394,11 +368,7 @@ mod tests {
         ] {
             let (head, body) = running.exchange(&request(line)).await;
             assert!(head.starts_with(&format!("http/1.1 {status} ")), "{line}: {head}");
-            assert_eq!(
-                head.contains("\r\nallow: get, head"),
-                status == "405",
-                "{line}: {head}"
-            );
+            assert_eq!(head.contains("\r\nallow: get, head"), status == "405", "{line}: {head}");
             assert_eq!(body, "", "{line}");
         }
         assert_eq!(running.downloads.total(), 0);
@@ -424,10 +394,7 @@ mod tests {
     async fn another_name_does_not_get_past_tls() {
         let running = Running::start(DEADLINES).await;
         let error = running.connect("other.example").await.unwrap_err();
-        assert!(
-            error.to_string().contains("certificate not valid for name"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("certificate not valid for name"), "{error}");
     }
 
     #[tokio::test]
@@ -441,10 +408,7 @@ mod tests {
         let started = Instant::now();
         let mut without_tls = TcpStream::connect(running.address).await.unwrap();
         let mut half_a_header = running.connect("cr.lab.example").await.unwrap();
-        half_a_header
-            .write_all(b"GET /provider.pem HTTP/1.1\r\nHost:")
-            .await
-            .unwrap();
+        half_a_header.write_all(b"GET /provider.pem HTTP/1.1\r\nHost:").await.unwrap();
         let (head, _) = running.exchange(&request("GET /provider.pem")).await;
         assert!(head.starts_with("http/1.1 200 "), "{head}");
 
@@ -465,38 +429,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_shutdown_waits_for_an_idle_client_no_longer_than_it_may() {
-        let running = Running::start(Deadlines {
-            drain: Duration::from_millis(200),
-            ..DEADLINES
-        })
-        .await;
+        let running = Running::start(Deadlines { drain: Duration::from_millis(200), ..DEADLINES }).await;
         let _idle = running.connect("cr.lab.example").await.unwrap();
         let started = Instant::now();
         running.stop.send(()).unwrap();
         running.task.await.unwrap();
-        assert!(
-            started.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            started.elapsed()
-        );
-        assert!(
-            TcpStream::connect(running.address).await.is_err(),
-            "still listening"
-        );
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(TcpStream::connect(running.address).await.is_err(), "still listening");
     }
 
     #[tokio::test]
     async fn only_loopback_is_listened_on() {
         let (_dir, lab) = new_lab();
         for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:127.0.0.1]:0"] {
-            let error = Repository::bind(&lab, address.parse().unwrap())
-                .await
-                .err()
-                .unwrap();
-            assert!(
-                matches!(error, LabError::NotLoopback { .. }),
-                "{address}: {error}"
-            );
+            let error = Repository::bind(&lab, address.parse().unwrap()).await.err().unwrap();
+            assert!(matches!(error, LabError::NotLoopback { .. }), "{address}: {error}");
         }
         let first = Repository::bind(&lab, ANY_PORT.parse().unwrap()).await.unwrap();
         let error = Repository::bind(&lab, first.local_addr()).await.err().unwrap();
@@ -513,12 +460,7 @@ mod tests {
 
         let key = fs::read_to_string(path("provider.key")).unwrap();
         let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-        for wrong in [
-            String::new(),
-            key.clone(),
-            format!("{chain}{key}"),
-            format!("{chain}{encrypted}"),
-        ] {
+        for wrong in [String::new(), key.clone(), format!("{chain}{key}"), format!("{chain}{encrypted}")] {
             fs::write(path(PROVIDER_CHAIN), wrong).unwrap();
             assert!(matches!(bind().await, Some(LabError::NotCertificates { .. })));
         }

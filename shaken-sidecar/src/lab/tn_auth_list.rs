@@ -22,9 +22,7 @@ impl TnAuthListDer {
     /// A list of one entry, as each SHAKEN certificate has it.
     #[must_use]
     pub fn new(only: &TnEntryDer) -> Self {
-        Self {
-            entries_der: only.der.clone(),
-        }
+        Self { entries_der: only.der.clone() }
     }
 
     /// The list with one more entry at its end.
@@ -70,9 +68,7 @@ impl TnEntryDer {
     /// [`LabError::RangeInvalid`] if `count` is below 2, or if `start` + `count` has more digits
     /// than `start`.
     pub fn range(start: &str, count: u64) -> Result<Self, LabError> {
-        let first: u64 = telephone_number(start)?
-            .parse()
-            .map_err(|_| LabError::NumberInvalid)?;
+        let first: u64 = telephone_number(start)?.parse().map_err(|_| LabError::NumberInvalid)?;
         let mut beyond: u64 = 1;
         for _ in start.bytes() {
             beyond *= 10;
@@ -95,9 +91,7 @@ impl TnEntryDer {
     }
 
     fn tagged(choice: u8, inner: &[u8]) -> Self {
-        Self {
-            der: der::element(der::context_constructed(choice), inner),
-        }
+        Self { der: der::element(der::context_constructed(choice), inner) }
     }
 }
 
@@ -129,10 +123,7 @@ mod tests {
             list(TnEntryDer::range("12155551000", 1000).unwrap()),
             "3015A1133011160B3132313535353531303030020203E8"
         );
-        assert_eq!(
-            list(TnEntryDer::one("12155550121").unwrap()),
-            "300FA20D160B3132313535353530313231"
-        );
+        assert_eq!(list(TnEntryDer::one("12155550121").unwrap()), "300FA20D160B3132313535353530313231");
     }
 
     #[test]
@@ -156,26 +147,14 @@ mod tests {
     #[test]
     fn a_range_may_not_outgrow_its_digits() {
         assert!(TnEntryDer::range("10", 89).is_ok());
-        for (start, count) in [
-            ("10", 90),
-            ("10", 91),
-            ("10", 1),
-            ("10", 0),
-            ("999999999999999", u64::MAX),
-        ] {
+        for (start, count) in [("10", 90), ("10", 91), ("10", 1), ("10", 0), ("999999999999999", u64::MAX)] {
             assert!(
-                matches!(
-                    TnEntryDer::range(start, count),
-                    Err(LabError::RangeInvalid { .. })
-                ),
+                matches!(TnEntryDer::range(start, count), Err(LabError::RangeInvalid { .. })),
                 "{start} {count}"
             );
         }
         for start in ["", "*1", "1#", "+1", "1234567890123456"] {
-            assert!(
-                matches!(TnEntryDer::range(start, 2), Err(LabError::NumberInvalid)),
-                "{start}"
-            );
+            assert!(matches!(TnEntryDer::range(start, 2), Err(LabError::NumberInvalid)), "{start}");
         }
         assert!(TnEntryDer::range("000000000000000", 2).is_ok());
     }
@@ -183,17 +162,11 @@ mod tests {
     #[test]
     fn numbers_and_codes_keep_to_their_alphabet() {
         for number in ["", "+12155550121", "1215555012A", "1234567890123456", "１"] {
-            assert!(
-                matches!(TnEntryDer::one(number), Err(LabError::NumberInvalid)),
-                "{number}"
-            );
+            assert!(matches!(TnEntryDer::one(number), Err(LabError::NumberInvalid)), "{number}");
         }
         assert!(TnEntryDer::one("*67").is_ok());
         for spc in ["", "12 4", "587l", "ÄÖ", &"1".repeat(58)] {
-            assert!(
-                matches!(TnEntryDer::spc(spc), Err(LabError::SpcInvalid { .. })),
-                "{spc}"
-            );
+            assert!(matches!(TnEntryDer::spc(spc), Err(LabError::SpcInvalid { .. })), "{spc}");
         }
         assert!(TnEntryDer::spc(&"1".repeat(57)).is_ok());
     }
@@ -208,12 +181,7 @@ mod tests {
         let entries: Vec<_> = read.entries().iter().map(ToString::to_string).collect();
         assert_eq!(
             entries,
-            [
-                "spc 587L",
-                "range 12155550100 x100",
-                "range 000000000000000 x999999999999999",
-                "one *67#"
-            ]
+            ["spc 587L", "range 12155550100 x100", "range 000000000000000 x999999999999999", "one *67#"]
         );
     }
 }

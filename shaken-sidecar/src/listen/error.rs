@@ -69,10 +69,7 @@ impl fmt::Display for ListenError {
                 path.display()
             ),
             Self::BadMode { mode } => {
-                write!(
-                    f,
-                    "the socket mode {mode:#o} has bits other than permissions; 0o660 is usual"
-                )
+                write!(f, "the socket mode {mode:#o} has bits other than permissions; 0o660 is usual")
             }
             Self::UnknownGroup { name } => {
                 write!(f, "there is no group {name:?}; create it, or give its number")

@@ -32,16 +32,11 @@ impl SocketFile {
         group: Option<&Group>,
     ) -> Result<(UnixListener, Self), ListenError> {
         let (Some(parent), Some(name), true) = (path.parent(), path.file_name(), path.is_absolute()) else {
-            return Err(ListenError::NotAbsolute {
-                path: path.to_owned(),
-            });
+            return Err(ListenError::NotAbsolute { path: path.to_owned() });
         };
         let len_bytes = path.as_os_str().len();
         if len_bytes > MAX_PATH_LEN {
-            return Err(ListenError::PathTooLong {
-                path: path.to_owned(),
-                len_bytes,
-            });
+            return Err(ListenError::PathTooLong { path: path.to_owned(), len_bytes });
         }
         if mode & !0o777 != 0 {
             return Err(ListenError::BadMode { mode });
@@ -60,13 +55,7 @@ impl SocketFile {
         fs::set_permissions(&file, Permissions::from_mode(mode))
             .map_err(io_error("set the mode of", path))?;
         staging.publish(path)?;
-        Ok((
-            listener,
-            Self {
-                path: path.to_owned(),
-                inode,
-            },
-        ))
+        Ok((listener, Self { path: path.to_owned(), inode }))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -96,15 +85,8 @@ impl Staging {
             .map_err(io_error("name a directory in", parent))?
             .expose();
         let dir = parent.join(format!(".{:08x}", u32::from_ne_bytes(random)));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&dir)
-            .map_err(io_error("create a directory in", parent))?;
-        Ok(Self {
-            file: dir.join(name),
-            dir,
-            removable: None,
-        })
+        DirBuilder::new().mode(0o700).create(&dir).map_err(io_error("create a directory in", parent))?;
+        Ok(Self { file: dir.join(name), dir, removable: None })
     }
 
     /// Moves the socket to `path`, in the place of a stale one if there is one.
@@ -125,9 +107,7 @@ impl Staging {
         let swapped_out = fs::symlink_metadata(&self.file).map_err(io_error("look at", path))?;
         if Inode::of(&swapped_out) != stale {
             swap()?;
-            return Err(ListenError::InUse {
-                path: path.to_owned(),
-            });
+            return Err(ListenError::InUse { path: path.to_owned() });
         }
         self.removable = Some(stale);
         Ok(())
@@ -153,10 +133,7 @@ struct Inode {
 
 impl Inode {
     fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            number: metadata.ino(),
-        }
+        Self { device: metadata.dev(), number: metadata.ino() }
     }
 
     /// Removes the file at `path` if it is this one. Best effort: what stays is replaced as stale by
@@ -172,9 +149,7 @@ impl Inode {
 fn stale_socket(path: &Path) -> Result<Inode, ListenError> {
     let metadata = fs::symlink_metadata(path).map_err(io_error("look at", path))?;
     if !metadata.file_type().is_socket() {
-        return Err(ListenError::NotASocket {
-            path: path.to_owned(),
-        });
+        return Err(ListenError::NotASocket { path: path.to_owned() });
     }
     // Without waiting: a listener that hangs with a full backlog is alive too.
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -182,9 +157,7 @@ fn stale_socket(path: &Path) -> Result<Inode, ListenError> {
         .and_then(|probe| connect(&probe, &SocketAddrUnix::new(path)?));
     match answer {
         Err(Errno::CONNREFUSED) => Ok(Inode::of(&metadata)),
-        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::InUse {
-            path: path.to_owned(),
-        }),
+        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::InUse { path: path.to_owned() }),
         Err(errno) => Err(io_error("tell whether anyone listens on", path)(errno.into())),
     }
 }
@@ -202,11 +175,7 @@ fn gid_of(group: &Group) -> Result<u32, ListenError> {
 }
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ListenError {
-    move |source| ListenError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    move |source| ListenError::Io { action, path: path.to_owned(), source }
 }
 
 /// Longest path of a socket: the 107 bytes of `sockaddr_un` less what the private directory adds.

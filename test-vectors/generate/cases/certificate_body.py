@@ -50,7 +50,7 @@ def accepted(f: VectorFile) -> None:
 
 
 def refused(f: VectorFile) -> None:
-    leaf, chain = LEAF.pem, LEAF.pem + ISSUING.pem
+    leaf = LEAF.pem
     lines = leaf.split("\n")
     public = LEAF.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
     for slug, content, error, why in [

@@ -7,6 +7,7 @@ from cryptography.x509.name import _ASN1Type
 import der
 import pki
 from pki import DAY, ISSUING, LEAF, NOW, ROOT, authority, leaf, name, raw_extension, reissue, usage
+from curve import B, G, N, P
 from passport import payload
 from vectorfile import VectorFile
 
@@ -232,8 +233,6 @@ def with_key(fields: list[bytes], parameters, point) -> list[bytes]:
 
 
 def explicit_curve() -> bytes:
-    from curve import B, G, N, P
-
     def octets(n: int) -> bytes:
         return n.to_bytes(32, "big")
 

@@ -1,7 +1,6 @@
 """The TNAuthList: its form, and whether it covers the calling number."""
 
 from der import ia5, integer, one, sequence, spc, tlv, tn_auth_list, tn_range, utf8
-import pki
 from pki import ISSUING, ROOT, TN_AUTH_LIST, authority, leaf, raw_extension
 from passport import ORIG, payload
 from vectorfile import VectorFile

@@ -1,0 +1,303 @@
+//! The daemon over its socket: ATIS-1000082, records, and how it lives and dies.
+
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod running;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use running::{Answer, CALLED, CALLER, Running, connect, post, signing, unix_now, verification};
+use serde_json::json;
+
+fn as_it_is(config: String) -> String {
+    config
+}
+
+#[test]
+fn a_call_there_and_back_with_its_records() {
+    let running = Running::start(as_it_is);
+    let signed = running.sign("A");
+    assert_eq!(signed.status, 200, "{signed:?}");
+    assert_eq!(signed.body["signingResponse"]["shaken"]["reason"], "AS_REQUESTED");
+
+    let verified = running.verify(signed.identity());
+    assert_eq!(verified.body["verificationResponse"]["verstat"], "TN-Validation-Passed");
+    assert_eq!(verified.body["verificationResponse"]["shaken"]["attest"], "A");
+
+    let records = running.records();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0]["verdict"], "signed");
+    assert_eq!(records[0]["rule"], "trunk \"lab\" max_attest = \"A\"");
+    assert_eq!(records[0]["peer"]["uid"], rustix::process::geteuid().as_raw());
+    assert_eq!(records[0]["orig"]["canonical"], CALLER);
+    assert_eq!(records[1]["verstat"], "TN-Validation-Passed");
+    assert_eq!(records[1]["cert"]["spc"], "LAB0");
+    assert_eq!(records[1]["identity"][0], signed.identity());
+}
+
+#[test]
+fn the_level_is_the_lower_of_request_and_trunk() {
+    let running = Running::start(|config| config.replace("max_attest = \"A\"", "max_attest = \"B\""));
+    for (asked, given, reason) in
+        [("A", "B", "CAPPED_BY_TRUNK"), ("B", "B", "AS_REQUESTED"), ("C", "C", "AS_REQUESTED")]
+    {
+        let answer = running.sign(asked);
+        assert_eq!(answer.body["signingResponse"]["shaken"]["attest"], given);
+        assert_eq!(answer.body["signingResponse"]["shaken"]["reason"], reason);
+    }
+    let mut request = signing("A");
+    request["signingRequest"].as_object_mut().unwrap().remove("attest");
+    let answer = running.post("/stir/v1/signing", &request);
+    assert_eq!(answer.body["signingResponse"]["shaken"]["attest"], "B");
+}
+
+#[test]
+fn whoever_matches_no_trunk_is_refused_and_recorded() {
+    let uid = rustix::process::geteuid().as_raw();
+    let running = Running::start(|config| config.replace(&format!("uid = {uid}"), "uid = 4294967294"));
+    let answer = running.sign("C");
+    assert_eq!((answer.status, answer.message_id()), (403, "POL4030"));
+    assert_eq!(running.verify("x").status, 403);
+    let records = running.records();
+    assert_eq!(records.len(), 2);
+    assert!(
+        records.iter().all(|record| record["verdict"] == "refused" && record["reason"] == "TRUNK_UNKNOWN")
+    );
+}
+
+/// ATIS-1000082 §10.4: each fault of a request has its status and its messageId.
+#[test]
+fn request_errors() {
+    let running = Running::start(as_it_is);
+    let good = signing("A").to_string();
+    let without = |member: &str| {
+        let mut request = signing("A");
+        request["signingRequest"].as_object_mut().unwrap().remove(member);
+        post("/stir/v1/signing", &request.to_string())
+    };
+    let with = |member: &str, value: serde_json::Value| {
+        let mut request = signing("A");
+        request["signingRequest"][member] = value;
+        post("/stir/v1/signing", &request.to_string())
+    };
+    for (request, status, id) in [
+        (post("/stir/v1/signing", ""), 400, "SVC4000"),
+        (without("orig"), 400, "SVC4001"),
+        (without("dest"), 400, "SVC4001"),
+        (without("iat"), 400, "SVC4001"),
+        (post("/stir/v1/signing", "{}"), 400, "SVC4001"),
+        (post("/stir/v1/verification", &good), 400, "SVC4001"),
+        (post("/stir/v1/signing", &good).replace("Host", "Accept: text/html\r\nHost"), 406, "SVC4002"),
+        (post("/stir/v2/signing", &good), 404, "SVC4003"),
+        (post("/stir/v1/signing", &good).replace("application/json", "text/plain"), 415, "SVC4004"),
+        (with("attest", json!("D")), 400, "SVC4005"),
+        (with("orig", json!({ "tn": "alice" })), 400, "SVC4005"),
+        (with("dest", json!({ "tn": [] })), 400, "SVC4005"),
+        (with("iat", json!("1")), 400, "SVC4005"),
+        (with("iat", json!(unix_now() - 100)), 400, "SVC4005"),
+        (with("iat", json!(unix_now() + 100)), 400, "SVC4005"),
+        (with("origid", json!("")), 400, "SVC4005"),
+        (post("/stir/v1/signing", "{"), 400, "SVC4006"),
+        (post("/stir/v1/signing", "[]"), 400, "SVC4006"),
+        (
+            "POST /stir/v1/signing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n".into(),
+            411,
+            "SVC4007",
+        ),
+        ("GET /stir/v1/signing HTTP/1.1\r\nHost: x\r\n\r\n".into(), 405, "POL4050"),
+        (post("/stir/v1/signing", &" ".repeat(65 * 1024)), 413, "SVC4006"),
+    ] {
+        let answer = running.request(&request);
+        assert_eq!((answer.status, answer.message_id()), (status, id), "{request}\n{answer:?}");
+    }
+    // None of them stopped it.
+    assert_eq!(running.sign("A").status, 200);
+}
+
+#[test]
+fn request_names_are_echoed() {
+    let running = Running::start(as_it_is);
+    let request = post("/stir/v1/signing", &signing("A").to_string())
+        .replace("Host", "X-RequestID: call-17\r\nX-InstanceID: sbc-1\r\nHost");
+    let answer = running.request(&request);
+    assert!(answer.head.contains("x-requestid: call-17\r\n"), "{}", answer.head);
+    assert!(answer.head.contains("x-instanceid: sbc-1\r\n"));
+    assert_eq!(running.records()[0]["request_id"], "call-17");
+    // Ours where the client has none.
+    assert!(running.sign("A").head.contains("x-requestid: "));
+}
+
+/// E3 to E19: every outcome of a verification is an answer, with the code of the table.
+#[test]
+fn verification_outcomes() {
+    let running = Running::start(as_it_is);
+    let good = running.sign("A").identity().to_owned();
+    let (token, params) = good.split_once(';').unwrap();
+    for (identity, code, error) in [
+        (format!("..{};{params}", token.rsplit('.').next().unwrap()), 438, "compact-form"),
+        (good.replace("ppt=shaken", "ppt=div"), 438, "ppt-unsupported"),
+        (token.to_owned(), 436, "info-missing"),
+        (good.replace("info=<", "info=<x"), 436, "x5u-info-mismatch"),
+        (good.replace("alg=ES256", "alg=HS256"), 437, "param-alg-unsupported"),
+        (format!("{}A;{params}", &token[..token.len() - 1]), 438, "signature-invalid"),
+        (String::new(), 438, "token-segments"),
+    ] {
+        let answer = running.verify(&identity);
+        let body = &answer.body["verificationResponse"];
+        assert_eq!(answer.status, 200);
+        // The last letter of a signature has unused bits; either way it is refused.
+        if error != "signature-invalid" {
+            assert_eq!(
+                (&body["reasoncode"], &body["shaken"]["error"]),
+                (&code.into(), &error.into()),
+                "{answer:?}"
+            );
+        } else {
+            assert_eq!(body["reasoncode"], code);
+        }
+        assert!(body["reasontext"].is_string() && body["reasondesc"].is_string());
+    }
+    for (member, value, error) in [
+        ("time", json!(unix_now() - 100), "date-stale"),
+        ("time", json!(unix_now() + 100), "date-future"),
+        ("from", json!({ "tn": "12155550199" }), "orig-mismatch"),
+        ("to", json!({ "tn": "12155550199" }), "dest-mismatch"),
+    ] {
+        let mut request = verification(&good);
+        request["verificationRequest"][member] = value;
+        let answer = running.post("/stir/v1/verification", &request);
+        assert_eq!(answer.body["verificationResponse"]["shaken"]["error"], error, "{answer:?}");
+    }
+    // 3GPP clients send the called number as a string.
+    let mut request = verification(&good);
+    request["verificationRequest"]["to"] = json!({ "tn": format!("+{CALLED}") });
+    let answer = running.post("/stir/v1/verification", &request);
+    assert_eq!(answer.body["verificationResponse"]["verstat"], "TN-Validation-Passed");
+}
+
+#[test]
+fn one_connection_serves_many_requests_and_pipelines() {
+    let running = Running::start(as_it_is);
+    let request = post("/stir/v1/signing", &signing("B").to_string());
+    let mut stream = running.connect();
+    stream.write_all(request.repeat(20).as_bytes()).unwrap();
+    for index in 0..20 {
+        let answer = Answer::read(&mut stream);
+        assert_eq!(answer.body["signingResponse"]["shaken"]["record"], index);
+    }
+}
+
+#[test]
+fn garbage_ends_a_connection_and_nothing_else() {
+    let running = Running::start(as_it_is);
+    for garbage in
+        [&b"\0\0\0\0\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[b'A'; 40_000], b"\x16\x03\x01"]
+    {
+        let mut stream = running.connect();
+        // It may hang up before it has read everything.
+        let _ = stream.write_all(garbage);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    let health = running.request("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((health.status, &health.body["status"]), (200, &"ok".into()));
+}
+
+/// Killed at any moment, the log holds every call that was answered, once.
+#[test]
+fn no_answered_call_is_lost_when_the_daemon_is_killed() {
+    let mut running = Running::start(as_it_is);
+    let mut answered = BTreeSet::new();
+    for _ in 0..5 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let (socket, stop) = (running.socket(), Arc::clone(&stop));
+                std::thread::spawn(move || sign_until(&socket, &stop))
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        running.kill_and_restart();
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            answered.extend(client.join().unwrap());
+        }
+    }
+    let records = running.records();
+    for (index, record) in records.iter().enumerate() {
+        assert_eq!(record["index"], index, "the numbering has a hole");
+    }
+    let kept: BTreeSet<String> =
+        records.iter().map(|record| record["origid"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kept.len(), records.len(), "a call stands twice");
+    assert!(answered.is_subset(&kept));
+    println!("killed 5 times: {} calls answered, {} on record", answered.len(), records.len());
+    assert!(!answered.is_empty());
+}
+
+/// Signs on one connection until it breaks, and answers the origid of each answered call.
+fn sign_until(socket: &std::path::Path, stop: &AtomicBool) -> Vec<String> {
+    let mut stream = connect(socket);
+    let mut answered = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let request = post("/stir/v1/signing", &signing("C").to_string());
+        if stream.write_all(request.as_bytes()).is_err() {
+            break;
+        }
+        let Some(answer) = Answer::try_read(&mut stream) else { break };
+        let origid = &answer.body["signingResponse"]["shaken"]["origid"];
+        answered.push(origid.as_str().unwrap().to_owned());
+    }
+    answered
+}
+
+#[test]
+fn sigterm_drains_and_ends_well() {
+    let mut running = Running::start(as_it_is);
+    assert_eq!(running.sign("A").status, 200);
+    // An idle connection does not hold it up.
+    let _idle = running.connect();
+    assert!(running.terminate());
+    assert!(!running.socket().exists());
+    assert_eq!(running.records().len(), 1);
+}
+
+#[test]
+fn numbers_and_tokens_do_not_reach_the_log() {
+    let mut running = Running::start(|config| config);
+    let identity = running.sign("A").identity().to_owned();
+    running.verify(&identity);
+    running.verify("rubbish");
+    assert!(running.terminate());
+    let log = running.log();
+    assert!(log.contains("call decided"), "{log}");
+    for secret in [CALLER, CALLED, &identity[..40]] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+/// Calls that need one certificate at once cause one download.
+#[test]
+fn many_cold_calls_cause_one_download() {
+    let running = Running::start(as_it_is);
+    let identity = running.sign("A").identity().to_owned();
+    let request = post("/stir/v1/verification", &verification(&identity).to_string());
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let (socket, request) = (running.socket(), request.clone());
+            std::thread::spawn(move || {
+                let mut stream = connect(&socket);
+                stream.write_all(request.as_bytes()).unwrap();
+                Answer::read(&mut stream).body["verificationResponse"]["verstat"].clone()
+            })
+        })
+        .collect();
+    for client in clients {
+        assert_eq!(client.join().unwrap(), "TN-Validation-Passed");
+    }
+    assert_eq!(running.log().matches("certificate fetched").count(), 1, "{}", running.log());
+}
