@@ -13,7 +13,7 @@ pub mod tn_auth_list;
 mod window;
 
 pub(crate) use certificate::public_key_of;
-pub use certificate::{Certificate, MAX_DER_LEN};
+pub use certificate::{Certificate, Fingerprint, MAX_DER_LEN};
 pub use tn_auth_list::TnAuthList;
 
 use crate::es256::VerifyingKey;

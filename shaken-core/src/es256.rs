@@ -135,7 +135,7 @@ impl AsRef<[u8]> for Signature {
 
 /// SHA-256 of `bytes`, for fingerprints.
 #[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use shaken_core::passport::shaken::NewClaims;
 use shaken_core::{
-    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, TrustedCert, Verified, Verifier,
-    Verstat, sign,
+    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, Verified, Verifier, Verstat, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
@@ -286,7 +285,7 @@ impl Verification {
         record.x5u = Some(identity.info().to_owned());
         let screened = self.verifier.screen(&identity, &call, &mut scratch, now)?;
         let certificate = self.certs.obtain(screened.x5u(), now).await?;
-        record.cert = Some(cert_of_trusted(&certificate));
+        record.cert = Some(cert_of(certificate.certificate()));
         let verified: Verified<'_> = self.verifier.verify(screened, &certificate, now)?;
         let claims = verified.claims();
         Ok(Attested { attest: claims.attest(), origid: claims.origid().to_string() })
@@ -338,15 +337,11 @@ fn number(party: &Party) -> Number {
     Number { received: party.received.clone(), canonical: Some(party.tn.as_str().to_owned()) }
 }
 
-fn cert_of_trusted(trusted: &TrustedCert) -> Cert {
-    cert_of(trusted.certificate())
-}
-
 fn cert_of(certificate: &shaken_core::Certificate) -> Cert {
     let list = certificate.tn_auth_list().and_then(|list| list.as_ref().ok());
     Cert {
         spc: list.and_then(|list| list.spc()).map(|spc| spc.as_str().to_owned()),
-        sha256: certificate.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: certificate.fingerprint().to_string(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! One X.509 certificate, read into the facts that path building and policy ask for
 //! (RFC 5280 §4). No judgement here: a certificate that reads may still be unusable.
 
+use core::fmt;
+
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{BasicConstraints, ParsedExtension};
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
@@ -24,7 +26,7 @@ const TN_AUTH_LIST: Oid<'_> = oid!(1.3.6.1.5.5.7.1.26);
 #[derive(Clone)]
 pub struct Certificate {
     pub(super) der: Box<[u8]>,
-    pub(super) fingerprint: [u8; 32],
+    pub(super) fingerprint: Fingerprint,
     pub(super) subject: String,
     pub(super) issuer: String,
     /// The names as DER: they are compared byte for byte, as every STI-CA encodes them.
@@ -38,6 +40,30 @@ pub struct Certificate {
     pub(super) tbs: Box<[u8]>,
     pub(super) signature: Box<[u8]>,
     pub(super) extensions: Extensions,
+}
+
+/// SHA-256 of a certificate's bytes. Shown as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// That of any bytes, a certificate or not.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        Self(es256::sha256(der))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
 }
 
 /// The extensions that matter to an STI verifier.
@@ -87,12 +113,12 @@ impl Certificate {
         }
         Ok(Self {
             der: der.into(),
-            fingerprint: es256::sha256(der),
+            fingerprint: Fingerprint::of(der),
             subject: parsed.subject().to_string(),
             issuer: parsed.issuer().to_string(),
             subject_der: parsed.subject().as_raw().into(),
             issuer_der: parsed.issuer().as_raw().into(),
-            serial_hex: hex(parsed.raw_serial()),
+            serial_hex: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             public_key: public_key(parsed.public_key()),
@@ -111,7 +137,7 @@ impl Certificate {
 
     /// SHA-256 of the bytes of the certificate.
     #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
+    pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
@@ -186,8 +212,8 @@ impl Certificate {
     }
 }
 
-impl core::fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({:?}, serial {})", self.subject, self.serial_hex)
     }
 }
@@ -278,14 +304,4 @@ fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> Option<Signature
         (oid!(1.2.840.113549.1.1.13), SignatureAlgorithm::RsaSha512),
     ];
     ALGORITHMS.into_iter().find_map(|(oid, algorithm)| (identifier.algorithm == oid).then_some(algorithm))
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        use core::fmt::Write;
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use shaken_core::cert::{TnAuthList, check_path, profile};
-use shaken_core::{Certificate, Error, Trust, es256, pem};
+use shaken_core::cert::{Fingerprint, TnAuthList, check_path, profile};
+use shaken_core::{Certificate, Error, Trust, pem};
 
 use super::input::{Output, parse_time, printable, read, read_trust, show_time};
 use super::{Exit, Failure};
@@ -63,10 +63,10 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 
 /// The certificates of a bundle, one outcome per PEM block, with the SHA-256 of its bytes if it
 /// has any.
-fn certificates(text: &[u8]) -> impl Iterator<Item = (Option<[u8; 32]>, Result<Certificate, Error>)> {
+fn certificates(text: &[u8]) -> impl Iterator<Item = (Option<Fingerprint>, Result<Certificate, Error>)> {
     pem::blocks(text).map(|block| match block {
         Err(error) => (None, Err(error)),
-        Ok(block) => (Some(es256::sha256(block.der())), Certificate::from_der(block.der())),
+        Ok(block) => (Some(Fingerprint::of(block.der())), Certificate::from_der(block.der())),
     })
 }
 
@@ -101,9 +101,9 @@ fn verify(text: &[u8], trust: &Trust, at: Moment, json: bool) -> Result<Exit, Fa
     Ok(if all_chain { Exit::Yes } else { Exit::No })
 }
 
-fn describe(sha256: Option<[u8; 32]>, certificate: Option<&Certificate>) -> Value {
+fn describe(sha256: Option<Fingerprint>, certificate: Option<&Certificate>) -> Value {
     json!({
-        "sha256": sha256.map(|sha256| hex(&sha256)),
+        "sha256": sha256.map(|sha256| sha256.to_string()),
         "subject": certificate.map(Certificate::subject),
         "tn_auth_list": certificate.map_or_else(Vec::new, entries),
         "deviations": certificate.map_or_else(Vec::new, deviations),
@@ -154,7 +154,7 @@ fn show(out: &mut Output, certificate: &Certificate) -> Result<(), Failure> {
         ("CA", if certificate.is_ca() { "yes" } else { "no" }.to_owned()),
         ("TNAuthList", list(entries(certificate))),
         ("deviations", list(deviations(certificate))),
-        ("SHA-256", hex(&certificate.fingerprint())),
+        ("SHA-256", certificate.fingerprint().to_string()),
     ] {
         out.line(format_args!("{name:<11} {value}"))?;
     }
@@ -168,8 +168,4 @@ fn entries(certificate: &Certificate) -> Vec<String> {
 
 fn deviations(certificate: &Certificate) -> Vec<String> {
     profile::deviations(certificate).into_iter().map(|deviation| deviation.name().to_owned()).collect()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

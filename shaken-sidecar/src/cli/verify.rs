@@ -10,7 +10,6 @@ use shaken_core::{
     Verified, Verifier, Verstat, key, passport,
 };
 
-use super::cert::hex;
 use super::input::{Output, clock, header_value, parse_time, read, read_trust, show_time};
 use super::{Exit, Failure};
 
@@ -203,7 +202,7 @@ impl Report<'_> {
             "iat": claims.map(|claims| claims.iat()),
             "origid": claims.map(|claims| claims.origid().to_string()),
             "certificate": self.certificate.as_ref().map(|trusted| json!({
-                "sha256": hex(&trusted.certificate().fingerprint()),
+                "sha256": trusted.certificate().fingerprint().to_string(),
                 "subject": trusted.certificate().subject(),
                 "spc": spc(trusted),
             })),

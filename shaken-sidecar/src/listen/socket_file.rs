@@ -96,9 +96,12 @@ impl Staging {
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(io_error("create", path)(errno.into())),
         }
-        let stale = stale_socket(path)?;
-        // The stale file is swapped out, not deleted: only here, where nobody else comes, is it certain
-        // that what will be deleted is what was looked at.
+        self.take_the_place_of(stale_socket(path)?, path)
+    }
+
+    /// The stale file is swapped out, not deleted: only here, where nobody else comes, is it certain
+    /// that what will be deleted is what was looked at.
+    fn take_the_place_of(&mut self, stale: Inode, path: &Path) -> Result<(), ListenError> {
         let swap = || {
             renameat_with(CWD, &self.file, CWD, path, RenameFlags::EXCHANGE)
                 .map_err(|errno| io_error("replace", path)(errno.into()))
@@ -180,3 +183,42 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> List
 
 /// Longest path of a socket: the 107 bytes of `sockaddr_un` less what the private directory adds.
 pub const MAX_PATH_LEN: usize = 107 - "/.01234567".len();
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn staging(dir: &Path) -> (UnixListener, Staging) {
+        let mut staging = Staging::new(dir, Path::new("shaken.sock")).unwrap();
+        let listener = UnixListener::bind(&staging.file).unwrap();
+        staging.removable = Some(Inode::of(&fs::symlink_metadata(&staging.file).unwrap()));
+        (listener, staging)
+    }
+
+    /// Between the look at a stale socket and the swap someone else may take its path.
+    #[test]
+    fn who_came_in_between_keeps_the_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shaken.sock");
+        let (_listener, mut late) = staging(dir.path());
+        drop(UnixListener::bind(&path).unwrap());
+        let stale = stale_socket(&path).unwrap();
+
+        let (live, mut quick) = staging(dir.path());
+        quick.publish(&path).unwrap();
+        drop(quick);
+        let refused = late.take_the_place_of(stale, &path).unwrap_err();
+        assert!(matches!(refused, ListenError::InUse { .. }), "{refused}");
+        UnixStream::connect(&path).unwrap();
+        live.accept().unwrap();
+
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "keep me").unwrap();
+        late.take_the_place_of(stale, &path).unwrap_err();
+        drop(late);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "keep me");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the private directories are gone");
+    }
+}
