@@ -269,7 +269,7 @@ impl Calls {
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<u64, AuditError> {
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
         let index = self.audit.append(&record).await?;
-        tracing::info!(index, ?record, "call decided");
+        tracing::debug!(index, ?record, "call decided");
         Ok(index)
     }
 }

@@ -1,4 +1,4 @@
-//! Deviations of a signing certificate from the ATIS-1000080 profile.
+//! Deviations of a certificate from the ATIS-1000080 profile.
 //!
 //! About half of the live certificates deviate somewhere, so these are findings for people; they
 //! refuse nothing. What makes a certificate unusable is an [`Error`](crate::Error) instead.
@@ -30,7 +30,7 @@ pub enum Deviation {
     TnAuthListCritical,
     /// The TNAuthList cannot be read.
     TnAuthListInvalid,
-    /// No TNAuthList.
+    /// No TNAuthList in an end-entity certificate.
     TnAuthListMissing,
     /// The key is not on P-256.
     KeyNotP256,
@@ -76,7 +76,7 @@ pub fn deviations(certificate: &Certificate) -> Vec<Deviation> {
         (Deviation::SubjectNotShaken, !certificate.subject.contains("SHAKEN")),
         (Deviation::TnAuthListCritical, extensions.tn_auth_list_critical),
         (Deviation::TnAuthListInvalid, list.is_some_and(Result::is_err)),
-        (Deviation::TnAuthListMissing, list.is_none()),
+        (Deviation::TnAuthListMissing, list.is_none() && !certificate.is_ca()),
         (Deviation::KeyNotP256, !matches!(certificate.public_key, PublicKey::P256(_))),
     ]
     .into_iter()

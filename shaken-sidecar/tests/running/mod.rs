@@ -78,8 +78,13 @@ impl Running {
 
     fn start_daemon(lab: &Path) -> Child {
         let log = fs::File::options().create(true).append(true).open(lab.join("daemon.log")).unwrap();
-        let mut daemon =
-            shaken().args(["serve", "--config"]).arg(lab.join("shaken.toml")).stderr(log).spawn().unwrap();
+        let mut daemon = shaken()
+            .args(["serve", "--config"])
+            .arg(lab.join("shaken.toml"))
+            .env("SHAKEN_LOG", "debug")
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let patience = Instant::now() + Duration::from_secs(20);
         while UnixStream::connect(lab.join("shaken.sock")).is_err() {
             let log = || fs::read_to_string(lab.join("daemon.log")).unwrap();
