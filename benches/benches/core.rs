@@ -39,9 +39,10 @@ fn set_up() -> Bench {
     let cache = CertCache::new(1 << 20);
     cache.insert(X5U, Arc::new(certificate), None, NOW);
 
-    let pkcs8 = pem::blocks(pki.key_pem.as_bytes()).next().unwrap().unwrap().into_der();
+    let pkcs8 = pem::blocks(pki.key_pem.as_bytes()).next().unwrap().unwrap();
     let raw_key =
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &SystemRandom::new()).unwrap();
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.der(), &SystemRandom::new())
+            .unwrap();
     Bench { signer, header, cache, raw_key }
 }
 

@@ -48,7 +48,7 @@ impl CertCache {
         let entries = Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|url: &Arc<str>, entry: &Entry| {
-                let len = ENTRY_OVERHEAD + url.len() + entry.certificate.certificate().der().len() * 3;
+                let len = ENTRY_OVERHEAD + url.len() + entry.certificate.memory_len();
                 u32::try_from(len).unwrap_or(u32::MAX)
             })
             .build();

@@ -8,6 +8,7 @@
 mod certificate;
 mod path;
 pub mod profile;
+mod shape;
 mod signature;
 pub mod tn_auth_list;
 mod window;
@@ -40,9 +41,12 @@ impl TrustedCert {
     /// Judges the body of an answer from a certificate repository at `now`, in seconds since
     /// 1970.
     ///
-    /// The signing certificate is the first in the body that is no CA: repositories serve chains
-    /// in either order, with or without the root (RFC 7515 §4.1.5 wants it first). Certificates
-    /// that have no part in the path are passed over.
+    /// Repositories serve chains in either order, with or without the root (RFC 7515 §4.1.5 wants
+    /// the signing certificate first); see [`signing_certificate`]. All certificates must be
+    /// readable; those that have no part in the path are passed over.
+    ///
+    /// Keep the result under the URL that the body came from: a key may stand in certificates of
+    /// several URLs, and only the caller knows which one a PASSporT names.
     ///
     /// # Errors
     /// Any of the 5xx group but those about the certificate's own TNAuthList, which
@@ -50,14 +54,7 @@ impl TrustedCert {
     /// [`Error::TnAuthListInvalid`] if an issuer's list cannot be read.
     pub fn from_pem(body: &[u8], trust: &Trust, now: i64) -> Result<Self, Error> {
         let chain = read_chain(body)?;
-        let Some(position) = chain.iter().position(|certificate| !certificate.is_ca()) else {
-            return Err(Error::CertIsCa);
-        };
-        let certificate = chain.get(position).ok_or(Error::CertPem)?;
-        // RFC 5280 §4.2.1.3: what signs anything but certificates needs digitalSignature.
-        if certificate.extensions.key_usage.is_some_and(|usage| !usage.digital_signature) {
-            return Err(Error::CertKeyUsage);
-        }
+        let certificate = signing_certificate(&chain)?;
         let key = certificate.verifying_key()?;
         let path = path::find(certificate, &chain, trust, now)?;
         let issuer_lists = path.issuers.iter().filter_map(|issuer| issuer.tn_auth_list().cloned());
@@ -77,6 +74,14 @@ impl TrustedCert {
         self.window.not_after
     }
 
+    /// About how much memory this takes.
+    pub(crate) fn memory_len(&self) -> usize {
+        let lists = self.certificate.tn_auth_list().and_then(|list| list.as_ref().ok()).into_iter();
+        let entries: usize = lists.chain(&self.issuer_lists).map(|list| list.entries().len()).sum();
+        // The bytes are kept whole and in parts.
+        size_of::<Self>() + self.certificate.der().len() * 3 + entries * size_of::<tn_auth_list::TnEntry>()
+    }
+
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
     }
@@ -90,6 +95,24 @@ impl TrustedCert {
     pub(crate) fn check_window(&self, now: i64) -> Result<(), Error> {
         self.window.check(now)
     }
+}
+
+/// The certificate of `chain` that signs PASSporTs: the first that is no CA.
+///
+/// # Errors
+/// [`Error::CertIsCa`] if there is none (RFC 9060 §4: only end entities sign);
+/// [`Error::CertKeyUsage`] if its key usage does not allow signatures;
+/// [`Error::CertCriticalExtension`].
+pub fn signing_certificate(chain: &[Certificate]) -> Result<&Certificate, Error> {
+    let certificate = chain.iter().find(|certificate| !certificate.is_ca()).ok_or(Error::CertIsCa)?;
+    // RFC 5280 §4.2.1.3: what signs anything but certificates needs digitalSignature.
+    if certificate.extensions.key_usage.is_some_and(|usage| !usage.digital_signature) {
+        return Err(Error::CertKeyUsage);
+    }
+    if certificate.extensions.unknown_critical {
+        return Err(Error::CertCriticalExtension);
+    }
+    Ok(certificate)
 }
 
 /// Whether a path leads from `certificate` to a trust anchor at `now`, over `chain` and the

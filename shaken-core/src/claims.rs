@@ -148,13 +148,13 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
     if dest.tns.is_empty() && dest.uris.is_empty() { Err(wrong) } else { Ok(dest) }
 }
 
-/// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] printable ASCII
-/// characters.
+/// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] characters of ASCII, none
+/// of them a control character.
 pub(crate) fn is_origid(mut chars: impl Iterator<Item = char>) -> bool {
     let mut len = 0_usize;
     let printable = chars.all(|c| {
         len += 1;
-        matches!(c, '!'..='~')
+        matches!(c, ' '..='~')
     });
     printable && (1..=MAX_ORIGID_LEN).contains(&len)
 }

@@ -134,9 +134,9 @@ errors! {
     } => "the Identity header has {len_bytes} bytes, more than the limit of {}", crate::identity::MAX_LEN;
     /// More Identity headers in one call than are worth looking at.
     103 "too-many-identity-headers" INVALID NoValidation: TooManyIdentityHeaders {
-        /// How many there were.
-        count: usize = 0,
-    } => "the call has {count} Identity headers";
+        /// How many are looked at.
+        limit: usize = 0,
+    } => "the call has more than {limit} Identity headers";
     /// A parameter is not of the form `name` or `name=value` (RFC 8224 §4, RFC 3261 §25).
     104 "param-syntax" INVALID NoValidation: ParamSyntax {
         /// Byte offset in the header value.
@@ -245,7 +245,7 @@ errors! {
         => "the attest claim is not A, B or C";
     /// `origid` is empty or too long (RFC 8588 §5).
     304 "origid-invalid" INVALID NoValidation: OrigIdInvalid
-        => "the origid claim must be a string of 1 to 128 printable ASCII characters";
+        => "the origid claim must be a string of 1 to 128 ASCII characters, none of them a control character";
     /// A telephone number is not in canonical form (RFC 8224 §8.3).
     305 "tn-not-canonical" INVALID NoValidation: TnNotCanonical
         => "a telephone number must be digits, # and * only, without + or separators";

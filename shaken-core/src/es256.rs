@@ -18,7 +18,7 @@ pub const SIGNATURE_LEN: usize = 64;
 const POINT_LEN: usize = 65;
 
 /// A signature as it was received; its range is checked by verification.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Signature([u8; SIGNATURE_LEN]);
 
 impl Signature {
@@ -26,6 +26,12 @@ impl Signature {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SIGNATURE_LEN]) -> Self {
         Self(bytes)
+    }
+}
+
+impl core::fmt::Debug for Signature {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Signature")
     }
 }
 

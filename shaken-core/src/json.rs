@@ -165,19 +165,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The source text from `start` to the current position, trailing white space included; for
-    /// showing a value as it was received.
-    #[must_use]
-    pub fn source_since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
-    }
-
-    /// Byte offset of the current position.
-    #[must_use]
-    pub fn offset(&self) -> usize {
-        self.at
-    }
-
     fn pass<T>(&mut self) -> Result<Option<T>, Error> {
         self.skip()?;
         Ok(None)

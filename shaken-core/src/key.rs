@@ -2,7 +2,6 @@
 
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
-use zeroize::Zeroizing;
 
 use crate::cert::{Certificate, public_key_of};
 use crate::der::{Elements, Malformed, tag};
@@ -19,11 +18,8 @@ pub fn signing_key_from_pem(text: &[u8]) -> Result<SigningKey, Error> {
     for block in pem::blocks(text) {
         let block = block.map_err(|_| Error::KeyInvalid)?;
         match block.label() {
-            "PRIVATE KEY" => return SigningKey::from_pkcs8(&Zeroizing::new(block.into_der())),
-            "EC PRIVATE KEY" => {
-                let der = Zeroizing::new(block.into_der());
-                return read_sec1(&der).map_err(|Malformed(_)| Error::KeyInvalid)?;
-            }
+            "PRIVATE KEY" => return SigningKey::from_pkcs8(block.der()),
+            "EC PRIVATE KEY" => return read_sec1(block.der()).map_err(|Malformed(_)| Error::KeyInvalid)?,
             _ => {}
         }
     }
@@ -55,16 +51,18 @@ pub fn verifying_key_from_pem(text: &[u8]) -> Result<VerifyingKey, Error> {
 fn read_sec1(der: &[u8]) -> Result<Result<SigningKey, Error>, Malformed> {
     /// prime256v1
     const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-    const BIT_STRING: u8 = 0x03;
 
-    let mut fields = Elements::new(der).expect(tag::SEQUENCE)?;
-    fields.expect(tag::INTEGER)?;
+    let mut outer = Elements::new(der);
+    let mut fields = outer.expect(tag::SEQUENCE)?;
+    outer.finish()?;
+    let version = fields.expect(tag::INTEGER)?;
     let scalar = fields.expect(tag::OCTET_STRING)?;
     let curve = fields.expect(tag::explicit(0))?.expect(tag::OBJECT_IDENTIFIER)?;
-    let point = fields.expect(tag::explicit(1))?.expect(BIT_STRING)?;
+    let point = fields.expect(tag::explicit(1))?.expect(tag::BIT_STRING)?;
+    fields.finish()?;
     // The first byte of a BIT STRING counts its unused bits.
-    Ok(match (curve.bytes(), point.bytes()) {
-        (P256, [0, point @ ..]) => SigningKey::from_halves(scalar.bytes(), point),
+    Ok(match (version.bytes(), curve.bytes(), point.bytes()) {
+        ([1], P256, [0, point @ ..]) => SigningKey::from_halves(scalar.bytes(), point),
         _ => Err(Error::KeyInvalid),
     })
 }

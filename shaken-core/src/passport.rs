@@ -6,6 +6,8 @@
 
 pub mod shaken;
 
+use core::fmt;
+
 use crate::es256::{SIGNATURE_LEN, Signature, VerifyingKey};
 use crate::json::{Reader, Text};
 use crate::{Error, base64url};
@@ -39,14 +41,14 @@ impl Default for Scratch {
     }
 }
 
-impl core::fmt::Debug for Scratch {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Scratch")
     }
 }
 
 /// A token taken apart. Nothing is verified yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Passport<'a> {
     jws: Jws<'a>,
     ppt: Option<Text<'a>>,
@@ -57,9 +59,8 @@ impl<'a> Passport<'a> {
     /// Takes a token in full form apart.
     ///
     /// # Errors
-    /// [`Error::TokenSegments`], [`Error::TokenTooLarge`], [`Error::Base64Invalid`];
-    /// [`Error::SignatureLength`]; the JSON errors of [`crate::json`];
-    /// [`Error::HeaderMemberMissing`], [`Error::AlgUnsupported`], [`Error::TypInvalid`],
+    /// [`Error::TokenSegments`]; [`Error::TokenTooLarge`], [`Error::Base64Invalid`] for header
+    /// and payload; the JSON errors of [`crate::json`]; [`Error::HeaderMemberMissing`], [`Error::AlgUnsupported`], [`Error::TypInvalid`],
     /// [`Error::PptUnsupported`] for a `ppt` that is no string, [`Error::X5uType`];
     /// [`Error::CritUnsupported`] for `crit`, `b64` and `zip`.
     pub fn decode(token: &'a str, scratch: &'a mut Scratch) -> Result<Self, Error> {
@@ -98,12 +99,25 @@ impl<'a> Passport<'a> {
         self.jws.payload
     }
 
-    /// Verifies the signature over the received bytes.
+    /// Decodes the signature.
     ///
     /// # Errors
-    /// [`Error::SignatureInvalid`].
-    pub(crate) fn check_signature(&self, key: &VerifyingKey) -> Result<(), Error> {
-        self.jws.check_signature(key)
+    /// [`Error::SignatureLength`], [`Error::Base64Invalid`].
+    pub fn signature(&self) -> Result<Signature, Error> {
+        self.jws.signature()
+    }
+
+    /// The received bytes that the signature covers.
+    #[must_use]
+    pub fn signed(&self) -> &'a [u8] {
+        self.jws.signed
+    }
+}
+
+impl fmt::Debug for Passport<'_> {
+    /// Shows no part of the token: it is good for a minute, and holds telephone numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Passport({} bytes signed)", self.jws.signed.len())
     }
 }
 
@@ -118,7 +132,7 @@ impl<'a> Passport<'a> {
 pub fn check_signature(token: &str, key: &VerifyingKey, scratch: &mut Scratch) -> Result<(), Error> {
     let jws = Jws::decode(token, scratch)?;
     Header::read(jws.header)?;
-    jws.check_signature(key)
+    key.verify(jws.signed, &jws.signature()?)
 }
 
 /// Splits a token in full form into header, payload and signature, none of them decoded.
@@ -133,12 +147,12 @@ pub fn segments(token: &str) -> Result<[&str; 3], Error> {
     }
 }
 
-/// The three parts of a compact JWS, decoded (RFC 7515 §7.1).
-#[derive(Clone, Copy, Debug)]
+/// The three parts of a compact JWS (RFC 7515 §7.1), header and payload decoded.
+#[derive(Clone, Copy)]
 struct Jws<'a> {
     header: &'a [u8],
     payload: &'a [u8],
-    signature: Signature,
+    signature: &'a str,
     signed: &'a [u8],
 }
 
@@ -147,24 +161,22 @@ impl<'a> Jws<'a> {
         let [header, payload, signature] = segments(token)?;
         let signed_len = header.len() + 1 + payload.len();
 
-        let header = base64url::decode(header.as_bytes(), &mut scratch.header)?;
-        let payload = base64url::decode(payload.as_bytes(), &mut scratch.payload)?;
-        let len_bytes = signature.len() * 3 / 4;
-        if len_bytes != SIGNATURE_LEN {
-            return Err(Error::SignatureLength { len_bytes });
-        }
-        let mut bytes = [0; SIGNATURE_LEN];
-        base64url::decode(signature.as_bytes(), &mut bytes)?;
         Ok(Self {
-            header,
-            payload,
-            signature: Signature::from_bytes(bytes),
+            header: base64url::decode(header.as_bytes(), &mut scratch.header)?,
+            payload: base64url::decode(payload.as_bytes(), &mut scratch.payload)?,
+            signature,
             signed: token.as_bytes().get(..signed_len).unwrap_or_default(),
         })
     }
 
-    fn check_signature(&self, key: &VerifyingKey) -> Result<(), Error> {
-        key.verify(self.signed, &self.signature)
+    fn signature(&self) -> Result<Signature, Error> {
+        let len_bytes = self.signature.len() * 3 / 4;
+        if len_bytes != SIGNATURE_LEN {
+            return Err(Error::SignatureLength { len_bytes });
+        }
+        let mut bytes = [0; SIGNATURE_LEN];
+        base64url::decode(self.signature.as_bytes(), &mut bytes)?;
+        Ok(Signature::from_bytes(bytes))
     }
 }
 
@@ -236,6 +248,7 @@ mod tests {
             (r#""https://a.example/b""#, "{}", Error::X5uType),
             (r#""x5u""#, r#""x5c""#, Error::HeaderMemberMissing { member: "x5u" }),
             (r#"{"alg""#, r#"{"crit":["exp"],"alg""#, Error::CritUnsupported),
+            (r#"{"alg""#, r#"{"cr\u0069t":["exp"],"alg""#, Error::CritUnsupported),
             (r#"{"alg""#, r#"{"b64":false,"alg""#, Error::CritUnsupported),
             (r#"{"alg""#, r#"{"zip":"DEF","alg""#, Error::CritUnsupported),
         ] {

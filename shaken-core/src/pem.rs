@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use crate::Error;
 
@@ -12,7 +13,8 @@ use crate::Error;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Block<'a> {
     label: &'a str,
-    der: Vec<u8>,
+    /// Wiped when dropped, and so is the base64 it came from: it may be a private key.
+    der: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Block<'a> {
@@ -26,12 +28,6 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
-    }
-
-    /// The decoded contents, owned.
-    #[must_use]
-    pub fn into_der(self) -> Vec<u8> {
-        self.der
     }
 }
 
@@ -66,9 +62,10 @@ fn decode(block: &[u8]) -> Result<Block<'_>, Error> {
     if end_label != label.as_bytes() {
         return Err(Error::CertPem);
     }
-    let base64: Vec<u8> = body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    let der = STANDARD.decode(base64).map_err(|_| Error::CertPem)?;
-    Ok(Block { label, der })
+    let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
+    base64.extend(body.iter().filter(|b| !b.is_ascii_whitespace()));
+    let der = STANDARD.decode(&base64).map_err(|_| Error::CertPem)?;
+    Ok(Block { label, der: Zeroizing::new(der) })
 }
 
 fn split_once<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {

@@ -1,6 +1,6 @@
 //! The authentication service: claims in, Identity header out (RFC 8224 §6.1, RFC 8588).
 
-use crate::cert::{Certificate, TnAuthList, read_chain, tn_auth_list::Coverage};
+use crate::cert::{Certificate, TnAuthList, read_chain, signing_certificate, tn_auth_list::Coverage};
 use crate::es256::{SIGNATURE_LEN, Signature, SigningKey};
 use crate::fetch::X5u;
 use crate::passport::shaken::{self, NewClaims};
@@ -29,14 +29,13 @@ impl Signer {
     ///
     /// # Errors
     /// [`Error::KeyMismatch`] if key and certificate do not belong together;
-    /// [`Error::TnAuthListMissing`], [`Error::TnAuthListInvalid`], [`Error::CertIsCa`] for
-    /// certificates that every verifier refuses; the errors of [`read_chain`] and
-    /// [`X5u::parse`].
+    /// [`Error::TnAuthListMissing`], [`Error::TnAuthListInvalid`] and the errors of
+    /// [`signing_certificate`] for certificates that every verifier refuses; the errors of
+    /// [`read_chain`] and [`X5u::parse`].
     pub fn new(key: SigningKey, chain_pem: &[u8], x5u: &str) -> Result<Self, Error> {
         X5u::parse(x5u)?;
         let chain = read_chain(chain_pem)?;
-        let certificate =
-            chain.into_iter().find(|certificate| !certificate.is_ca()).ok_or(Error::CertIsCa)?;
+        let certificate = signing_certificate(&chain)?.clone();
         if certificate.verifying_key()? != key.verifying_key()? {
             return Err(Error::KeyMismatch);
         }

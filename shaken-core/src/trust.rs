@@ -17,7 +17,8 @@ impl Trust {
     ///
     /// # Errors
     /// [`Error::CertPem`] if there is none or a block is damaged; [`Error::CertDer`],
-    /// [`Error::CertTooLarge`] if one of them is not a certificate.
+    /// [`Error::CertTooLarge`] if one of them is not a certificate; [`Error::CertIssuerNotCa`] if
+    /// one is no CA.
     pub fn from_pem(anchors: &[u8]) -> Result<Self, Error> {
         Ok(Self { anchors: read_bundle(anchors)?, intermediates: Vec::new() })
     }
@@ -65,7 +66,13 @@ fn read_bundle(text: &[u8]) -> Result<Vec<Certificate>, Error> {
             Certificate::from_der(block.der())
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    if certificates.is_empty() { Err(Error::CertPem) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        return Err(Error::CertPem);
+    }
+    if certificates.iter().any(|certificate| !certificate.is_ca()) {
+        return Err(Error::CertIssuerNotCa);
+    }
+    Ok(certificates)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use crate::cert::TrustedCert;
 use crate::cert::tn_auth_list::Coverage;
 use crate::claims::Orig;
+use crate::es256::Signature;
 use crate::fetch::X5u;
 use crate::identity::Identity;
 use crate::passport::{Passport, Scratch, shaken};
@@ -84,8 +85,8 @@ impl Verifier {
     /// # Errors
     /// In this order: [`Error::CompactForm`]; [`Error::PptUnsupported`] by the header's
     /// parameter; the errors of [`Passport::decode`]; [`Error::HeaderMemberMissing`],
-    /// [`Error::PptMismatch`] or [`Error::PptUnsupported`] by the token;
-    /// [`Error::X5uInfoMismatch`]; the errors of [`X5u::parse`] and [`shaken::Claims::read`];
+    /// [`Error::PptMismatch`] or [`Error::PptUnsupported`] by the token; the errors of
+    /// [`Passport::signature`]; [`Error::X5uInfoMismatch`]; the errors of [`X5u::parse`] and [`shaken::Claims::read`];
     /// [`Error::DateStale`], [`Error::DateFuture`], [`Error::IatStale`], [`Error::IatFuture`];
     /// [`Error::OrigMismatch`], [`Error::DestMismatch`].
     pub fn screen<'a>(
@@ -109,6 +110,8 @@ impl Verifier {
             (Some(_), Some(_)) => return Err(Error::PptMismatch),
             (_, None) => return Err(Error::PptUnsupported),
         }
+        // Only now: a header of another type never decides, whatever its signature looks like.
+        let signature = passport.signature()?;
         if passport.x5u() != *identity.info() {
             return Err(Error::X5uInfoMismatch);
         }
@@ -131,15 +134,17 @@ impl Verifier {
         if !claims.dest().tns().iter().any(|tn| call.dest.contains(tn)) {
             return Err(Error::DestMismatch);
         }
-        Ok(Screened { passport, claims, orig: call.orig, x5u })
+        let (signed, orig, date) = (passport.signed(), call.orig, call.date);
+        Ok(Screened { signed, signature, claims, orig, date, x5u, screened_at: now })
     }
 
     /// Checks what was screened against the certificate of its URL, at `now` in seconds since
     /// 1970.
     ///
     /// # Errors
-    /// In this order: [`Error::CertExpired`], [`Error::CertNotYetValid`] for the clock or `iat`
-    /// (RFC 8224 §6.2 step 4); [`Error::SignatureInvalid`]; [`Error::TnAuthListMissing`],
+    /// In this order: [`Error::IatStale`] if screening is longer ago than the maximal age;
+    /// [`Error::CertExpired`], [`Error::CertNotYetValid`] for the clock, `iat` or Date (RFC 8224
+    /// §6.2 step 4); [`Error::SignatureInvalid`]; [`Error::TnAuthListMissing`],
     /// [`Error::TnAuthListInvalid`], [`Error::TnNotAuthorized`]. The list comes last, so that an
     /// error about it says that all else is good.
     pub fn verify<'a>(
@@ -148,9 +153,15 @@ impl Verifier {
         certificate: &TrustedCert,
         now: i64,
     ) -> Result<Verified<'a>, Error> {
+        // However long the certificate took: what was fresh then must not be used much later.
+        if now.abs_diff(screened.screened_at) > self.max_age_s {
+            return Err(Error::IatStale { age_s: now.abs_diff(screened.screened_at) });
+        }
         certificate.check_window(now)?;
-        certificate.check_window(i64::try_from(screened.claims.iat()).unwrap_or(i64::MAX))?;
-        screened.passport.check_signature(certificate.key())?;
+        for time in [Some(screened.claims.iat()), screened.date].into_iter().flatten() {
+            certificate.check_window(i64::try_from(time).unwrap_or(i64::MAX))?;
+        }
+        certificate.key().verify(screened.signed, &screened.signature)?;
         match certificate.certificate().tn_auth_list() {
             None if self.tn_auth_list == TnAuthListPolicy::AllowMissing => {}
             None => return Err(Error::TnAuthListMissing),
@@ -187,12 +198,15 @@ enum Unfresh {
 
 /// A PASSporT that deserves a certificate: everything about it holds but what the certificate
 /// decides.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Screened<'a> {
-    passport: Passport<'a>,
+    signed: &'a [u8],
+    signature: Signature,
     claims: shaken::Claims<'a>,
     orig: TelephoneNumber,
+    date: Option<u64>,
     x5u: X5u<'a>,
+    screened_at: i64,
 }
 
 impl<'a> Screened<'a> {
@@ -200,6 +214,15 @@ impl<'a> Screened<'a> {
     #[must_use]
     pub fn x5u(&self) -> &X5u<'a> {
         &self.x5u
+    }
+}
+
+impl core::fmt::Debug for Screened<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Screened")
+            .field("x5u", &self.x5u)
+            .field("claims", &self.claims)
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,17 +242,23 @@ impl<'a> Verified<'a> {
 
 /// One verdict for the Identity headers of one call, from the outcome of each, in their order.
 ///
-/// A call passes when one `shaken` passes and no other one has a wrong signature or certificate.
-/// Headers of other types and broken ones never decide against a good one (RFC 8224 §6.2.1). If
-/// none passes, the first wrong signature or certificate is reported, else the first error that
-/// is not just an unsupported type.
+/// A call passes when one `shaken` passes and no other one has a wrong signature or certificate:
+/// RFC 8224 §6.2.1 would let the good one suffice, but deployed SHAKEN verifiers fail such a call,
+/// since someone has put a forged claim beside a true one. Headers of other types and broken ones
+/// never decide against a good one. If none passes, the first wrong signature or certificate is
+/// reported, else the first error that is not just an unsupported type.
 ///
 /// # Errors
-/// [`Error::IdentityMissing`] if there are no outcomes, else one of theirs.
+/// [`Error::IdentityMissing`] if there are no outcomes; [`Error::TooManyIdentityHeaders`] if there
+/// are more than [`MAX_IDENTITY_HEADERS`], of which none beyond that number is evaluated; else one
+/// of theirs.
 pub fn decide<T>(outcomes: impl IntoIterator<Item = Result<T, Error>>) -> Result<T, Error> {
     let mut passed = None;
     let mut worst = None;
-    for outcome in outcomes {
+    for (i, outcome) in outcomes.into_iter().enumerate() {
+        if i == MAX_IDENTITY_HEADERS {
+            return Err(Error::TooManyIdentityHeaders { limit: MAX_IDENTITY_HEADERS });
+        }
         match outcome {
             Ok(verified) => passed = passed.or(Some(verified)),
             Err(error) if worst.is_none_or(|other| rank(error) > rank(other)) => worst = Some(error),
@@ -248,6 +277,8 @@ const FAILED: u8 = 2;
 fn rank(error: Error) -> u8 {
     match error {
         Error::PptUnsupported => 0,
+        // No signature at all rather than a wrong one.
+        Error::SignatureLength { .. } => 1,
         _ if error.verstat() == crate::Verstat::Failed => FAILED,
         _ => 1,
     }
@@ -285,6 +316,12 @@ mod tests {
             (vec![Err(other), Err(stale), Err(forged)], Err(forged)),
             (vec![Err(other), Err(stale)], Err(stale)),
             (vec![Err(other)], Err(other)),
+            (vec![Ok(1), Err(Error::SignatureLength { len_bytes: 71 })], Ok(1)),
+            (vec![Ok(1); MAX_IDENTITY_HEADERS], Ok(1)),
+            (
+                vec![Ok(1); MAX_IDENTITY_HEADERS + 1],
+                Err(Error::TooManyIdentityHeaders { limit: MAX_IDENTITY_HEADERS }),
+            ),
         ] {
             assert_eq!(decide(outcomes.clone()), verdict, "{outcomes:?}");
         }

@@ -181,17 +181,24 @@ fn a_certificate_is_judged_at_the_time_of_the_call() {
     assert!(matches!(judged(certificate.not_after() + 1), Err(Error::CertExpired { .. })));
     assert!(matches!(judged(0), Err(Error::CertNotYetValid { .. })));
 
-    // In the cache since it was valid: the window is checked with every call.
+    // In the cache since it was valid: the window is checked with every call, and so is how long
+    // ago the call was screened.
     let header = sign_call(&pki, Attest::A, "12155550121").unwrap();
     let dest = [tn("12155550131")];
     let (call, mut scratch) = (Call::new(tn("12155550121"), &dest), Scratch::new());
     let verifier = Verifier::default();
     let screened =
         verifier.screen(&Identity::parse(header.as_bytes()).unwrap(), &call, &mut scratch, NOW).unwrap();
-    assert!(matches!(
-        verifier.verify(screened, &certificate, certificate.not_after() + 1),
-        Err(Error::CertExpired { .. })
-    ));
+    let outcome = |verifier: &Verifier, now| verifier.verify(screened.clone(), &certificate, now).map(drop);
+    assert_eq!(outcome(&verifier, NOW + 60), Ok(()));
+    assert_eq!(outcome(&verifier, NOW + 61), Err(Error::IatStale { age_s: 61 }));
+    let patient = verifier.with_max_age_s(u64::MAX);
+    assert!(matches!(outcome(&patient, certificate.not_after() + 1), Err(Error::CertExpired { .. })));
+    let dated = call.with_date(1);
+    let mut scratch = Scratch::new();
+    let screened =
+        patient.screen(&Identity::parse(header.as_bytes()).unwrap(), &dated, &mut scratch, NOW).unwrap();
+    assert!(matches!(patient.verify(screened, &certificate, NOW), Err(Error::CertNotYetValid { .. })));
 }
 
 #[test]
@@ -216,6 +223,56 @@ fn the_cache_answers_fresh_then_stale() {
     let end = certificate.not_after();
     cache.insert(X5U, Arc::clone(&certificate), None, end - 10);
     assert!(matches!(cache.lookup(X5U, end + 1), Lookup::Stale(_)));
+}
+
+/// A header of another type, or one without a signature, never decides beside a good one.
+#[test]
+fn a_foreign_header_does_not_spoil_a_good_one() {
+    let pki = Pki::new(Some(SPC_1234));
+    let good = sign_call(&pki, Attest::A, "12155550121").unwrap();
+    let (token, params) = good.split_once(';').unwrap();
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let [_, payload, _] = segments(token).unwrap();
+    let rcd = r#"{"alg":"ES256","ppt":"rcd","typ":"passport","x5u":"https://cr.example.com/shaken.pem"}"#;
+    let mut buffer = [0; 512];
+    let mut out = shaken_core::write::Out::new(&mut buffer);
+    out.push_base64url(rcd.as_bytes());
+    let rcd = out.finish().unwrap();
+    let certificate = trusted(&pki);
+    let verifier = Verifier::default();
+    for other in [
+        format!("{rcd}.{payload}.AAAA;info=<{X5U}>"),
+        format!("{signed}.AAAA;{params}"),
+        "rubbish".to_owned(),
+    ] {
+        for headers in [[&good, &other], [&other, &good]] {
+            let outcomes = headers.map(|header| verify(&verifier, header.as_bytes(), &certificate));
+            assert_eq!(shaken_core::verify::decide(outcomes), Ok(Attest::A), "{other}");
+        }
+    }
+    let forged = good.replacen(".eyJhdHRlc3QiOiJB", ".eyJhdHRlc3QiOiJC", 1);
+    let outcomes = [&good, &forged].map(|header| verify(&verifier, header.as_bytes(), &certificate));
+    assert_eq!(shaken_core::verify::decide(outcomes), Err(Error::SignatureInvalid));
+}
+
+/// Nothing of a token, and no number, gets into a log through `{:?}`.
+#[test]
+fn debug_output_holds_no_token_and_no_number() {
+    let pki = Pki::new(Some(SPC_1234));
+    let header = sign_call(&pki, Attest::A, "12155550121").unwrap();
+    let identity = Identity::parse(header.as_bytes()).unwrap();
+    let dest = [tn("12155550132")];
+    let call = Call::new(tn("12155550121"), &dest);
+    let mut scratch = Scratch::new();
+    let screened = Verifier::default().screen(&identity, &call, &mut scratch, NOW).unwrap();
+    let mut shown = format!("{identity:?} {call:?} {screened:?}");
+    shown += &format!("{:?}", Verifier::default().verify(screened, &trusted(&pki), NOW).unwrap());
+    let mut scratch = Scratch::new();
+    shown +=
+        &format!("{:?}", shaken_core::passport::Passport::decode(identity.token(), &mut scratch).unwrap());
+    for secret in ["121555501", &header[..20], &header[200..220]] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
 
 proptest! {

@@ -335,7 +335,7 @@ fn read_fetch(
     if let Some(path) = &lab.tls_roots {
         let text = read_file(folder, path, "fetch.lab.tls_roots")?;
         let roots = pem::blocks(&text)
-            .map(|block| block.map(pem::Block::into_der))
+            .map(|block| block.map(|block| block.der().to_vec()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| core_error("fetch.lab.tls_roots", path, error))?;
         policy = policy.with_tls_roots(roots);

@@ -10,7 +10,7 @@ pub struct Case {
     pub id: String,
     /// The rule that decides, with its section.
     pub comment: Option<String>,
-    /// Keys of [`VectorFile::notes`].
+    /// Keys of [`VectorFile::notes`](crate::VectorFile::notes).
     pub flags: Vec<String>,
     /// The verifier's clock.
     pub now: u64,

@@ -9,10 +9,12 @@ use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 use x509_parser::prelude::{FromDer, X509Version};
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
+use super::shape;
 use super::signature::{PublicKey, SignatureAlgorithm};
 use super::tn_auth_list::TnAuthList;
 use super::window::Window;
 use crate::Error;
+use crate::der::Malformed;
 use crate::es256::{self, VerifyingKey};
 
 /// Largest certificate that is read. The longest live STI certificate has 1,245 bytes; a
@@ -43,6 +45,9 @@ pub struct Certificate {
 }
 
 /// SHA-256 of a certificate's bytes. Shown as 64 lower-case hex digits.
+///
+/// A name for people and records, not a key to deny by: whoever serves a certificate can change
+/// the value of its ECDSA signature, and so this, without making it invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -99,6 +104,7 @@ impl Certificate {
         if der.len() > MAX_DER_LEN {
             return Err(Error::CertTooLarge { len_bytes: der.len() });
         }
+        shape::check(der).map_err(|Malformed(_)| Error::CertDer)?;
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| Error::CertDer)?;
         if !rest.is_empty() {
             return Err(Error::CertDer);
@@ -245,7 +251,8 @@ impl Extensions {
                 ParsedExtension::CRLDistributionPoints(_) => found.crl_distribution_points = true,
                 // An STI verifier asks for no extended key usage and must accept any.
                 ParsedExtension::ExtendedKeyUsage(_) => {}
-                ParsedExtension::ParseError { .. } => return Err(Error::CertDer),
+                // One that we do not read, such as subjectAltName, may be what it wants.
+                ParsedExtension::ParseError { .. } if is_read(&extension.oid) => return Err(Error::CertDer),
                 _ if extension.oid == TN_AUTH_LIST => {
                     found.tn_auth_list = Some(TnAuthList::from_der(extension.value));
                     found.tn_auth_list_critical = extension.critical;
@@ -261,6 +268,20 @@ impl Extensions {
 /// The key of a subjectPublicKeyInfo that stands alone, if PASSporTs can be verified with it.
 pub(crate) fn public_key_of(info: &SubjectPublicKeyInfo<'_>) -> Result<VerifyingKey, Error> {
     verifying_key(&public_key(info))
+}
+
+/// Whether [`Extensions::read`] looks into extensions of this name.
+fn is_read(oid: &Oid<'_>) -> bool {
+    const READ: [Oid<'_>; 7] = [
+        oid!(2.5.29.14),
+        oid!(2.5.29.15),
+        oid!(2.5.29.19),
+        oid!(2.5.29.31),
+        oid!(2.5.29.32),
+        oid!(2.5.29.35),
+        oid!(2.5.29.37),
+    ];
+    READ.contains(oid)
 }
 
 fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, Error> {

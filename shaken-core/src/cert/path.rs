@@ -19,8 +19,8 @@ use crate::trust::Trust;
 /// How many issuers a path may have, the trust anchor included. Live paths have two.
 const MAX_ISSUERS: usize = 6;
 
-/// How many signatures one search may verify. In the live world at most 38 candidates share a
-/// name; a path has at most [`MAX_ISSUERS`] signatures.
+/// What the signatures of one search may cost, in checks on P-256. In the live world at most 38
+/// candidates share a name, and a path has at most [`MAX_ISSUERS`] signatures.
 const SIGNATURE_BUDGET: usize = 100;
 
 /// A way to a trust anchor.
@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
         window: Window,
     ) -> Option<Window> {
         let outcome = check_issuer(issuer, below, self.now).and_then(|issuer_window| {
-            self.budget = self.budget.checked_sub(1).ok_or(Error::CertPathBudget)?;
+            self.budget = self.budget.checked_sub(issuer.public_key.cost()).ok_or(Error::CertPathBudget)?;
             let algorithm = subject.signature_algorithm.ok_or(Error::CertSignatureAlgorithm)?;
             signature::verify(&issuer.public_key, algorithm, &subject.tbs, &subject.signature)?;
             Ok(window.intersection(issuer_window))

@@ -22,6 +22,17 @@ pub(super) enum PublicKey {
 }
 
 impl PublicKey {
+    /// About what a check with this key costs, in checks on P-256: 41 of them took 3 ms there,
+    /// 40 ms on P-384 and 55 ms on P-521.
+    pub(super) const fn cost(&self) -> usize {
+        match self {
+            Self::P256(_) | Self::Other => 1,
+            Self::Rsa(_) => 2,
+            Self::P384(_) => 13,
+            Self::P521(_) => 18,
+        }
+    }
+
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::P256(_) => "P-256",

@@ -1,5 +1,7 @@
 //! PASSporT type `shaken` (RFC 8588): who may call, at which level, and where to trace it.
 
+use arrayvec::ArrayVec;
+
 use crate::claims::{self, Attest, Dest, Orig};
 use crate::json::{self, Reader, Text};
 use crate::write::Out;
@@ -110,7 +112,7 @@ pub struct NewClaims<'a> {
 
 impl<'a> NewClaims<'a> {
     /// `iat` is the time of the call in seconds since 1970; the number in `dest` is that of the
-    /// To header (RFC 8224 §4.1).
+    /// To header (RFC 8224 §4.1). Several are signed in lexicographic order (RFC 8225 §5.2.1).
     ///
     /// # Errors
     /// [`Error::ClaimType`] if `dest` is empty, [`Error::DestTooMany`] if it has more than
@@ -149,7 +151,9 @@ impl<'a> NewClaims<'a> {
         out.push(b"{\"attest\":\"");
         out.push(self.attest.as_str().as_bytes());
         out.push(b"\",\"dest\":{\"tn\":[");
-        for (i, tn) in self.dest.iter().enumerate() {
+        let mut dest: ArrayVec<TelephoneNumber, { claims::MAX_DEST }> = self.dest.iter().copied().collect();
+        dest.sort_unstable();
+        for (i, tn) in dest.iter().enumerate() {
             out.push(if i == 0 { b"\"" } else { b",\"" });
             out.push(tn.as_str().as_bytes());
             out.push(b"\"");
@@ -235,7 +239,7 @@ mod tests {
         for (dest, origid, error) in [
             (&dest[..0], "x", Error::ClaimType { claim: "dest" }),
             (&dest[..], "", Error::OrigIdInvalid),
-            (&dest[..], "a b", Error::OrigIdInvalid),
+            (&dest[..], "a\nb", Error::OrigIdInvalid),
         ] {
             assert_eq!(NewClaims::new(Attest::C, tn("1"), dest, origid, 0).err(), Some(error));
         }

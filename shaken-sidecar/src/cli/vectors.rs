@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::json;
-use shaken_core::verify::{MAX_IDENTITY_HEADERS, decide};
+use shaken_core::verify::decide;
 use shaken_core::{Call, Error, Identity, Scratch, TelephoneNumber, Trust, TrustedCert, Verifier};
 use shaken_test_vectors::{Case, Expect, VectorFile, files_under};
 
@@ -87,9 +87,6 @@ fn verify<'a>(
     trust: &Trust,
     fetched: &mut BTreeSet<String>,
 ) -> Result<(), Error> {
-    if case.identity.len() > MAX_IDENTITY_HEADERS {
-        return Err(Error::TooManyIdentityHeaders { count: case.identity.len() });
-    }
     let orig = TelephoneNumber::parse(&case.orig_tn)?;
     let dest = case.dest_tn.iter().map(|tn| TelephoneNumber::parse(tn)).collect::<Result<Vec<_>, _>>()?;
     let mut call = Call::new(orig, &dest);
