@@ -1,13 +1,13 @@
 //! The file of a Unix socket: how it comes to be at its path, and how it goes.
 
-use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use ring::rand::SystemRandom;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
@@ -96,23 +96,23 @@ impl Staging {
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(io_error("create", path)(errno.into())),
         }
-        self.take_the_place_of(stale_socket(path)?, path)
+        self.take_the_place_of(&StaleSocket::at(path)?, path)
     }
 
     /// The stale file is swapped out, not deleted: only here, where nobody else comes, is it certain
     /// that what will be deleted is what was looked at.
-    fn take_the_place_of(&mut self, stale: Inode, path: &Path) -> Result<(), ListenError> {
+    fn take_the_place_of(&mut self, stale: &StaleSocket, path: &Path) -> Result<(), ListenError> {
         let swap = || {
             renameat_with(CWD, &self.file, CWD, path, RenameFlags::EXCHANGE)
                 .map_err(|errno| io_error("replace", path)(errno.into()))
         };
         swap()?;
         let swapped_out = fs::symlink_metadata(&self.file).map_err(io_error("look at", path))?;
-        if Inode::of(&swapped_out) != stale {
+        if Inode::of(&swapped_out) != stale.inode {
             swap()?;
             return Err(ListenError::InUse { path: path.to_owned() });
         }
-        self.removable = Some(stale);
+        self.removable = Some(stale.inode);
         Ok(())
     }
 }
@@ -148,20 +148,32 @@ impl Inode {
     }
 }
 
-/// The socket at `path`, if it is one and nobody accepts on it.
-fn stale_socket(path: &Path) -> Result<Inode, ListenError> {
-    let metadata = fs::symlink_metadata(path).map_err(io_error("look at", path))?;
-    if !metadata.file_type().is_socket() {
-        return Err(ListenError::NotASocket { path: path.to_owned() });
-    }
-    // Without waiting: a listener that hangs with a full backlog is alive too.
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let answer = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .and_then(|probe| connect(&probe, &SocketAddrUnix::new(path)?));
-    match answer {
-        Err(Errno::CONNREFUSED) => Ok(Inode::of(&metadata)),
-        Ok(()) | Err(Errno::AGAIN) => Err(ListenError::InUse { path: path.to_owned() }),
-        Err(errno) => Err(io_error("tell whether anyone listens on", path)(errno.into())),
+/// A socket file on which nobody accepts.
+struct StaleSocket {
+    inode: Inode,
+    /// While this is open, no new file can get the inode number.
+    _pin: File,
+}
+
+impl StaleSocket {
+    fn at(path: &Path) -> Result<Self, ListenError> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let pin = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| io_error("look at", path)(errno.into()))?;
+        let pin = File::from(pin);
+        let metadata = pin.metadata().map_err(io_error("look at", path))?;
+        if !metadata.file_type().is_socket() {
+            return Err(ListenError::NotASocket { path: path.to_owned() });
+        }
+        // Without waiting: a listener that hangs with a full backlog is alive too.
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let answer = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+            .and_then(|probe| connect(&probe, &SocketAddrUnix::new(path)?));
+        match answer {
+            Err(Errno::CONNREFUSED) => Ok(Self { inode: Inode::of(&metadata), _pin: pin }),
+            Ok(()) | Err(Errno::AGAIN) => Err(ListenError::InUse { path: path.to_owned() }),
+            Err(errno) => Err(io_error("tell whether anyone listens on", path)(errno.into())),
+        }
     }
 }
 
@@ -204,19 +216,20 @@ mod tests {
         let path = dir.path().join("shaken.sock");
         let (_listener, mut late) = staging(dir.path());
         drop(UnixListener::bind(&path).unwrap());
-        let stale = stale_socket(&path).unwrap();
+        let stale = StaleSocket::at(&path).unwrap();
 
         let (live, mut quick) = staging(dir.path());
         quick.publish(&path).unwrap();
         drop(quick);
-        let refused = late.take_the_place_of(stale, &path).unwrap_err();
+        let refused = late.take_the_place_of(&stale, &path).unwrap_err();
         assert!(matches!(refused, ListenError::InUse { .. }), "{refused}");
         UnixStream::connect(&path).unwrap();
+        live.set_nonblocking(true).unwrap();
         live.accept().unwrap();
 
         fs::remove_file(&path).unwrap();
         fs::write(&path, "keep me").unwrap();
-        late.take_the_place_of(stale, &path).unwrap_err();
+        late.take_the_place_of(&stale, &path).unwrap_err();
         drop(late);
         assert_eq!(fs::read_to_string(&path).unwrap(), "keep me");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the private directories are gone");
