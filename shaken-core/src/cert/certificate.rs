@@ -24,7 +24,7 @@ pub const MAX_DER_LEN: usize = 16 * 1024;
 /// id-pe-TNAuthList (RFC 8226 §9).
 const TN_AUTH_LIST: Oid<'_> = oid!(1.3.6.1.5.5.7.1.26);
 
-/// A certificate as it was received. See the [module](self).
+/// A certificate as it was received, read and not judged: it may still be unusable.
 #[derive(Clone)]
 pub struct Certificate {
     pub(super) der: Box<[u8]>,
