@@ -437,7 +437,7 @@ errors! {
 
     /// The private key is not a P-256 key in PKCS#8 or SEC1 form.
     701 "key-invalid" OURS NoValidation: KeyInvalid
-        => "the private key is not a P-256 key; give PKCS#8 or SEC1, PEM or DER";
+        => "the private key is not a P-256 key; give an unencrypted PKCS#8 or SEC1 key as PEM";
     /// Private key and certificate do not belong together.
     702 "key-mismatch" OURS NoValidation: KeyMismatch
         => "the private key does not belong to the certificate";

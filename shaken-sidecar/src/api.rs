@@ -4,6 +4,7 @@
 
 mod atis;
 mod error;
+mod guard;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,18 +12,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::call::{Calls, Origin};
 use crate::listen::Peer;
 use crate::origid;
 use crate::policy::Listener;
 use error::RequestError;
+use guard::Guarded;
 
 const SIGNING: &str = "/stir/v1/signing";
 const VERIFICATION: &str = "/stir/v1/verification";
@@ -37,15 +41,18 @@ pub async fn serve(
     deadline: Duration,
     mut stopping: watch::Receiver<bool>,
 ) {
+    // Set when a request was given up: what is left of it on the connection is of no use.
+    let given_up = Notify::new();
     let service = service_fn(|request| {
-        let calls = Arc::clone(&calls);
-        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline).await) }
+        let (calls, given_up) = (Arc::clone(&calls), &given_up);
+        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline, given_up).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
+        .half_close(true)
         .max_buf_size(MAX_HEAD_LEN)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Guarded::new(stream, deadline + REQUEST_GRACE)), service);
     let mut connection = std::pin::pin!(connection);
     // An error means that the daemon is gone, which is the same.
     let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
@@ -54,6 +61,10 @@ pub async fn serve(
         () = stopped => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = given_up.notified() => {
+            // The answer still goes out, if the client takes it; then the connection is dropped.
+            tokio::time::timeout(LAST_WORDS, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = outcome {
@@ -67,6 +78,7 @@ async fn answer(
     peer: Peer,
     calls: Arc<Calls>,
     deadline: Duration,
+    given_up: &Notify,
 ) -> Response<Full<Bytes>> {
     let echoed = Echoed::of(&request);
     // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
@@ -77,7 +89,12 @@ async fn answer(
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => error.into_response(),
         Ok(Err(_)) => RequestError::Internal.into_response(),
-        Err(_) => RequestError::Unavailable { why: "deadline" }.into_response(),
+        Err(_) => {
+            given_up.notify_one();
+            let mut response = RequestError::Unavailable { why: "deadline" }.into_response();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
     };
     echoed.write(&mut response);
     response
@@ -209,5 +226,11 @@ const MAX_HEAD_LEN: usize = 16 * 1024;
 /// Longest body: an Identity header of full size in JSON has room in it.
 const MAX_BODY_LEN: usize = 64 * 1024;
 
-/// How long a connection may be without a complete request head.
+/// How long a connection may rest between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the answer to a request that was given up may take to go out.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a request may take beyond its deadline, for reading it and writing its answer.
+const REQUEST_GRACE: Duration = Duration::from_secs(2);

@@ -157,6 +157,22 @@ pub enum Refusal {
     Audit(AuditError),
 }
 
+impl Refusal {
+    /// The HTTP status that says so.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::TrunkUnknown | Self::Unsignable(Error::TnNotAuthorized) => 403,
+            Self::NotOffered => 404,
+            Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. }) | Self::Audit(_) => {
+                503
+            }
+            Self::Unsignable(error) if error.code() >= 700 => 500,
+            Self::Unsignable(_) => 400,
+        }
+    }
+}
+
 impl From<AuditError> for Refusal {
     fn from(error: AuditError) -> Self {
         Self::Audit(error)
@@ -251,15 +267,11 @@ impl Calls {
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
         record.verdict = "refused".into();
+        record.attest = None;
+        record.http_status = Some(refusal.http_status());
         match &refusal {
-            Refusal::Unsignable(error) => {
-                record.error = Some(error.name().into());
-                record.http_status = Some(400);
-            }
-            _ => {
-                note_decision(&mut record, Reason::TrunkUnknown, None);
-                record.http_status = Some(403);
-            }
+            Refusal::Unsignable(error) => record.error = Some(error.name().into()),
+            _ => note_decision(&mut record, Reason::TrunkUnknown, None),
         }
         self.keep(record, origin).await?;
         Err(refusal)
@@ -268,7 +280,9 @@ impl Calls {
     /// Makes the record durable and answers its index.
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<u64, AuditError> {
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
-        let index = self.audit.append(&record).await?;
+        let index = self.audit.append(&record).await.inspect_err(|error| {
+            tracing::error!(%error, "no record could be made; the call is refused");
+        })?;
         tracing::debug!(index, ?record, "call decided");
         Ok(index)
     }
@@ -299,6 +313,8 @@ fn make_header(
     attest: Attest,
     now: i64,
 ) -> Result<(String, String), Error> {
+    // An expired certificate signs nothing, not even for a time when it was valid.
+    signer.certificate().check_valid(now)?;
     let now = u64::try_from(now).unwrap_or_default();
     let iat = request.iat;
     // RFC 8224 §6.1 step 3: what is more than a minute off must not be signed.

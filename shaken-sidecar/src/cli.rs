@@ -117,7 +117,7 @@ pub fn main() -> ExitCode {
         Command::Vectors(command) => vectors::run(&command),
     };
     let exit = outcome.unwrap_or_else(|failure| {
-        eprintln!("shaken: {}", failure.message);
+        input::note(format_args!("{}", failure.message));
         failure.exit
     });
     ExitCode::from(exit.code())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use shaken_core::fetch::{FetchPolicy, Fetcher};
 use shaken_core::{Attest, Error, Signer, TnAuthListPolicy, Trust, Verifier, key, pem};
 
 use crate::certs::Certs;
-use crate::listen::Group;
-use crate::policy::{Listener, Trunk};
+use crate::listen::{Group, MAX_PATH_LEN};
+use crate::policy::{self, Listener, Trunk};
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -202,15 +202,26 @@ impl Config {
                 "there is nothing to do: give [signing] to sign, [trust] to verify",
             ));
         }
+        let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
+        let fetch = read_deadline("fetch.deadline_ms", file.fetch.deadline_ms, DEFAULT_FETCH_DEADLINE)?;
+        if verification.is_some() && fetch >= deadline {
+            return Err(ConfigError::new(
+                "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
+            ));
+        }
+        let trunks = read_trunks(file.trunk)?;
+        warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
+            format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
+        }));
         Ok(Self {
-            socket: folder.join(&file.http.socket),
+            socket: read_place("http.socket", &file.http.socket, folder, PlaceFor::Socket)?,
             socket_mode: read_mode(file.http.mode.as_deref())?,
-            socket_group: file.http.group.as_deref().map(read_group),
-            deadline: read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?,
+            socket_group: file.http.group.as_deref().map(read_group).transpose()?,
+            deadline,
             signer,
             verification,
-            audit_dir: folder.join(&file.audit.dir),
-            trunks: read_trunks(file.trunk)?,
+            audit_dir: read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?,
+            trunks,
             warnings,
         })
     }
@@ -255,10 +266,10 @@ fn read_signer(
 ) -> Result<Signer, ConfigError> {
     let key_path = folder.join(&section.key);
     let key_pem = read_file(folder, &section.key, "signing.key")?;
-    let readable_by_all = std::fs::metadata(&key_path).is_ok_and(|facts| facts.mode() & 0o004 != 0);
-    if readable_by_all {
+    let open_to_all = std::fs::metadata(&key_path).is_ok_and(|facts| facts.mode() & 0o006 != 0);
+    if open_to_all {
         return Err(ConfigError::new(format_args!(
-            "signing.key: everyone on this machine can read {}; run chmod 0400 on it",
+            "signing.key: everyone on this machine can read or change {}; run chmod 0400 on it",
             key_path.display()
         )));
     }
@@ -338,6 +349,9 @@ fn read_fetch(
             .map(|block| block.map(|block| block.der().to_vec()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| core_error("fetch.lab.tls_roots", path, error))?;
+        if roots.is_empty() {
+            return Err(core_error("fetch.lab.tls_roots", path, Error::CertPem));
+        }
         policy = policy.with_tls_roots(roots);
     }
     for (host, address) in &lab.connect_to {
@@ -381,14 +395,58 @@ fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
 
 fn read_mode(mode: Option<&str>) -> Result<u32, ConfigError> {
     let Some(text) = mode else { return Ok(DEFAULT_MODE) };
-    u32::from_str_radix(text, 8)
-        .ok()
+    Some(text)
+        .filter(|text| (3..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|text| u32::from_str_radix(text, 8).ok())
         .filter(|mode| *mode <= 0o777)
         .ok_or_else(|| ConfigError::new("http.mode must be octal permission bits such as \"0660\""))
 }
 
-fn read_group(group: &str) -> Group {
-    group.parse().map_or_else(|_| Group::Name(group.to_owned()), Group::Id)
+fn read_group(group: &str) -> Result<Group, ConfigError> {
+    let known = match group.parse() {
+        // chown takes the highest number as "leave it".
+        Ok(id) if id != u32::MAX => return Ok(Group::Id(id)),
+        Ok(_) => false,
+        Err(_) => nix::unistd::Group::from_name(group).is_ok_and(|found| found.is_some()),
+    };
+    if known {
+        Ok(Group::Name(group.to_owned()))
+    } else {
+        Err(ConfigError::new(format_args!("http.group: this machine has no group {group:?}")))
+    }
+}
+
+/// What will be made at a path of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PlaceFor {
+    Socket,
+    Folder,
+}
+
+/// A path at which the daemon can make what it needs: the folder above it exists, and nothing of
+/// another kind stands there.
+fn read_place(key: &str, path: &Path, folder: &Path, what: PlaceFor) -> Result<PathBuf, ConfigError> {
+    let wrong = |why: &str| ConfigError::new(format_args!("{key}: {} {why}", path.display()));
+    if path.as_os_str().is_empty() {
+        return Err(ConfigError::new(format_args!("{key} is empty")));
+    }
+    let place = folder.join(path);
+    if what == PlaceFor::Socket && place.as_os_str().len() > MAX_PATH_LEN {
+        return Err(wrong("is too long for the path of a socket"));
+    }
+    if what == PlaceFor::Socket && path.as_os_str().as_encoded_bytes().starts_with(b"@") {
+        return Err(wrong("names an abstract socket, which has no file mode; give a path"));
+    }
+    if !place.parent().is_some_and(Path::is_dir) {
+        return Err(wrong("is in a folder that does not exist"));
+    }
+    match std::fs::symlink_metadata(&place) {
+        Ok(facts) if what == PlaceFor::Socket && !facts.file_type().is_socket() => {
+            Err(wrong("exists and is no socket"))
+        }
+        Ok(_) if what == PlaceFor::Folder && !place.is_dir() => Err(wrong("exists and is no folder")),
+        _ => Ok(place),
+    }
 }
 
 fn read_deadline(key: &str, ms: Option<u64>, default: Duration) -> Result<Duration, ConfigError> {
@@ -469,10 +527,26 @@ mod tests {
     }
 
     #[test]
+    fn places_must_be_possible() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let place = |path: &str, what| read_place("k", Path::new(path), folder.path(), what).is_ok();
+        assert!(place("new.sock", PlaceFor::Socket) && place("new", PlaceFor::Folder));
+        for bad in ["", "file", "missing/x", "@x", &"x".repeat(100)] {
+            assert!(!place(bad, PlaceFor::Socket), "{bad}");
+        }
+        for bad in ["", "file", "missing/x"] {
+            assert!(!place(bad, PlaceFor::Folder), "{bad}");
+        }
+        assert!(read_group("no-such-group").is_err() && read_group("4294967295").is_err());
+        assert_eq!(read_group("0"), Ok(Group::Id(0)));
+    }
+
+    #[test]
     fn modes_are_octal() {
         assert_eq!(read_mode(Some("0660")), Ok(0o660));
         assert_eq!(read_mode(None), Ok(0o660));
-        for bad in ["0999", "rw-", "1777", ""] {
+        for bad in ["0999", "rw-", "1777", "", "+660", "0", "00660"] {
             assert!(read_mode(Some(bad)).is_err());
         }
     }

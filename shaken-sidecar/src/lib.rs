@@ -44,6 +44,19 @@ pub enum RunError {
     Listen(ListenError),
 }
 
+impl RunError {
+    /// Whether another configuration is what it takes, and not another time.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Audit(error) => {
+                matches!(error, AuditError::ParentMissing { .. } | AuditError::NotAFile { .. })
+            }
+            Self::Listen(error) => !matches!(error, ListenError::InUse { .. } | ListenError::Io { .. }),
+        }
+    }
+}
+
 impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -66,6 +79,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         tracing::warn!("{warning}");
     }
     let audit = AuditLog::open(&config.audit_dir, AuditOptions::default()).map_err(RunError::Audit)?;
+    let recovery = audit.recovery();
+    if recovery.torn_bytes > 0 {
+        tracing::warn!(?recovery, "the audit log ended in a torn record, which was cut off");
+    } else {
+        tracing::info!(?recovery, "the audit log is whole");
+    }
     let listener = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
         .map_err(RunError::Listen)?;
     let verification = config.verification.map(config::Trusting::start);

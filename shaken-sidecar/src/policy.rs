@@ -85,6 +85,18 @@ pub fn recognize(trunks: &[Trunk], listener: Listener, uid: u32) -> Option<&Trun
     trunks.iter().find(|trunk| trunk.matches(listener, uid))
 }
 
+/// Trunks that no request can reach, each with the earlier one that takes all of theirs.
+pub fn shadowed(trunks: &[Trunk]) -> impl Iterator<Item = (&str, &str)> {
+    trunks.iter().enumerate().filter_map(|(i, later)| {
+        let takes_all = |earlier: &&Trunk| {
+            earlier.uid.is_none_or(|uid| later.uid == Some(uid))
+                && earlier.listener.is_none_or(|listener| later.listener == Some(listener))
+        };
+        let earlier = trunks.iter().take(i).find(takes_all)?;
+        Some((later.name(), earlier.name()))
+    })
+}
+
 /// A level and its explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -154,7 +166,9 @@ mod tests {
         ];
         let name = |uid| recognize(&trunks, Listener::Http, uid).map(Trunk::name);
         assert_eq!((name(1), name(2), name(3)), (Some("one"), Some("two"), None));
+        assert_eq!(shadowed(&trunks).count(), 0);
         let everyone = [Trunk::new("all".into()), trunks[0].clone()];
+        assert_eq!(shadowed(&everyone).collect::<Vec<_>>(), [("one", "all")]);
         assert_eq!(recognize(&everyone, Listener::Http, 1).map(Trunk::name), Some("all"));
     }
 }

@@ -207,6 +207,36 @@ fn garbage_ends_a_connection_and_nothing_else() {
     assert_eq!((health.status, &health.body["status"]), (200, &"ok".into()));
 }
 
+/// A client that begins a request and does not end it is answered at the deadline and let go.
+#[test]
+fn half_a_request_does_not_hold_a_connection() {
+    let running = Running::start(|config| {
+        config
+            .replace("[http]", "[http]\ndeadline_ms = 300")
+            .replace("[fetch.lab]", "[fetch]\ndeadline_ms = 200\n[fetch.lab]")
+    });
+    let request = post("/stir/v1/signing", &signing("A").to_string());
+    let mut stream = running.connect();
+    stream.write_all(&request.as_bytes()[..request.len() - 10]).unwrap();
+    let answer = Answer::read(&mut stream);
+    assert_eq!((answer.status, answer.message_id()), (503, "POL5030"));
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection is still open");
+    // Half a head gets no answer, and is let go too.
+    let mut stream = running.connect();
+    stream.write_all(&request.as_bytes()[..20]).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(running.sign("A").status, 200);
+}
+
+/// Names that stand twice are refused: nobody can know which one the client meant.
+#[test]
+fn duplicate_members_are_refused() {
+    let running = Running::start(as_it_is);
+    let body = signing("C").to_string().replacen("\"attest\"", "\"attest\":\"A\",\"attest\"", 1);
+    let answer = running.request(&post("/stir/v1/signing", &body));
+    assert_eq!((answer.status, answer.message_id()), (400, "SVC4006"));
+}
+
 /// Killed at any moment, the log holds every call that was answered, once.
 #[test]
 fn no_answered_call_is_lost_when_the_daemon_is_killed() {

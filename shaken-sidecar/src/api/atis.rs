@@ -4,7 +4,7 @@
 //! add to an answer stands in one object named `shaken`.
 
 use serde_json::{Map, Value, json};
-use shaken_core::{Attest, TelephoneNumber};
+use shaken_core::{Attest, TelephoneNumber, json as strict};
 
 use super::error::RequestError;
 use crate::call::{Calls, Origin, Party, SignRequest, VerifyRequest};
@@ -51,10 +51,10 @@ pub(super) async fn verify(body: &[u8], calls: &Calls, origin: &Origin) -> Resul
 
 fn members(body: &[u8], wrapper: &'static str) -> Result<Map<String, Value>, RequestError> {
     let unparsable = |why: String| RequestError::Unparsable { why };
-    let body: Value = serde_json::from_slice(body).map_err(|error| {
-        // The category and the place; never the text itself, which holds numbers.
-        unparsable(format!("not JSON at line {} column {}", error.line(), error.column()))
-    })?;
+    // Two parsers must not read two things: names that stand twice are refused here too. The error
+    // tells the place and never the text, which holds numbers.
+    strict::check(body).map_err(|error| unparsable(error.to_string()))?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| unparsable("not JSON".to_owned()))?;
     let Value::Object(mut body) = body else {
         return Err(unparsable("not a JSON object".to_owned()));
     };

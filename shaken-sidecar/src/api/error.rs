@@ -60,7 +60,8 @@ impl From<Refusal> for RequestError {
                 shaken_core::Error::CertExpired { .. } | shaken_core::Error::CertNotYetValid { .. } => {
                     Self::Unavailable { why: error.name() }
                 }
-                _ => Self::Internal,
+                error if error.code() >= 700 => Self::Internal,
+                error => Self::ParameterInvalid { name: "signingRequest", why: error.to_string() },
             },
             Refusal::Audit(_) => Self::Unavailable { why: "audit" },
         }

@@ -66,6 +66,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 fn certificates(text: &[u8]) -> impl Iterator<Item = (Option<Fingerprint>, Result<Certificate, Error>)> {
     pem::blocks(text).map(|block| match block {
         Err(error) => (None, Err(error)),
+        Ok(block) if block.label() != "CERTIFICATE" => (None, Err(Error::CertPem)),
         Ok(block) => (Some(Fingerprint::of(block.der())), Certificate::from_der(block.der())),
     })
 }

@@ -3,8 +3,7 @@
 use std::io::{BufRead, stdin};
 
 use serde_json::{Value, json};
-use shaken_core::passport::segments;
-use shaken_core::passport::shaken::Claims;
+use shaken_core::passport::{Passport, segments, shaken};
 use shaken_core::{Error, Identity, Scratch, X5u, base64url, json as strict};
 
 use super::input::{Output, header_value, printable, show_time};
@@ -31,6 +30,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 if answer(&mut out, &line, args.json)? == Exit::BadData {
                     exit = Exit::BadData;
                 }
+                out.flush()?;
             }
         }
     }
@@ -192,28 +192,33 @@ fn parse(bytes: &[u8]) -> Result<Value, Error> {
 
 /// What a verifier would object to, in the order in which it would.
 fn findings(value: &str, header: Option<&[u8]>, payload: Option<&[u8]>) -> Vec<Finding> {
-    let mut errors: Vec<Error> = Vec::new();
+    let mut errors = Vec::<Error>::new();
     let identity = Identity::parse(value.as_bytes());
     errors.extend(identity.as_ref().err());
     let (Some(header), Some(payload)) = (header, payload) else {
         errors.push(Error::CompactForm);
         return errors.into_iter().map(Finding::from).collect();
     };
+    errors.extend(strict::check(header).err());
+    errors.extend(strict::check(payload).err());
     let token = value.split_once(';').map_or(value, |(token, _)| token).trim_end();
     let mut scratch = Scratch::new();
-    match shaken_core::passport::Passport::decode(token, &mut scratch) {
+    match Passport::decode(token, &mut scratch) {
         Err(error) => errors.push(error),
         Ok(passport) => {
             let x5u = passport.x5u().to_string();
+            errors.extend(passport.signature().err());
             errors.extend(X5u::parse(&x5u).err());
             errors.extend(
                 identity.is_ok_and(|identity| identity.info() != x5u).then_some(Error::X5uInfoMismatch),
             );
-            let is_shaken = passport.ppt().is_some_and(|ppt| ppt == *"shaken");
+            let is_shaken = passport.ppt().is_some_and(|ppt| ppt == *shaken::PPT);
             errors.extend((!is_shaken).then_some(Error::PptUnsupported));
-            errors.extend(is_shaken.then(|| Claims::read(payload).err()).flatten());
+            errors.extend(is_shaken.then(|| shaken::Claims::read(payload).err()).flatten());
         }
     }
+    // One fault may be found on several ways.
+    errors = errors.iter().enumerate().filter(|(i, e)| !errors[..*i].contains(e)).map(|(_, e)| *e).collect();
     let mut findings: Vec<Finding> = errors.into_iter().map(Finding::from).collect();
     for (part, bytes) in [("header", header), ("payload", payload)] {
         if serde_json::from_slice::<Value>(bytes).is_ok_and(|value| value.to_string().as_bytes() != bytes) {

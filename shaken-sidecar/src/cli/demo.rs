@@ -5,6 +5,7 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +24,7 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-use super::input::{Output, clock, read};
+use super::input::{Output, clock, note, read};
 use super::lab::failure;
 use super::serve::stop_signal;
 use super::{Exit, Failure};
@@ -46,16 +47,28 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
+        // Before anything is there that would stay behind.
+        let mut stop = pin!(stop_signal()?);
         let folder = Folder::create()?;
-        let scene = Scene::set_up(&folder.0).await?;
-        let played = play(&scene).await;
+        let scene = tokio::select! {
+            scene = Scene::set_up(&folder.0) => scene?,
+            () = &mut stop => return Err(interrupted()),
+        };
+        let played = tokio::select! {
+            played = play(&scene) => played,
+            () = &mut stop => Err(interrupted()),
+        };
         if played.is_ok() && args.keep {
             print_curl_lines(&scene)?;
-            stop_signal()?.await;
+            stop.await;
         }
         scene.tear_down().await?;
         played
     })
+}
+
+fn interrupted() -> Failure {
+    Failure::new(Exit::Unavailable, "interrupted")
 }
 
 /// A folder of our own that goes away with everything in it.
@@ -75,7 +88,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("shaken: {} stays behind: {error}", self.0.display());
+            note(format_args!("{} stays behind: {error}", self.0.display()));
         }
     }
 }

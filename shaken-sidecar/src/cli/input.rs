@@ -71,6 +71,11 @@ pub(super) fn clock() -> i64 {
         .unwrap_or_default()
 }
 
+/// A message for people on standard error. If nobody can read it, nobody can be told that either.
+pub(super) fn note(text: Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "shaken: {text}");
+}
+
 /// Standard output, locked and buffered. A reader that has gone away is an I/O failure, not a
 /// panic.
 pub(super) struct Output(io::BufWriter<io::StdoutLock<'static>>);
@@ -85,9 +90,14 @@ impl Output {
         writeln!(self.0, "{text}").map_err(|error| Self::failure(&error))
     }
 
+    /// Hands on what was written so far, for readers that wait for each answer.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        self.0.flush().map_err(|error| Self::failure(&error))
+    }
+
     /// Hands everything on.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        self.0.flush().map_err(|error| Self::failure(&error))
+        self.flush()
     }
 
     fn failure(error: &io::Error) -> Failure {

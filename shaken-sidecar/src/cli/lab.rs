@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::input::note;
 use super::serve::stop_signal;
 use super::{Exit, Failure};
 use crate::lab::{Lab, LabError, LabOptions, Repository};
@@ -33,9 +34,12 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
                 options = options.with_spc(spc).map_err(failure)?;
             }
             let lab = Lab::create(dir, &options, SystemTime::now()).map_err(failure)?;
-            eprintln!("shaken: the lab is in {}. Next, in two terminals:", lab.dir().display());
-            eprintln!("  shaken lab serve {}", lab.dir().display());
-            eprintln!("  shaken serve --config {}", lab.config_path().display());
+            let (dir, config) = (lab.dir().display(), lab.config_path().display().to_string());
+            note(format_args!(
+                "the lab is in {dir}. Next, in two terminals:
+  shaken lab serve {dir}
+  shaken serve --config {config}"
+            ));
         }
         Command::Serve { dir } => {
             let lab = Lab::open(dir).map_err(failure)?;
@@ -44,7 +48,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
             runtime.block_on(async {
                 let stop = stop_signal()?;
                 let repository = Repository::bind(&lab, lab.repository_address()).await.map_err(failure)?;
-                eprintln!("shaken: serving {} on {}", lab.x5u(), repository.local_addr());
+                note(format_args!("serving {} on {}", lab.x5u(), repository.local_addr()));
                 repository.serve(stop).await;
                 Ok(())
             })?;

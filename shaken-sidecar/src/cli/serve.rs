@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_appender::non_blocking::NonBlockingBuilder;
+use tracing_subscriber::EnvFilter;
 
-use super::input::clock;
+use super::input::{clock, note};
 use super::{Exit, Failure};
 use crate::config::Config;
 
@@ -16,19 +18,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("SHAKEN_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    // Whoever reads the log may be slow or gone: lines are dropped then, calls go on.
+    let (log, _flushed_at_end) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    let filter = EnvFilter::try_from_env("SHAKEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).log_internal_errors(false).init();
     let config = load(&args.config)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
         let stop = stop_signal()?;
-        crate::run(config, stop).await.map_err(|error| Failure::new(Exit::Unavailable, error))
+        crate::run(config, stop).await.map_err(|error| {
+            let exit = if error.is_configuration() { Exit::BadConfig } else { Exit::Unavailable };
+            Failure::new(exit, error)
+        })
     })?;
     Ok(Exit::Yes)
 }
@@ -36,9 +38,9 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
 pub(super) fn check(args: &Args) -> Result<Exit, Failure> {
     let config = load(&args.config)?;
     for warning in &config.warnings {
-        eprintln!("shaken: warning: {warning}");
+        note(format_args!("warning: {warning}"));
     }
-    eprintln!("shaken: {} is good", args.config.display());
+    note(format_args!("{} is good", args.config.display()));
     Ok(Exit::Yes)
 }
 
@@ -46,15 +48,18 @@ fn load(path: &Path) -> Result<Config, Failure> {
     Config::load(path, clock()).map_err(|error| Failure::new(Exit::BadConfig, error))
 }
 
-/// Resolves at SIGTERM or SIGINT.
+/// Resolves at SIGTERM, SIGINT or SIGHUP (the terminal is gone). From the call on these signals no
+/// longer end the process by themselves.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let no_signal = |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     })
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use serde_json::json;
 use shaken_core::verify::decide;
 use shaken_core::{Call, Error, Identity, Scratch, TelephoneNumber, Trust, TrustedCert, Verifier};
-use shaken_test_vectors::{Case, Expect, VectorFile, files_under};
+use shaken_test_vectors::{Case, Expect, LoadError, Problem, VectorFile, files_under};
 
-use super::input::Output;
+use super::input::{Output, printable};
 use super::{Exit, Failure};
 
 #[derive(clap::Subcommand)]
@@ -30,9 +30,9 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     let mut out = Output::new();
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for path in paths {
-        let files = files_under(path).map_err(|error| Failure::new(Exit::BadData, error))?;
+        let files = files_under(path).map_err(unloadable)?;
         for path in files {
-            let file = VectorFile::read(&path).map_err(|error| Failure::new(Exit::BadData, error))?;
+            let file = VectorFile::read(&path).map_err(unloadable)?;
             if !file.crls.is_empty() {
                 let message = format_args!("{}: revocation lists are not supported yet", path.display());
                 return Err(Failure::new(Exit::BadData, message));
@@ -48,7 +48,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
                     let line = json!({ "id": case.id, "verdict": verdict, "error": error, "fetches": result.fetches });
                     out.line(format_args!("{line}"))?;
                 } else if !as_expected {
-                    out.line(format_args!("{}: expected {}, got {result}", case.id, wanted(case)))?;
+                    out.line(format_args!(
+                        "{}: expected {}, got {result}",
+                        printable(&case.id),
+                        wanted(case)
+                    ))?;
                 }
             }
         }
@@ -58,6 +62,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     }
     out.finish()?;
     Ok(if failed == 0 { Exit::Yes } else { Exit::No })
+}
+
+fn unloadable(error: LoadError) -> Failure {
+    let exit = if matches!(error.problem(), Problem::Unreadable(_)) { Exit::Io } else { Exit::BadData };
+    Failure::new(exit, error)
 }
 
 fn read_trust(file: &VectorFile) -> Result<Trust, Error> {

@@ -10,7 +10,7 @@ use shaken_core::{
     Verified, Verifier, Verstat, key, passport,
 };
 
-use super::input::{Output, clock, header_value, parse_time, read, read_trust, show_time};
+use super::input::{Output, clock, header_value, note, parse_time, read, read_trust, show_time};
 use super::{Exit, Failure};
 
 #[derive(clap::Args)]
@@ -85,9 +85,9 @@ fn check_signature(value: &str, key: &Path, json: bool) -> Result<Exit, Failure>
     } else {
         let reason = outcome.err().map(|error| format!(" ({}: {error})", error.name())).unwrap_or_default();
         out.line(format_args!("signature {word}{reason}"))?;
-        eprintln!(
-            "shaken: only the signature was checked; nothing is known about who made it, when, or for which call"
-        );
+        note(format_args!(
+            "only the signature was checked; nothing is known about who made it, when, or for which call"
+        ));
     }
     out.finish()?;
     Ok(if outcome.is_ok() { Exit::Yes } else { Exit::No })

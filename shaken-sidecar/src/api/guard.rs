@@ -1,0 +1,100 @@
+//! A connection that does not wait for ever: who connects must send, who has begun a request must
+//! end it, who gets an answer must read it. Otherwise a few hundred connections that do nothing
+//! would keep everyone else out.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A stream with limits of time around it. How long it may rest between two requests is not its
+/// business.
+pub(super) struct Guarded<S> {
+    stream: S,
+    /// Runs while something is owed.
+    timer: Pin<Box<Sleep>>,
+    owed: Owed,
+    request_limit: Duration,
+}
+
+/// What the connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// The client's first byte.
+    FirstByte,
+    /// The rest of a request, our answer to it, or that the client reads the answer.
+    Answer,
+    /// Nothing: the connection rests.
+    Nothing,
+}
+
+impl<S> Guarded<S> {
+    /// From its first byte to its answer a request may take `request_limit`.
+    pub(super) fn new(stream: S, request_limit: Duration) -> Self {
+        let timer = Box::pin(sleep_until(Instant::now() + FIRST_BYTE));
+        Self { stream, timer, owed: Owed::FirstByte, request_limit }
+    }
+
+    fn owe(&mut self, owed: Owed, limit: Duration) {
+        self.owed = owed;
+        self.timer.as_mut().reset(Instant::now() + limit);
+    }
+
+    /// Fails once the time is up.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.owed != Owed::Nothing && self.timer.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let filled = buffer.filled().len();
+        if let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            // Further bytes of a request do not buy more time.
+            if buffer.filled().len() > filled && self.owed != Owed::Answer {
+                let limit = self.request_limit;
+                self.owe(Owed::Answer, limit);
+            }
+            return Poll::Ready(outcome);
+        }
+        self.check(cx)?;
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            self.owed = Owed::Nothing;
+            return Poll::Ready(outcome);
+        }
+        // The client does not read: it owes room for the rest of the answer.
+        if self.owed == Owed::Nothing {
+            let limit = self.request_limit;
+            self.owe(Owed::Answer, limit);
+        }
+        self.check(cx)?;
+        Poll::Pending
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// How long a client that has connected may be silent.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
