@@ -24,6 +24,7 @@ struct Bench {
     signer: Signer,
     header: String,
     cache: CertCache,
+    trust: Trust,
     raw_key: EcdsaKeyPair,
 }
 
@@ -43,7 +44,7 @@ fn set_up() -> Bench {
     let raw_key =
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.der(), &SystemRandom::new())
             .unwrap();
-    Bench { signer, header, cache, raw_key }
+    Bench { signer, header, cache, trust, raw_key }
 }
 
 fn caller() -> TelephoneNumber {
@@ -102,7 +103,8 @@ fn verify_bench(c: &mut Criterion) {
         b.iter(|| {
             let identity = Identity::parse(black_box(bench.header.as_bytes())).unwrap();
             let screened = verifier.screen(&identity, &call, &mut scratch, NOW).unwrap();
-            let Lookup::Fresh(certificate) = bench.cache.lookup(screened.x5u().as_str(), NOW) else {
+            let Lookup::Fresh(certificate) = bench.cache.lookup(screened.x5u().as_str(), &bench.trust, NOW)
+            else {
                 panic!("the certificate is in the cache");
             };
             verifier.verify(screened, &certificate, NOW).unwrap().claims().attest()

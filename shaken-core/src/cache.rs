@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 
+use crate::Error;
 use crate::cert::TrustedCert;
+use crate::trust::{Epoch, Trust};
 
 /// Least time that an entry counts as fresh (ATIS-1000074: 24 hours where the repository says
 /// nothing, or less).
@@ -13,11 +16,18 @@ const MIN_FRESH_S: i64 = 24 * 3600;
 /// Longest time that an entry counts as fresh, whatever the repository says.
 const MAX_FRESH_S: i64 = 7 * 24 * 3600;
 
+/// How long a refusal counts before the certificate is judged again by the same trust: a clock
+/// that was wrong for a moment must not refuse it for a day.
+const REFUSED_S: i64 = 60;
+
 /// What an entry costs besides its URL and certificate.
 const ENTRY_OVERHEAD: usize = 512;
 
 /// Trusted certificates by the exact bytes of their URL. Entries that are asked for often stay
 /// when the cache is full, so a flood of URLs that nobody asks for twice does not push them out.
+///
+/// When anchors, lists or their dates change, an entry is judged again at its next lookup, from
+/// the certificates it kept. That takes no download, and at most as long as a path search may.
 #[derive(Debug)]
 pub struct CertCache {
     entries: Cache<Arc<str>, Entry>,
@@ -25,18 +35,55 @@ pub struct CertCache {
 
 #[derive(Clone, Debug)]
 struct Entry {
+    /// As last accepted.
     certificate: Arc<TrustedCert>,
     fresh_until: i64,
+    refusal: Option<Refusal>,
+}
+
+/// Why a certificate that was accepted before is not any more.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    error: Error,
+    epoch: Epoch,
+    judged_at: i64,
+}
+
+impl Entry {
+    fn is_judged_by(&self, trust: &Trust, now: i64) -> bool {
+        match self.refusal {
+            None => self.certificate.is_judged_by(trust, now),
+            Some(Refusal { epoch, judged_at, .. }) => {
+                epoch == trust.epoch() && now.abs_diff(judged_at) <= REFUSED_S.unsigned_abs()
+            }
+        }
+    }
+
+    fn judge(self, trust: &Trust, now: i64) -> Self {
+        match self.certificate.recheck(trust, now) {
+            Ok(certificate) => {
+                let fresh_until = self.fresh_until.min(certificate.not_after());
+                Self { certificate: Arc::new(certificate), fresh_until, refusal: None }
+            }
+            Err(error) => {
+                let refusal = Some(Refusal { error, epoch: trust.epoch(), judged_at: now });
+                Self { refusal, ..self }
+            }
+        }
+    }
 }
 
 /// What the cache has for a URL.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "an entry is there and fresh, there and old, or not there")]
+#[expect(clippy::exhaustive_enums, reason = "an entry is fresh, old, refused or not there")]
 pub enum Lookup {
     /// Use it.
     Fresh(Arc<TrustedCert>),
     /// Fetch it again; use this one if that fails and the certificate is still valid.
     Stale(Arc<TrustedCert>),
+    /// The certificate was trusted and is not any more, for this reason. Do not fetch it again:
+    /// what is at a URL does not change.
+    Refused(Error),
     /// Fetch it.
     Missing,
 }
@@ -55,14 +102,34 @@ impl CertCache {
         Self { entries }
     }
 
-    /// Looks `url` up at `now`, in seconds since 1970.
+    /// Looks `url` up at `now`, in seconds since 1970. What is found is trusted by `trust` as it is
+    /// now.
     #[must_use]
-    pub fn lookup(&self, url: &str, now: i64) -> Lookup {
-        match self.entries.get(url) {
-            Some(entry) if now <= entry.fresh_until => Lookup::Fresh(entry.certificate),
-            Some(entry) => Lookup::Stale(entry.certificate),
-            None => Lookup::Missing,
+    pub fn lookup(&self, url: &str, trust: &Trust, now: i64) -> Lookup {
+        let Some(mut entry) = self.entries.get(url) else {
+            return Lookup::Missing;
+        };
+        if !entry.is_judged_by(trust, now) {
+            entry = self.judge_again(url, entry, trust, now);
         }
+        let is_fresh = now <= entry.fresh_until;
+        match entry.refusal {
+            None if is_fresh => Lookup::Fresh(entry.certificate),
+            None => Lookup::Stale(entry.certificate),
+            Some(refusal) if is_fresh => Lookup::Refused(refusal.error),
+            Some(_) => Lookup::Missing,
+        }
+    }
+
+    fn judge_again(&self, url: &str, entry: Entry, trust: &Trust, now: i64) -> Entry {
+        let before = Arc::clone(&entry.certificate);
+        let judged = entry.judge(trust, now);
+        // Only in the place of what was judged: meanwhile another may have been fetched.
+        self.entries.entry(url.into()).and_compute_with(|current| match current {
+            Some(current) if Arc::ptr_eq(&current.value().certificate, &before) => Op::Put(judged.clone()),
+            _ => Op::Nop,
+        });
+        judged
     }
 
     /// Keeps `certificate` for `url`. It is fresh for `max_age_s` seconds, which are raised to
@@ -71,7 +138,7 @@ impl CertCache {
         let max_age_s = max_age_s.map_or(MIN_FRESH_S, |s| i64::try_from(s).unwrap_or(i64::MAX));
         let fresh_until =
             now.saturating_add(max_age_s.clamp(MIN_FRESH_S, MAX_FRESH_S)).min(certificate.not_after());
-        self.entries.insert(url.into(), Entry { certificate, fresh_until });
+        self.entries.insert(url.into(), Entry { certificate, fresh_until, refusal: None });
     }
 
     /// About how many certificates are in the cache.

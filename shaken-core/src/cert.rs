@@ -6,6 +6,8 @@
 //! window and the calling number with the list.
 
 mod certificate;
+pub mod crl;
+mod name;
 mod path;
 pub mod profile;
 mod shape;
@@ -18,7 +20,7 @@ pub use certificate::{Certificate, Fingerprint, MAX_DER_LEN};
 pub use tn_auth_list::TnAuthList;
 
 use crate::es256::VerifyingKey;
-use crate::trust::Trust;
+use crate::trust::{Epoch, RevocationStatus, Standing, Trust};
 use crate::{Error, TelephoneNumber, pem};
 use tn_auth_list::Coverage;
 use window::Window;
@@ -35,6 +37,10 @@ pub struct TrustedCert {
     window: Window,
     /// The lists of the issuers that have one: each limits what the certificate may sign for.
     issuer_lists: Vec<TnAuthList>,
+    /// All certificates of the body, in its order, for judging them again.
+    chain: Box<[Box<[u8]>]>,
+    standing: Standing,
+    epoch: Epoch,
 }
 
 impl TrustedCert {
@@ -53,13 +59,48 @@ impl TrustedCert {
     /// [`Verifier::verify`](crate::Verifier::verify) decides by its policy;
     /// [`Error::TnAuthListInvalid`] if an issuer's list cannot be read.
     pub fn from_pem(body: &[u8], trust: &Trust, now: i64) -> Result<Self, Error> {
-        let chain = read_chain(body)?;
-        let certificate = signing_certificate(&chain)?;
-        let key = certificate.verifying_key()?;
-        let path = path::find(certificate, &chain, trust, now)?;
+        Self::judge(&read_chain(body)?, None, trust, now)
+    }
+
+    /// Judges the same certificates again, by another or changed `trust` or at a later time. They
+    /// are not fetched again, and what was prepared for the key is kept.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem).
+    pub fn recheck(&self, trust: &Trust, now: i64) -> Result<Self, Error> {
+        let chain = self.chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+        Self::judge(&chain, Some(self.key), trust, now)
+    }
+
+    /// Whether the judgement holds for `trust` at `now`, in seconds since 1970; if not, it is time
+    /// to [`recheck`](Self::recheck). The validity of the path is not meant: that is compared with
+    /// every call.
+    #[must_use]
+    pub fn is_judged_by(&self, trust: &Trust, now: i64) -> bool {
+        self.epoch == trust.epoch() && now <= self.standing.until
+    }
+
+    fn judge(
+        chain: &[Certificate],
+        key: Option<VerifyingKey>,
+        trust: &Trust,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let certificate = signing_certificate(chain)?;
+        let key = key.map_or_else(|| certificate.verifying_key(), Ok)?;
+        let path = path::find(certificate, chain, trust, now)?;
+        let standing = path.judge(certificate, trust, now)?;
         let issuer_lists = path.issuers.iter().filter_map(|issuer| issuer.tn_auth_list().cloned());
         let issuer_lists = issuer_lists.collect::<Result<_, _>>()?;
-        Ok(Self { certificate: certificate.clone(), key, window: path.window, issuer_lists })
+        Ok(Self {
+            certificate: certificate.clone(),
+            key,
+            window: path.window,
+            issuer_lists,
+            chain: chain.iter().map(|certificate| certificate.der().into()).collect(),
+            standing,
+            epoch: trust.epoch(),
+        })
     }
 
     /// The signing certificate.
@@ -74,12 +115,23 @@ impl TrustedCert {
         self.window.not_after
     }
 
+    /// What the revocation lists said of the path: [`RevocationStatus::Good`] if all of it is,
+    /// else why the first certificate that is not good was let pass.
+    #[must_use]
+    pub fn revocation(&self) -> RevocationStatus {
+        self.standing.revocation
+    }
+
     /// About how much memory this takes.
     pub(crate) fn memory_len(&self) -> usize {
         let lists = self.certificate.tn_auth_list().and_then(|list| list.as_ref().ok()).into_iter();
         let entries: usize = lists.chain(&self.issuer_lists).map(|list| list.entries().len()).sum();
         // The bytes are kept whole and in parts.
-        size_of::<Self>() + self.certificate.der().len() * 3 + entries * size_of::<tn_auth_list::TnEntry>()
+        let chain: usize = self.chain.iter().map(|der| der.len()).sum();
+        size_of::<Self>()
+            + self.certificate.der().len() * 3
+            + chain
+            + entries * size_of::<tn_auth_list::TnEntry>()
     }
 
     pub(crate) fn key(&self) -> &VerifyingKey {
@@ -116,21 +168,22 @@ pub fn signing_certificate(chain: &[Certificate]) -> Result<&Certificate, Error>
 }
 
 /// Whether a path leads from `certificate` to a trust anchor at `now`, over `chain` and the
-/// intermediates of `trust`. About the path alone: what the certificate may be used for is not
-/// asked.
+/// intermediates of `trust`, and the lists of `trust` let it pass. About the path alone: what the
+/// certificate may be used for is not asked.
 ///
 /// # Errors
 /// [`Error::CertUntrusted`], [`Error::CertExpired`], [`Error::CertNotYetValid`],
 /// [`Error::CertSignature`], [`Error::CertSignatureAlgorithm`], [`Error::CertKeyUsage`],
 /// [`Error::CertIssuerNotCa`], [`Error::CertPathLength`], [`Error::CertCriticalExtension`],
-/// [`Error::CertPathBudget`].
+/// [`Error::CertPathBudget`], [`Error::CertRevoked`], [`Error::CrlMissing`], [`Error::CrlStale`],
+/// [`Error::CaListExpired`].
 pub fn check_path(
     certificate: &Certificate,
     chain: &[Certificate],
     trust: &Trust,
     now: i64,
 ) -> Result<(), Error> {
-    path::find(certificate, chain, trust, now).map(drop)
+    path::find(certificate, chain, trust, now)?.judge(certificate, trust, now).map(drop)
 }
 
 /// The certificates of a PEM body, in its order.

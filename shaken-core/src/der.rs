@@ -3,16 +3,31 @@
 
 /// Universal tags that we read.
 pub(crate) mod tag {
+    pub(crate) const BOOLEAN: u8 = 0x01;
     pub(crate) const INTEGER: u8 = 0x02;
     pub(crate) const BIT_STRING: u8 = 0x03;
     pub(crate) const OCTET_STRING: u8 = 0x04;
     pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+    pub(crate) const ENUMERATED: u8 = 0x0A;
+    pub(crate) const UTF8_STRING: u8 = 0x0C;
+    pub(crate) const PRINTABLE_STRING: u8 = 0x13;
     pub(crate) const IA5_STRING: u8 = 0x16;
+    pub(crate) const UTC_TIME: u8 = 0x17;
+    pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+    pub(crate) const BMP_STRING: u8 = 0x1E;
     pub(crate) const SEQUENCE: u8 = 0x30;
+    pub(crate) const SET: u8 = 0x31;
 
-    /// Context-specific, constructed: an EXPLICIT tag of that number, below 31.
+    /// Context-specific, constructed: an EXPLICIT tag of that number, below 31, or an IMPLICIT
+    /// one of a constructed type.
     pub(crate) const fn explicit(number: u8) -> u8 {
         0xA0 | number
+    }
+
+    /// Context-specific, primitive: an IMPLICIT tag of that number, below 31, of a primitive
+    /// type.
+    pub(crate) const fn implicit(number: u8) -> u8 {
+        0x80 | number
     }
 }
 
@@ -64,6 +79,28 @@ impl<'a> Elements<'a> {
         let (contents, rest) = rest.split_at_checked(len).ok_or(malformed)?;
         *self = Self { rest, offset: start + len };
         Ok((*tag, Self { rest: contents, offset: start }))
+    }
+
+    /// Reads one element that must have `tag`, and answers all its bytes, header included.
+    pub(crate) fn expect_whole(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+        let from_here = self.rest;
+        self.expect(tag)?;
+        Ok(from_here.get(..from_here.len() - self.rest.len()).unwrap_or_default())
+    }
+
+    /// Reads one element if it has `tag`, and answers its contents.
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Self>, Malformed> {
+        if self.rest.first() == Some(&tag) { self.expect(tag).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads an INTEGER of any length, and answers its contents: two's complement, big-endian,
+    /// in its one shortest form.
+    pub(crate) fn integer(&mut self) -> Result<&'a [u8], Malformed> {
+        let contents = self.expect(tag::INTEGER)?;
+        match contents.bytes() {
+            [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => Err(contents.malformed()),
+            bytes => Ok(bytes),
+        }
     }
 
     /// Checks that nothing is left.

@@ -4,18 +4,22 @@
 //! Every surface (HTTP body, audit record, metric label, vector file, C enum) takes its words
 //! from here, so a failure has one name everywhere. Codes are grouped by hundreds: 1xx the
 //! header field, 2xx the token, 3xx the claims, 4xx the certificate URL and its download, 5xx
-//! certificates, 6xx the signature, 7xx our own signing. Codes and names never change meaning;
+//! certificates, 6xx the signature, 7xx our own signing, 8xx the SIP message. Codes and names never change meaning;
 //! a retired number stays unused.
 
 use core::fmt;
 
-/// A SIP response that reports a failed verification (RFC 8224 §6.2.2, RFC 3261 §21).
+use crate::cert::crl::RevocationReason;
+
+/// A SIP response that reports a failed verification or a request that cannot be read
+/// (RFC 8224 §6.2.2, RFC 3261 §21, RFC 5079).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SipResponse {
-    /// Status code: 403, 428, 436, 437, 438, or 500 for a fault of our own.
+    /// Status code: 403, 428, 433, 436, 437, 438; 400, 416, 505, 513 for a SIP message that
+    /// cannot be read; 500 for a fault of our own.
     pub code: u16,
-    /// Reason phrase as RFC 8224 §6.2.2 words it.
+    /// Reason phrase as the RFC words it.
     pub reason: &'static str,
 }
 
@@ -31,6 +35,11 @@ const BAD_INFO: SipResponse = SipResponse::new(436, "Bad Identity Info");
 const CREDENTIAL: SipResponse = SipResponse::new(437, "Unsupported Credential");
 const INVALID: SipResponse = SipResponse::new(438, "Invalid Identity Header");
 const OURS: SipResponse = SipResponse::new(500, "Server Internal Error");
+const BAD_REQUEST: SipResponse = SipResponse::new(400, "Bad Request");
+const URI_SCHEME: SipResponse = SipResponse::new(416, "Unsupported URI Scheme");
+const ANONYMITY: SipResponse = SipResponse::new(433, "Anonymity Disallowed");
+const SIP_VERSION: SipResponse = SipResponse::new(505, "Version Not Supported");
+const TOO_LARGE: SipResponse = SipResponse::new(513, "Message Too Large");
 
 /// The `verstat` value of a call (3GPP TS 24.229 §7.2A.20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +95,7 @@ macro_rules! errors {
                 $( Self::$variant $({ $($field: $sample),+ })? ),+
             ];
 
-            /// The stable number, 100 to 799.
+            /// The stable number, 100 to 899.
             #[must_use]
             pub const fn code(&self) -> u16 {
                 match self { $( Self::$variant { .. } => $code ),+ }
@@ -279,6 +288,25 @@ errors! {
     312 "dest-mismatch" INVALID NoValidation: DestMismatch
         => "no dest of the token is the called number of the request";
 
+    /// The certificate demands a claim that the PASSporT lacks: `mustInclude` of its claim
+    /// constraints (RFC 8226 §8, RFC 9118 §3).
+    340 "claim-demanded-by-cert" INVALID Failed: ClaimDemanded {
+        /// Name of the claim.
+        claim: &'static str = "rcd",
+    } => "the certificate demands the claim {claim}, which the token does not have";
+    /// A claim has a value that the certificate does not permit: `permittedValues` of its claim
+    /// constraints (RFC 8226 §8, RFC 9118 §3).
+    341 "claim-not-permitted-by-cert" INVALID Failed: ClaimNotPermitted {
+        /// Name of the claim.
+        claim: &'static str = "rcd",
+    } => "the certificate does not permit the value that the token has for the claim {claim}";
+    /// The PASSporT has a claim that the certificate excludes: `mustExclude` of its claim
+    /// constraints (RFC 9118 §3).
+    342 "claim-excluded-by-cert" INVALID Failed: ClaimExcluded {
+        /// Name of the claim.
+        claim: &'static str = "rcd",
+    } => "the certificate excludes the claim {claim}, which the token has";
+
     // 4xx: the certificate URL and its download.
 
     /// The URL is not of the form `https://host[:port]/path`.
@@ -410,6 +438,15 @@ errors! {
     /// The search for a path used up its signature budget.
     516 "cert-path-budget" CREDENTIAL Failed: CertPathBudget
         => "the search for a path took too many signature checks";
+    /// A certificate of the path is not as RFC 5280 §4 wants one to be.
+    517 "cert-nonconforming" CREDENTIAL Failed: CertNonconforming {
+        /// What is wrong with it.
+        rule: &'static str = "its serial number is not positive",
+    } => "a certificate of the path does not conform to RFC 5280: {rule}";
+    /// A certificate of the path demands a certificate policy, and no policy holds for all of it
+    /// (RFC 5280 §6.1).
+    518 "cert-policy" CREDENTIAL Failed: CertPolicy
+        => "a CA demands a certificate policy, and the certificates of the path have none in common";
     /// The certificate has no TNAuthList (RFC 8226 §9, ATIS-1000080).
     520 "tn-auth-list-missing" CREDENTIAL Failed: TnAuthListMissing
         => "the certificate has no TNAuthList extension";
@@ -421,6 +458,109 @@ errors! {
     /// The certificate lists numbers, no SPC, and not the calling one (RFC 8226 §3).
     522 "tn-not-authorized" CREDENTIAL Failed: TnNotAuthorized
         => "the certificate does not cover the calling number";
+    /// The TNAuthList is not in the certificate but at a URL (RFC 8226 §10.1). It is not fetched,
+    /// so nobody knows what the certificate covers.
+    523 "tn-auth-list-by-reference" CREDENTIAL Failed: TnAuthListByReference
+        => "a certificate gives its TNAuthList by reference, which is not followed; ask its CA to include the list";
+    /// A certificate of the path claims more than its issuer's TNAuthList holds (RFC 9060 §4).
+    524 "tn-auth-list-not-encompassed" CREDENTIAL Failed: TnAuthListNotEncompassed
+        => "a certificate of the path lists a number or provider that its issuer's TNAuthList does not hold";
+    /// The claim constraints are not what RFC 8226 §8 or RFC 9118 defines.
+    525 "claim-constraints-invalid" CREDENTIAL Failed: ClaimConstraintsInvalid {
+        /// Byte offset in the extension value.
+        offset: usize = 0,
+    } => "the claim constraints of the certificate are malformed at byte {offset}";
+    /// JWTClaimConstraints and EnhancedJWTClaimConstraints in one certificate (RFC 9118 §3).
+    526 "claim-constraints-twice" CREDENTIAL Failed: ClaimConstraintsTwice
+        => "the certificate has both kinds of claim constraints, of which only one may be there";
+    /// A certificate of the path is on a revocation list (RFC 5280 §6.3).
+    530 "cert-revoked" CREDENTIAL Failed: CertRevoked {
+        /// Which one: 0 is the signing certificate, 1 its issuer, and so on.
+        depth: usize = 0,
+        /// Why.
+        reason: RevocationReason = RevocationReason::Unspecified,
+        /// Since when, seconds since 1970.
+        revoked_at: i64 = 0,
+    } => "certificate {depth} of the path (0 is the signer) was revoked at {revoked_at} (Unix time): {reason}";
+    /// No usable revocation list covers a certificate of the path, and the policy is to refuse
+    /// it then ([`crate::trust::RevocationPolicy`]).
+    531 "crl-missing" CREDENTIAL NoValidation: CrlMissing {
+        /// Which certificate: 0 is the signing one.
+        depth: usize = 0,
+    } => "no revocation list covers certificate {depth} of the path (0 is the signer), and the policy asks for one";
+    /// The revocation list that covers a certificate of the path is too old for the policy.
+    532 "crl-stale" CREDENTIAL NoValidation: CrlStale {
+        /// Until when it was good, seconds since 1970.
+        next_update: i64 = 0,
+    } => "the revocation list was good until {next_update} (Unix time); obtain a newer one";
+    /// A revocation list is neither DER nor one PEM block of the label `X509 CRL`.
+    533 "crl-encoding" CREDENTIAL NoValidation: CrlEncoding
+        => "the revocation list is neither DER nor PEM with one block X509 CRL";
+    /// A revocation list is too large.
+    534 "crl-too-large" CREDENTIAL NoValidation: CrlTooLarge {
+        /// Its length.
+        len_bytes: usize = 0,
+    } => "the revocation list has {len_bytes} bytes, more than the limit";
+    /// A revocation list is not what RFC 5280 §5 defines.
+    535 "crl-der" CREDENTIAL NoValidation: CrlDer {
+        /// Byte offset in the DER.
+        offset: usize = 0,
+    } => "the revocation list is malformed at byte {offset}";
+    /// A revocation list has a critical extension that we do not process, such as that of a delta
+    /// CRL (RFC 5280 §5.2, §5.3).
+    536 "crl-critical-extension" CREDENTIAL NoValidation: CrlCriticalExtension
+        => "the revocation list or one of its entries has a critical extension that is not known";
+    /// A revocation list has no CRL number, or one that is critical (RFC 5280 §5.2.3).
+    537 "crl-number" CREDENTIAL NoValidation: CrlNumber
+        => "the revocation list has no CRL number, or marks it critical";
+    /// A revocation list is dated ahead of our clock.
+    538 "crl-not-yet-valid" CREDENTIAL NoValidation: CrlNotYetValid {
+        /// Its date, seconds since 1970.
+        this_update: i64 = 0,
+    } => "the revocation list is dated {this_update} (Unix time), ahead of the clock";
+    /// No certificate at hand has the name and key of the revocation list's issuer and may sign
+    /// such lists (RFC 5280 §6.3.3 (f)).
+    539 "crl-signer-missing" CREDENTIAL NoValidation: CrlSignerMissing
+        => "no certificate of the revocation list's issuer that may sign lists is at hand";
+    /// The signature on a revocation list is wrong, or made with an algorithm that does not go
+    /// with the key.
+    540 "crl-signature" CREDENTIAL NoValidation: CrlSignature
+        => "the signature on the revocation list is wrong";
+    /// A revocation list is older than the one in force.
+    541 "crl-rollback" CREDENTIAL NoValidation: CrlRollback {
+        /// Its date, seconds since 1970.
+        this_update: i64 = 0,
+    } => "the revocation list of {this_update} (Unix time) is older than the one in force";
+    /// A list of approved STI-CAs is too large.
+    550 "ca-list-too-large" CREDENTIAL NoValidation: CaListTooLarge {
+        /// Its length.
+        len_bytes: usize = 0,
+    } => "the list of approved CAs has {len_bytes} bytes, more than the limit";
+    /// A member of a list of approved STI-CAs is absent or of another form than ATIS-1000084
+    /// gives it.
+    551 "ca-list-member" CREDENTIAL NoValidation: CaListMember {
+        /// Name of the member.
+        member: &'static str = "exp",
+    } => "the member {member} of the list of approved CAs is absent or not of its form";
+    /// The certificate URL of a list of approved STI-CAs is on another host than the list.
+    552 "ca-list-host" CREDENTIAL NoValidation: CaListHost
+        => "the x5u of the list of approved CAs is on another host than the list itself";
+    /// A list of approved STI-CAs is past its end.
+    553 "ca-list-expired" CREDENTIAL NoValidation: CaListExpired {
+        /// Its end, seconds since 1970.
+        exp: i64 = 0,
+    } => "the list of approved CAs ended at {exp} (Unix time); obtain a newer one";
+    /// A list of approved STI-CAs is older than one that was accepted before, or another one
+    /// under the same number.
+    554 "ca-list-rollback" CREDENTIAL NoValidation: CaListRollback {
+        /// Its sequence number.
+        sequence: u64 = 0,
+        /// The highest one accepted so far.
+        highest: u64 = 0,
+    } => "the list of approved CAs has sequence {sequence}, and {highest} was accepted before";
+    /// A list of approved STI-CAs holds no usable CA certificate.
+    555 "ca-list-empty" CREDENTIAL NoValidation: CaListEmpty
+        => "the list of approved CAs holds no usable CA certificate";
 
     // 6xx: the signature.
 
@@ -452,6 +592,79 @@ errors! {
     /// A number given to us cannot be brought into canonical form.
     705 "tn-invalid" INVALID NoValidation: TnInvalid
         => "a telephone number needs 1 to 24 of 0-9, # and *";
+
+    // 8xx: the SIP message.
+
+    /// Start line and headers are longer than [`crate::sip::MAX_HEAD_LEN`].
+    801 "sip-too-large" TOO_LARGE NoValidation: SipTooLarge
+        => "the headers of the SIP message have more than {} bytes", crate::sip::MAX_HEAD_LEN;
+    /// The first line is not `Method SP Request-URI SP SIP/2.0` (RFC 3261 §7.1).
+    802 "sip-start-line" BAD_REQUEST NoValidation: SipStartLine
+        => "the SIP message does not start with a line like INVITE sip:user@host SIP/2.0";
+    /// A response where a request is asked for. Responses are dropped, not answered.
+    803 "sip-not-a-request" BAD_REQUEST NoValidation: SipNotARequest
+        => "the SIP message is a response, not a request";
+    /// Another version than SIP/2.0 (RFC 3261 §7.1).
+    804 "sip-version" SIP_VERSION NoValidation: SipVersion
+        => "the SIP message is not of version SIP/2.0";
+    /// The message ends before its empty line, or before the length of its body.
+    805 "sip-incomplete" BAD_REQUEST NoValidation: SipIncomplete
+        => "the SIP message ends before its headers or its Content-Length do";
+    /// A header line is not of the form `Name: value`, or ends with another thing than CR LF
+    /// (RFC 3261 §7.3).
+    806 "sip-header-syntax" BAD_REQUEST NoValidation: SipHeaderSyntax {
+        /// Byte offset in the message.
+        offset: usize = 0,
+    } => "the SIP message is malformed at byte {offset}; expected Name: value and CR LF";
+    /// A header that may stand once stands twice (RFC 3261 §7.3.1).
+    807 "sip-header-duplicate" BAD_REQUEST NoValidation: SipHeaderDuplicate {
+        /// Name of the header.
+        header: &'static str = "To",
+    } => "the SIP message has two {header} headers";
+    /// A mandatory header is absent (RFC 3261 §8.1.1).
+    808 "sip-header-missing" BAD_REQUEST NoValidation: SipHeaderMissing {
+        /// Name of the header.
+        header: &'static str = "To",
+    } => "the SIP message has no {header} header";
+    /// More headers of one name than are read.
+    809 "sip-header-limit" BAD_REQUEST NoValidation: SipHeaderLimit {
+        /// Name of the header.
+        header: &'static str = "Diversion",
+    } => "the SIP message has too many {header} headers";
+    /// The value of a header is not of its form (RFC 3261 §25).
+    810 "sip-header-value" BAD_REQUEST NoValidation: SipHeaderValue {
+        /// Name of the header; empty for one that is not read.
+        header: &'static str = "To",
+    } => "the {header} header of the SIP message is malformed";
+    /// CSeq names another method than the request line (RFC 3261 §8.1.1.5).
+    811 "sip-method-mismatch" BAD_REQUEST NoValidation: SipMethodMismatch
+        => "the CSeq header names another method than the request line";
+    /// The Identity headers of one message are longer than [`crate::sip::MAX_IDENTITY_LEN`].
+    812 "identity-total-too-large" INVALID NoValidation: IdentityTotalTooLarge {
+        /// Their length in all.
+        len_bytes: usize = 0,
+    } => "the Identity headers have {len_bytes} bytes in all, more than the limit of {}", crate::sip::MAX_IDENTITY_LEN;
+    /// Date is not in the one form that SIP has for it (RFC 3261 §20.17).
+    813 "date-invalid" STALE_DATE NoValidation: DateInvalid
+        => "the Date is not like Fri, 25 Sep 2015 19:12:25 GMT, or no such time exists";
+    /// A URI is malformed (RFC 3261 §19.1, RFC 3966 §3).
+    820 "uri-syntax" BAD_REQUEST NoValidation: UriSyntax
+        => "a URI is malformed";
+    /// A URI of a scheme that cannot stand for a caller or a called party.
+    821 "uri-scheme" URI_SCHEME NoValidation: UriScheme
+        => "a party of the call is neither a sip, sips, tel nor urn URI";
+    /// A URI does not stand for a telephone number (RFC 8224 §8.1).
+    822 "uri-not-a-number" INVALID NoValidation: UriNotANumber
+        => "a party of the call is not a telephone number; SHAKEN signs numbers";
+    /// A telephone number is valid only within its `phone-context` (RFC 3966 §5.1.4).
+    823 "tn-not-global" INVALID NoValidation: TnNotGlobal
+        => "a telephone number is local; write it with + and its country code";
+    /// The caller is anonymous and nobody asserts who it is (RFC 3323 §4.1.1.3).
+    824 "caller-anonymous" ANONYMITY NoValidation: CallerAnonymous
+        => "the caller is anonymous and no P-Asserted-Identity says who it is";
+    /// The network did not know who calls (3GPP TS 29.163).
+    825 "caller-unavailable" ANONYMITY NoValidation: CallerUnavailable
+        => "the calling number is unavailable and no P-Asserted-Identity says it";
 }
 
 impl core::error::Error for Error {}
@@ -481,11 +694,13 @@ mod tests {
         assert_eq!(texts.len(), Error::ALL.len());
     }
 
-    /// RFC 8224 §6.2.2 knows only these responses; 500 is for faults of our own.
+    /// RFC 8224 §6.2.2 knows only these responses; 500 is for faults of our own, and 8xx for
+    /// messages that RFC 3261 refuses before RFC 8224 has a say.
     #[test]
-    fn sip_responses_are_those_of_rfc_8224() {
+    fn sip_responses_are_those_of_the_rfcs() {
         for error in Error::ALL {
             let expected: &[u16] = match error.code() / 100 {
+                8 => &[400, 403, 416, 433, 438, 505, 513],
                 7 => &[438, 500],
                 5 => &[437],
                 4 => &[436],

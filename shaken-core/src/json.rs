@@ -390,23 +390,29 @@ impl Iterator for Chars<'_> {
 /// Writes `text` as a JSON string in the shortest form: only `"`, `\` and control characters are
 /// escaped (RFC 8225 §9 leaves the choice open; every verifier reads this one).
 pub fn write_string(out: &mut Out<'_>, text: &str) {
+    write_characters(out, text.chars());
+}
+
+fn write_characters(out: &mut Out<'_>, characters: impl Iterator<Item = char>) {
     out.push(b"\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' => out.push(b"\\\""),
-            b'\\' => out.push(b"\\\\"),
-            0x8 => out.push(b"\\b"),
-            b'\t' => out.push(b"\\t"),
-            b'\n' => out.push(b"\\n"),
-            0xc => out.push(b"\\f"),
-            b'\r' => out.push(b"\\r"),
-            0..=0x1f => {
-                let low = char::from_digit(u32::from(byte & 15), 16).unwrap_or('0');
+    for character in characters {
+        match character {
+            '"' => out.push(b"\\\""),
+            '\\' => out.push(b"\\\\"),
+            '\u{8}' => out.push(b"\\b"),
+            '\t' => out.push(b"\\t"),
+            '\n' => out.push(b"\\n"),
+            '\u{c}' => out.push(b"\\f"),
+            '\r' => out.push(b"\\r"),
+            '\0'..='\u{1f}' => {
+                let code = u32::from(character);
                 out.push(b"\\u00");
-                out.push(&[b'0' + (byte >> 4)]);
-                out.push(low.encode_utf8(&mut [0]).as_bytes());
+                for digit in [code >> 4, code & 15] {
+                    let digit = char::from_digit(digit, 16).unwrap_or('0');
+                    out.push(digit.encode_utf8(&mut [0]).as_bytes());
+                }
             }
-            _ => out.push(&[byte]),
+            _ => out.push(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
     out.push(b"\"");

@@ -10,6 +10,8 @@
 //!         Identity     ── Verifier::screen ─> Screened          worth a certificate; has the URL
 //!         URL          ── CertCache, or you ─> TrustedCert      who may have signed
 //!         Screened     ── Verifier::verify ─> Verified          what we now know
+//!
+//! sip     message bytes ── sip::Request::parse ─> Request ── parties ─> the call for either
 //! ```
 //!
 //! [`Screened`] is made only by screening and [`Verified`] only by verifying it, so no step can
@@ -50,6 +52,7 @@ pub mod key;
 pub mod passport;
 pub mod pem;
 pub mod sign;
+pub mod sip;
 pub mod tn;
 pub mod trust;
 pub mod verify;

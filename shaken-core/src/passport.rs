@@ -182,14 +182,14 @@ impl<'a> Jws<'a> {
 
 /// The members of a protected header that a PASSporT has (RFC 8225 §4). `alg` is known to be
 /// ES256; the others are as found: absent, present, or of another type than string.
-struct Header<'a> {
+pub(crate) struct Header<'a> {
     typ: Option<Option<Text<'a>>>,
     ppt: Option<Option<Text<'a>>>,
-    x5u: Option<Option<Text<'a>>>,
+    pub(crate) x5u: Option<Option<Text<'a>>>,
 }
 
 impl<'a> Header<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut alg = None;
         let mut header = Self { typ: None, ppt: None, x5u: None };
         let mut reader = Reader::new(bytes)?;

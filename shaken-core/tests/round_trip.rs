@@ -204,9 +204,11 @@ fn a_certificate_is_judged_at_the_time_of_the_call() {
 #[test]
 fn the_cache_answers_fresh_then_stale() {
     const DAY_S: i64 = 86_400;
-    let certificate = Arc::new(trusted(&Pki::new(Some(SPC_1234))));
+    let pki = Pki::new(Some(SPC_1234));
+    let trust = Trust::from_pem(pki.root_pem.as_bytes()).unwrap();
+    let certificate = Arc::new(trusted(&pki));
     let cache = CertCache::new(1 << 20);
-    assert!(matches!(cache.lookup(X5U, NOW), Lookup::Missing));
+    assert!(matches!(cache.lookup(X5U, &trust, NOW), Lookup::Missing));
     for (max_age_s, fresh_for_s) in [
         (None, DAY_S),
         (Some(60), DAY_S),
@@ -214,15 +216,18 @@ fn the_cache_answers_fresh_then_stale() {
         (Some(u64::MAX), 7 * DAY_S),
     ] {
         cache.insert(X5U, Arc::clone(&certificate), max_age_s, NOW);
-        assert!(matches!(cache.lookup(X5U, NOW + fresh_for_s), Lookup::Fresh(_)), "{max_age_s:?}");
-        assert!(matches!(cache.lookup(X5U, NOW + fresh_for_s + 1), Lookup::Stale(_)), "{max_age_s:?}");
+        assert!(matches!(cache.lookup(X5U, &trust, NOW + fresh_for_s), Lookup::Fresh(_)), "{max_age_s:?}");
+        assert!(
+            matches!(cache.lookup(X5U, &trust, NOW + fresh_for_s + 1), Lookup::Stale(_)),
+            "{max_age_s:?}"
+        );
     }
     // Another URL that differs in one byte is another entry.
-    assert!(matches!(cache.lookup("https://cr.example.com/shaken.pen", NOW), Lookup::Missing));
+    assert!(matches!(cache.lookup("https://cr.example.com/shaken.pen", &trust, NOW), Lookup::Missing));
     // Never fresh beyond the end of the path.
     let end = certificate.not_after();
     cache.insert(X5U, Arc::clone(&certificate), None, end - 10);
-    assert!(matches!(cache.lookup(X5U, end + 1), Lookup::Stale(_)));
+    assert!(matches!(cache.lookup(X5U, &trust, end + 1), Lookup::Stale(_)));
 }
 
 /// A header of another type, or one without a signature, never decides beside a good one.

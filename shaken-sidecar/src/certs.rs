@@ -44,9 +44,10 @@ impl Certs {
     /// Those of [`Fetcher::fetch`] and [`TrustedCert::from_pem`]. A failure is kept for a short
     /// time, in which the URL is not asked again.
     pub async fn obtain(self: &Arc<Self>, x5u: &X5u<'_>, now: i64) -> Result<Arc<TrustedCert>, Error> {
-        let stale = match self.cache.lookup(x5u.as_str(), now) {
+        let stale = match self.cache.lookup(x5u.as_str(), &self.trust, now) {
             Lookup::Fresh(certificate) => return Ok(certificate),
             Lookup::Stale(certificate) => Some(certificate),
+            Lookup::Refused(error) => return Err(error),
             Lookup::Missing => None,
         };
         let outcome = match self.recent_failure(x5u.as_str(), now) {

@@ -10,6 +10,7 @@ mod input;
 mod lab;
 mod serve;
 mod sign;
+mod sip;
 mod vectors;
 mod verify;
 
@@ -83,9 +84,9 @@ enum Command {
     /// Make and serve a laboratory: STI-CA, provider certificate, repository
     #[command(subcommand)]
     Lab(lab::Command),
-    /// Sign a call and print the Identity header value
+    /// Sign a call and print the Identity header value, or the whole SIP message with it
     Sign(sign::Args),
-    /// Verify an Identity header against a call
+    /// Verify an Identity header against a call, or a whole SIP message
     Verify(verify::Args),
     /// Take Identity headers apart and name what is odd about them
     Decode(decode::Args),

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use running::{json_lines, run};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shaken_core::Error;
-use shaken_test_vectors::suites::suite;
+use shaken_test_vectors::suites::{suite, suite_text};
 use shaken_test_vectors::{Expect, VectorFile, files_under};
 
 fn verdicts(path: &Path) -> Vec<Value> {
@@ -52,6 +52,58 @@ fn a_difference_is_named_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(": expected reject (iat-stale), got reject (signature-invalid)\n"), "{text}");
     assert!(text.ends_with(" passed, 1 failed\n"));
+}
+
+/// Signed calls of good, revoked and namesake certificates under one indirect list.
+#[test]
+fn revocation_lists_are_used() {
+    let Some(text) = suite_text("standards/vectors.json") else { return };
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let vector = |id: &str| all["vectors"].as_array().unwrap().iter().find(|v| v["id"] == id).unwrap();
+    let pem = |name: &str| vector(&format!("CERT-{name}"))["cert_pem"].as_str().unwrap();
+    let mut bodies = serde_json::Map::new();
+    let mut cases = Vec::new();
+    for (id, error) in
+        [("T1", None), ("TR1", Some("cert-revoked")), ("TR2", Some("cert-revoked")), ("TR3", None)]
+    {
+        let call = vector(id);
+        let header: Value = serde_json::from_str(call["header_json"].as_str().unwrap()).unwrap();
+        bodies.insert(header["x5u"].as_str().unwrap().to_owned(), call["chain_pem"].clone());
+        let mut case = json!({
+            "id": id, "now": call["now"], "identity": call["identity_header"], "orig_tn": "12155550121",
+            "dest_tn": ["12155550131"], "why": "revocation",
+            "expect": if error.is_some() { "reject" } else { "accept" },
+        });
+        if let Some(error) = error {
+            case["error"] = error.into();
+        }
+        cases.push(case);
+    }
+    let list = format!("{}{}", vector("CRL1")["crl_pem"].as_str().unwrap(), pem("crliss"));
+    let file = json!({
+        "note": "revocation", "now": 1_735_689_600, "trust_anchor_pem": pem("root"), "crls": [list],
+        "crl_anchor_pem": pem("paroot"), "x5u_bodies": bodies, "cases": cases,
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let run_with = |file: &Value| {
+        let path = folder.path().join("revocation.json");
+        std::fs::write(&path, file.to_string()).unwrap();
+        let output = run(&["vectors", "run", path.to_str().unwrap()], b"");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(run_with(&file).0, "4 passed, 0 failed\n");
+
+    // A list whose signer is not known is not held, so nothing is revoked.
+    let mut other = file.clone();
+    other["crl_anchor_pem"] = pem("root").into();
+    let (stdout, _) = run_with(&other);
+    assert!(stdout.contains("TR1: expected reject (cert-revoked), got accept\n"), "{stdout}");
+    assert!(stdout.ends_with("2 passed, 2 failed\n"), "{stdout}");
+
+    let mut alone = file;
+    alone.as_object_mut().unwrap().remove("crl_anchor_pem");
+    let (_, stderr) = run_with(&alone);
+    assert!(stderr.contains("crls and crl_anchor_pem go together"), "{stderr}");
 }
 
 #[test]

@@ -47,6 +47,9 @@ pub enum Problem {
         /// The flag.
         flag: String,
     },
+    /// `crls` stands without `crl_anchor_pem`, or the other way round: lists that nobody may have
+    /// signed would decide nothing.
+    CrlsOrAnchorAlone,
 }
 
 impl LoadError {
@@ -121,6 +124,7 @@ impl fmt::Display for Problem {
                 f,
                 "case {id:?} has the flag {flag:?}, which notes does not explain; add it to notes or correct it"
             ),
+            Self::CrlsOrAnchorAlone => f.write_str("crls and crl_anchor_pem go together; add the other one"),
         }
     }
 }

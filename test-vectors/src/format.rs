@@ -33,9 +33,15 @@ pub struct VectorFile {
     /// Certificates that the verifier knows beforehand and does not trust: PEM blocks, or nothing.
     #[serde(default)]
     pub intermediates_pem: String,
-    /// Revocation lists that the verifier holds, one PEM block each.
+    /// Revocation lists that the verifier holds: of each the PEM block of the list and, behind it,
+    /// those of its signer's certificate and the ones above it, but for what
+    /// [`crl_anchor_pem`](Self::crl_anchor_pem) has.
     #[serde(default)]
     pub crls: Vec<String>,
+    /// The only certificates that the verifier trusts to sign revocation lists: one or more PEM
+    /// blocks, or nothing if there are no lists.
+    #[serde(default)]
+    pub crl_anchor_pem: String,
     /// The web as the verifier sees it, by exact URL. Every other URL answers 404.
     #[serde(deserialize_with = "unique_members")]
     pub x5u_bodies: BTreeMap<String, Body>,
@@ -82,6 +88,9 @@ impl VectorFile {
         if let Some(stated) = self.number_of_cases.filter(|&stated| stated != counted) {
             let line = line_of(text, "\"numberOfCases\"", "");
             return Err(LoadError::at_line(line, Problem::Count { stated, counted }));
+        }
+        if self.crls.is_empty() != self.crl_anchor_pem.is_empty() {
+            return Err(LoadError::at_line(line_of(text, "\"crl", ""), Problem::CrlsOrAnchorAlone));
         }
         let mut ids = HashSet::new();
         for Case { id, flags, .. } in &self.cases {
@@ -211,13 +220,14 @@ mod tests {
 
     #[test]
     fn every_optional_member_is_read() {
-        let more = r#""format_version":1,"source":"s","numberOfCases":1,"intermediates_pem":"i","crls":["c"],"notes":{"F":"why"},"#;
+        let more = r#""format_version":1,"source":"s","numberOfCases":1,"intermediates_pem":"i","crls":["c"],"crl_anchor_pem":"r","notes":{"F":"why"},"#;
         let case = CASE
             .replace("\"accept\"", "\"reject\",\"error\":\"iat-stale\"")
             .replace("\"why\"", "\"comment\":\"rule\",\"flags\":[\"F\"],\"date\":9,\"why\"")
             .replace("\"x\"", "[\"x\",\"y\"]");
         let loaded = VectorFile::parse(&file(more, &case)).unwrap();
         assert_eq!((loaded.source.as_deref(), loaded.crls.len()), (Some("s"), 1));
+        assert_eq!(loaded.crl_anchor_pem, "r");
         let case = &loaded.cases[0];
         assert_eq!(case.identity, ["x", "y"]);
         assert_eq!((case.comment.as_deref(), case.date), (Some("rule"), Some(9)));
@@ -292,6 +302,15 @@ mod tests {
         let case = CASE.replace("\"why\"", "\"flags\":[\"F\",\"G\"],\"why\"");
         let error = refused(&file("\"notes\":{\"F\":\"why\"},", &case));
         assert!(matches!(error.problem(), Problem::UnknownFlag { flag, .. } if flag == "G"), "{error}");
+    }
+
+    #[test]
+    fn revocation_lists_need_an_anchor_and_the_other_way_round() {
+        for alone in ["\"crls\":[\"c\"],", "\"crl_anchor_pem\":\"r\","] {
+            let error = refused(&file(alone, CASE));
+            assert!(matches!(error.problem(), Problem::CrlsOrAnchorAlone), "{error}");
+            assert_eq!(error.line(), Some(2));
+        }
     }
 
     #[test]

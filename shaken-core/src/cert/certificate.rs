@@ -34,6 +34,8 @@ pub struct Certificate {
     /// The names as DER: they are compared byte for byte, as every STI-CA encodes them.
     pub(super) subject_der: Box<[u8]>,
     pub(super) issuer_der: Box<[u8]>,
+    /// The contents of the INTEGER.
+    pub(super) serial: Box<[u8]>,
     pub(super) serial_hex: String,
     pub(super) not_before: i64,
     pub(super) not_after: i64,
@@ -81,16 +83,18 @@ pub(super) struct Extensions {
     pub(super) tn_auth_list: Option<Result<TnAuthList, Error>>,
     pub(super) tn_auth_list_critical: bool,
     pub(super) certificate_policies: bool,
-    pub(super) crl_distribution_points: bool,
+    /// The value of the extension, DER (RFC 5280 §4.2.1.13).
+    pub(super) crl_distribution_points: Option<Box<[u8]>>,
     /// A critical extension that this crate does not process.
     pub(super) unknown_critical: bool,
 }
 
-/// The two bits of the key usage that count here (RFC 5280 §4.2.1.3).
+/// The bits of the key usage that count here (RFC 5280 §4.2.1.3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyUsage {
     pub(super) digital_signature: bool,
     pub(super) key_cert_sign: bool,
+    pub(super) crl_sign: bool,
 }
 
 impl Certificate {
@@ -124,6 +128,7 @@ impl Certificate {
             issuer: parsed.issuer().to_string(),
             subject_der: parsed.subject().as_raw().into(),
             issuer_der: parsed.issuer().as_raw().into(),
+            serial: parsed.raw_serial().into(),
             serial_hex: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -212,6 +217,21 @@ impl Certificate {
         verifying_key(&self.public_key)
     }
 
+    /// Whether it may issue certificates: it is a CA, and has keyCertSign if it has a key usage
+    /// (RFC 5280 §6.1.4 (k), (n)).
+    ///
+    /// # Errors
+    /// [`Error::CertIssuerNotCa`], [`Error::CertKeyUsage`].
+    pub(crate) fn check_may_issue(&self) -> Result<(), Error> {
+        if !self.is_ca() {
+            return Err(Error::CertIssuerNotCa);
+        }
+        if self.extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
+            return Err(Error::CertKeyUsage);
+        }
+        Ok(())
+    }
+
     /// Whether subject and issuer are one name.
     pub(super) fn is_self_issued(&self) -> bool {
         self.subject_der == self.issuer_der
@@ -239,6 +259,7 @@ impl Extensions {
                     found.key_usage = Some(KeyUsage {
                         digital_signature: usage.digital_signature(),
                         key_cert_sign: usage.key_cert_sign(),
+                        crl_sign: usage.crl_sign(),
                     });
                 }
                 ParsedExtension::SubjectKeyIdentifier(id) => found.subject_key_id = Some(id.0.into()),
@@ -248,7 +269,9 @@ impl Extensions {
                 // Policies are recorded, no explicit policy is required: a live STI-CA marks
                 // this extension critical.
                 ParsedExtension::CertificatePolicies(_) => found.certificate_policies = true,
-                ParsedExtension::CRLDistributionPoints(_) => found.crl_distribution_points = true,
+                ParsedExtension::CRLDistributionPoints(_) => {
+                    found.crl_distribution_points = Some(extension.value.into());
+                }
                 // An STI verifier asks for no extended key usage and must accept any.
                 ParsedExtension::ExtendedKeyUsage(_) => {}
                 // One that we do not read, such as subjectAltName, may be what it wants.
@@ -315,7 +338,7 @@ fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
 
 /// Knows the algorithm by its OID alone: one live STI certificate has a NULL parameter where
 /// RFC 5758 §3.2 wants none.
-fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> Option<SignatureAlgorithm> {
+pub(super) fn signature_algorithm(identifier: &AlgorithmIdentifier<'_>) -> Option<SignatureAlgorithm> {
     const ALGORITHMS: [(Oid<'_>, SignatureAlgorithm); 6] = [
         (oid!(1.2.840.10045.4.3.2), SignatureAlgorithm::EcdsaSha256),
         (oid!(1.2.840.10045.4.3.3), SignatureAlgorithm::EcdsaSha384),

@@ -14,7 +14,7 @@ use super::certificate::Certificate;
 use super::signature;
 use super::window::Window;
 use crate::Error;
-use crate::trust::Trust;
+use crate::trust::{Standing, Trust};
 
 /// How many issuers a path may have, the trust anchor included. Live paths have two.
 const MAX_ISSUERS: usize = 6;
@@ -30,6 +30,21 @@ pub(super) struct Path<'a> {
     pub(super) window: Window,
     /// From the end entity's issuer to the anchor; empty if the end entity is the anchor.
     pub(super) issuers: Vec<&'a Certificate>,
+}
+
+impl Path<'_> {
+    /// Judges the path of `subject` by the lists of `trust`.
+    ///
+    /// Of several paths only the one that was found is judged: a revoked issuer refuses what it
+    /// issued, whoever else vouches for it.
+    pub(super) fn judge(&self, subject: &Certificate, trust: &Trust, now: i64) -> Result<Standing, Error> {
+        match self.issuers.split_last() {
+            Some((anchor, below)) => {
+                trust.judge([subject].into_iter().chain(below.iter().copied()), anchor, now)
+            }
+            None => trust.judge([].into_iter(), subject, now),
+        }
+    }
 }
 
 /// Finds a path from `subject` over `chain` and the known intermediates to a trust anchor that is
@@ -61,12 +76,7 @@ fn check_subject(certificate: &Certificate, now: i64) -> Result<Window, Error> {
 /// What must hold for an issuer with `below` certificates between it and the end entity that
 /// are not self-issued (RFC 5280 §6.1.4).
 fn check_issuer(certificate: &Certificate, below: usize, now: i64) -> Result<Window, Error> {
-    if !certificate.is_ca() {
-        return Err(Error::CertIssuerNotCa);
-    }
-    if certificate.extensions.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
-        return Err(Error::CertKeyUsage);
-    }
+    certificate.check_may_issue()?;
     let limit = certificate.extensions.basic_constraints.as_ref().and_then(|c| c.path_len_constraint);
     if limit.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| below > limit)) {
         return Err(Error::CertPathLength);

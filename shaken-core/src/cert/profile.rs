@@ -66,7 +66,7 @@ pub fn deviations(certificate: &Certificate) -> Vec<Deviation> {
         (Deviation::AuthorityKeyIdMissing, extensions.authority_key_id.is_none()),
         (Deviation::BasicConstraintsMissing, extensions.basic_constraints.is_none()),
         (Deviation::CertificatePoliciesMissing, !extensions.certificate_policies),
-        (Deviation::CrlDistributionPointsMissing, !extensions.crl_distribution_points),
+        (Deviation::CrlDistributionPointsMissing, extensions.crl_distribution_points.is_none()),
         (Deviation::KeyUsageMissing, extensions.key_usage.is_none()),
         (
             Deviation::SignatureNotEcdsaSha256,

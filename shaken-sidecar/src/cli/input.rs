@@ -22,6 +22,26 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     outcome.map_err(|error| Failure::new(Exit::Io, format_args!("cannot read {}: {error}", path.display())))
 }
 
+/// A SIP message from a file or standard input. One that was saved with bare line feeds gets the
+/// line ends of the wire in its headers; its body stays as it is.
+pub(super) fn read_message(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path)?;
+    let head_len = bytes.windows(2).position(|pair| pair == b"\n\n").map_or(bytes.len(), |at| at + 2);
+    let (head, body) = bytes.split_at(head_len);
+    if head.contains(&b'\r') {
+        return Ok(bytes);
+    }
+    let mut message = Vec::with_capacity(bytes.len() + head.len() / 16);
+    for byte in head {
+        if *byte == b'\n' {
+            message.push(b'\r');
+        }
+        message.push(*byte);
+    }
+    message.extend_from_slice(body);
+    Ok(message)
+}
+
 /// Trust anchors and intermediates from PEM files.
 pub(super) fn read_trust(anchors: &Path, intermediates: Option<&Path>) -> Result<Trust, Failure> {
     let unreadable = |path: &Path, error: Error| {
@@ -88,6 +108,11 @@ impl Output {
     /// Writes a line.
     pub(super) fn line(&mut self, text: Arguments<'_>) -> Result<(), Failure> {
         writeln!(self.0, "{text}").map_err(|error| Self::failure(&error))
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.0.write_all(bytes).map_err(|error| Self::failure(&error))
     }
 
     /// Hands on what was written so far, for readers that wait for each answer.

@@ -1,4 +1,4 @@
-//! `shaken sign`: one call, one header, no daemon.
+//! `shaken sign`: one call, one header, no daemon; the call as numbers or as a SIP request.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,21 @@ use shaken_core::passport::shaken::NewClaims;
 use shaken_core::{Attest, Error, Signer, TelephoneNumber, key, sign};
 
 use super::input::{Output, clock, parse_time, read};
-use super::{Exit, Failure};
+use super::{Exit, Failure, sip};
 use crate::origid;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Calling number
-    #[arg(long)]
-    from: TelephoneNumber,
+    #[arg(long, required_unless_present = "sip")]
+    from: Option<TelephoneNumber>,
     /// Called number; may be given several times
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "sip")]
     to: Vec<TelephoneNumber>,
+    /// SIP INVITE to sign, a file or - for standard input: numbers and Date are taken from it, and
+    /// it is printed with its Identity header, and with a Date if it had none
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    sip: Option<PathBuf>,
     /// Attestation level: A, B or C
     #[arg(long, default_value = "C")]
     attest: Attest,
@@ -53,9 +57,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Some(origid) => origid.clone(),
         None => origid::random().map_err(refused)?,
     };
-    let iat = u64::try_from(args.iat.unwrap_or_else(clock))
-        .map_err(|_| Failure::new(Exit::Usage, "the time of the call lies before 1970"))?;
-    let claims = NewClaims::new(args.attest, args.from, &args.to, &origid, iat).map_err(refused)?;
+    let now = args.iat.unwrap_or_else(clock);
+    let iat =
+        u64::try_from(now).map_err(|_| Failure::new(Exit::Usage, "the time of the call lies before 1970"))?;
+    let from = match (&args.sip, args.from) {
+        (Some(path), _) => return sip::sign(path, &signer, args.attest, &origid, now, args.json),
+        (None, Some(from)) => from,
+        (None, None) => return Err(Failure::new(Exit::Usage, "give --from and --to, or --sip")),
+    };
+    let claims = NewClaims::new(args.attest, from, &args.to, &origid, iat).map_err(refused)?;
     let mut buffer = vec![0; sign::MAX_HEADER_LEN];
     let identity = signer.sign(&claims, &mut buffer).map_err(refused)?;
 

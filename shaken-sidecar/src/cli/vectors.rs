@@ -3,10 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
+use shaken_core::cert::crl::{self, Crl};
+use shaken_core::trust::StiPa;
 use shaken_core::verify::decide;
-use shaken_core::{Call, Error, Identity, Scratch, TelephoneNumber, Trust, TrustedCert, Verifier};
+use shaken_core::{
+    Call, Certificate, Error, Identity, Scratch, TelephoneNumber, Trust, TrustedCert, Verifier, cert,
+};
 use shaken_test_vectors::{Case, Expect, LoadError, Problem, VectorFile, files_under};
 
 use super::input::{Output, printable};
@@ -33,13 +38,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         let files = files_under(path).map_err(unloadable)?;
         for path in files {
             let file = VectorFile::read(&path).map_err(unloadable)?;
-            if !file.crls.is_empty() {
-                let message = format_args!("{}: revocation lists are not supported yet", path.display());
-                return Err(Failure::new(Exit::BadData, message));
-            }
-            let trust = read_trust(&file)
-                .map_err(|error| Failure::new(Exit::BadData, format_args!("{}: {error}", path.display())))?;
+            let unreadable = |error| Failure::new(Exit::BadData, format_args!("{}: {error}", path.display()));
+            let trust = read_trust(&file).map_err(unreadable)?;
+            let revocation = Revocation::read(&file).map_err(unreadable)?;
             for case in &file.cases {
+                let trust = revocation.known_at(clock_of(case), trust.clone());
                 let result = judge(case, &file, &trust);
                 let as_expected = result.is_as_expected(case);
                 *if as_expected { &mut passed } else { &mut failed } += 1;
@@ -78,6 +81,51 @@ fn read_trust(file: &VectorFile) -> Result<Trust, Error> {
     }
 }
 
+/// The revocation lists of a file, and who may have signed them.
+struct Revocation<'a> {
+    sti_pa: Option<StiPa>,
+    lists: Vec<(&'a str, Vec<Certificate>)>,
+}
+
+impl<'a> Revocation<'a> {
+    fn read(file: &'a VectorFile) -> Result<Self, Error> {
+        if file.crls.is_empty() {
+            return Ok(Self { sti_pa: None, lists: Vec::new() });
+        }
+        let lists = file.crls.iter().map(|text| {
+            // The signer's certificate and those above it stand behind the list.
+            let certificates = text.find(CERTIFICATE).map(|at| cert::read_chain(&text.as_bytes()[at..]));
+            Ok((text.as_str(), certificates.transpose()?.unwrap_or_default()))
+        });
+        Ok(Self {
+            sti_pa: Some(StiPa::from_pem(file.crl_anchor_pem.as_bytes())?),
+            lists: lists.collect::<Result<_, Error>>()?,
+        })
+    }
+
+    /// `trust` with the lists that can be accepted at `now`. One that cannot is none, as in
+    /// service.
+    fn known_at(&self, now: i64, mut trust: Trust) -> Trust {
+        let Some(sti_pa) = &self.sti_pa else { return trust };
+        for (text, signers) in &self.lists {
+            let accepted = crl::decode(text.as_bytes()).and_then(|der| {
+                let list = Crl::from_der(&der)?.verify(signers, sti_pa, now)?;
+                trust.update_crl(Arc::new(list))
+            });
+            if let Err(error) = accepted {
+                tracing::info!(error = error.name(), "revocation list not accepted");
+            }
+        }
+        trust
+    }
+}
+
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
+fn clock_of(case: &Case) -> i64 {
+    i64::try_from(case.now).unwrap_or(i64::MAX)
+}
+
 /// What the verifier made of one call.
 struct Outcome {
     verdict: Result<(), Error>,
@@ -102,7 +150,7 @@ fn verify<'a>(
     if let Some(date) = case.date {
         call = call.with_date(date);
     }
-    let now = i64::try_from(case.now).unwrap_or(i64::MAX);
+    let now = clock_of(case);
     let verifier = Verifier::default();
     decide(case.identity.iter().map(|header: &'a String| {
         let mut scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! `shaken verify`: one header against one call, or against one key.
+//! `shaken verify`: one header against one call, or against one key; or all of a SIP message.
 
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use shaken_core::{
 };
 
 use super::input::{Output, clock, header_value, note, parse_time, read, read_trust, show_time};
-use super::{Exit, Failure};
+use super::{Exit, Failure, sip};
 
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("against").required(true).args(["from", "key"]))]
+#[command(group = clap::ArgGroup::new("against").required(true).args(["from", "key", "sip"]))]
 pub(super) struct Args {
     /// Calling number of the call
     #[arg(long, requires_all = ["to", "anchors"])]
@@ -22,6 +22,10 @@ pub(super) struct Args {
     /// Called number of the call; may be given several times (To, Request-URI)
     #[arg(long)]
     to: Vec<TelephoneNumber>,
+    /// SIP request, a file or - for standard input: its Identity headers are verified against its
+    /// own numbers and Date
+    #[arg(long, requires = "anchors", conflicts_with_all = ["to", "value"])]
+    sip: Option<PathBuf>,
     /// When: Unix seconds or RFC 3339 [default: now]
     #[arg(long, value_parser = parse_time)]
     at: Option<i64>,
@@ -49,6 +53,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if let (Some(path), Some(anchors)) = (&args.sip, &args.anchors) {
+        return sip::verify(path, &Rules::of(anchors, args)?, args.json);
+    }
     let text = match args.value.as_deref() {
         Some(value) if value != "-" => value.to_owned(),
         _ => read_stdin()?,
@@ -93,31 +100,26 @@ fn check_signature(value: &str, key: &Path, json: bool) -> Result<Exit, Failure>
     Ok(if outcome.is_ok() { Exit::Yes } else { Exit::No })
 }
 
+/// What a header is judged by.
+pub(super) struct Rules {
+    trust: Trust,
+    /// The certificate chain, if it is not to be fetched.
+    body: Option<Vec<u8>>,
+    verifier: Verifier,
+    now: i64,
+}
+
 /// What is known about a header: how far verification came, and the certificate if there was
 /// one.
-struct Report<'a> {
-    outcome: Result<Verified<'a>, Error>,
+pub(super) struct Report<'a> {
+    pub(super) outcome: Result<Verified<'a>, Error>,
     certificate: Option<TrustedCert>,
 }
 
 fn verify(value: &str, from: TelephoneNumber, anchors: &Path, args: &Args) -> Result<Exit, Failure> {
-    let trust = read_trust(anchors, args.intermediates.as_deref())?;
-    let body = args.cert.as_deref().map(read).transpose()?;
-    let policy = if args.allow_missing_tnauthlist {
-        TnAuthListPolicy::AllowMissing
-    } else {
-        TnAuthListPolicy::Require
-    };
-    let verifier = Verifier::default().with_tn_auth_list(policy);
-    let now = args.at.unwrap_or_else(clock);
-
+    let rules = Rules::of(anchors, args)?;
     let mut scratch = Scratch::new();
-    let screened = Identity::parse(value.as_bytes())
-        .and_then(|identity| verifier.screen(&identity, &Call::new(from, &args.to), &mut scratch, now));
-    let report = match screened {
-        Err(error) => Report { outcome: Err(error), certificate: None },
-        Ok(screened) => judge(&verifier, screened, body, &trust, now),
-    };
+    let report = rules.judge(value.as_bytes(), &Call::new(from, &args.to), &mut scratch);
 
     let mut out = Output::new();
     if args.json {
@@ -126,30 +128,54 @@ fn verify(value: &str, from: TelephoneNumber, anchors: &Path, args: &Args) -> Re
         report.show(&mut out)?;
     }
     out.finish()?;
-    Ok(match report.outcome {
+    Ok(exit_of(&report.outcome))
+}
+
+/// The exit code that goes with the verdict on a header or a call.
+pub(super) fn exit_of<T>(outcome: &Result<T, Error>) -> Exit {
+    match outcome {
         Ok(_) => Exit::Yes,
         // No verdict on the header: its certificate could not be had.
         Err(error) if (420..500).contains(&error.code()) => Exit::Unavailable,
         Err(_) => Exit::No,
-    })
+    }
 }
 
-fn judge<'a>(
-    verifier: &Verifier,
-    screened: Screened<'a>,
-    body: Option<Vec<u8>>,
-    trust: &Trust,
-    now: i64,
-) -> Report<'a> {
-    let certificate = match body {
-        Some(body) => Ok(body),
-        None => fetch(&screened),
+impl Rules {
+    fn of(anchors: &Path, args: &Args) -> Result<Self, Failure> {
+        let policy = if args.allow_missing_tnauthlist {
+            TnAuthListPolicy::AllowMissing
+        } else {
+            TnAuthListPolicy::Require
+        };
+        Ok(Self {
+            trust: read_trust(anchors, args.intermediates.as_deref())?,
+            body: args.cert.as_deref().map(read).transpose()?,
+            verifier: Verifier::default().with_tn_auth_list(policy),
+            now: args.at.unwrap_or_else(clock),
+        })
     }
-    .and_then(|body| TrustedCert::from_pem(&body, trust, now));
-    match certificate {
-        Err(error) => Report { outcome: Err(error), certificate: None },
-        Ok(certificate) => {
-            Report { outcome: verifier.verify(screened, &certificate, now), certificate: Some(certificate) }
+
+    pub(super) fn judge<'a>(&self, value: &'a [u8], call: &Call<'_>, scratch: &'a mut Scratch) -> Report<'a> {
+        let screened = Identity::parse(value)
+            .and_then(|identity| self.verifier.screen(&identity, call, scratch, self.now));
+        match screened {
+            Err(error) => Report { outcome: Err(error), certificate: None },
+            Ok(screened) => self.judge_screened(screened),
+        }
+    }
+
+    fn judge_screened<'a>(&self, screened: Screened<'a>) -> Report<'a> {
+        let certificate = match &self.body {
+            Some(body) => TrustedCert::from_pem(body, &self.trust, self.now),
+            None => fetch(&screened).and_then(|body| TrustedCert::from_pem(&body, &self.trust, self.now)),
+        };
+        match certificate {
+            Err(error) => Report { outcome: Err(error), certificate: None },
+            Ok(certificate) => Report {
+                outcome: self.verifier.verify(screened, &certificate, self.now),
+                certificate: Some(certificate),
+            },
         }
     }
 }
@@ -178,7 +204,7 @@ impl Report<'_> {
     fn chain(&self) -> &'static str {
         match (&self.certificate, &self.outcome) {
             (Some(_), _) => "ok",
-            (None, Err(error)) if (500..520).contains(&error.code()) => error.name(),
+            (None, Err(error)) if is_about_path(*error) => error.name(),
             (None, _) => "not-checked",
         }
     }
@@ -187,7 +213,7 @@ impl Report<'_> {
         self.outcome.as_ref().map_or_else(Error::verstat, |_| Verstat::Passed)
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let error = self.outcome.as_ref().err();
         let claims = self.outcome.as_ref().ok().map(Verified::claims);
         json!({
@@ -209,7 +235,7 @@ impl Report<'_> {
         })
     }
 
-    fn show(&self, out: &mut Output) -> Result<(), Failure> {
+    pub(super) fn show(&self, out: &mut Output) -> Result<(), Failure> {
         match &self.outcome {
             Ok(verified) => {
                 let claims = verified.claims();
@@ -235,6 +261,11 @@ impl Report<'_> {
         }
         Ok(())
     }
+}
+
+/// Of the certificates, but not of the list of numbers in them.
+fn is_about_path(error: Error) -> bool {
+    (500..600).contains(&error.code()) && !(520..530).contains(&error.code())
 }
 
 fn spc(trusted: &TrustedCert) -> Option<&str> {
