@@ -165,6 +165,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Checks and passes one value of any type, and keeps its text.
+    ///
+    /// # Errors
+    /// As [`object`](Self::object).
+    pub fn raw(&mut self) -> Result<Raw<'a>, Error> {
+        let start = self.at;
+        self.skip()?;
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok(Raw(text.trim_ascii_end()))
+    }
+
     fn pass<T>(&mut self) -> Result<Option<T>, Error> {
         self.skip()?;
         Ok(None)
@@ -295,6 +306,31 @@ pub fn check(bytes: &[u8]) -> Result<(), Error> {
     let mut reader = Reader::new(bytes)?;
     reader.skip()?;
     reader.finish()
+}
+
+/// The text of one JSON value that was found to be well-formed, to be read later or not at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    /// The text, without white space around it.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.0
+    }
+
+    /// Reads the value.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'a> {
+        Reader { text: self.0, at: 0, depth: 0 }
+    }
+}
+
+impl fmt::Debug for Raw<'_> {
+    /// Shows no part of the value: it may hold names and telephone numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Raw({} bytes)", self.0.len())
+    }
 }
 
 /// A JSON string, borrowed from the input with its escapes unresolved. Two are equal when they
