@@ -5,10 +5,16 @@
 //! path to a trust anchor, the TNAuthList, the key. A call then only compares the clock with the
 //! window and the calling number with the list.
 
+mod authority;
 mod certificate;
+mod conformance;
+pub mod constraints;
 pub mod crl;
+pub mod encompass;
+mod extension;
 mod name;
 mod path;
+mod policy;
 pub mod profile;
 mod shape;
 mod signature;
@@ -17,12 +23,14 @@ mod window;
 
 pub(crate) use certificate::public_key_of;
 pub use certificate::{Certificate, Fingerprint, MAX_DER_LEN};
+pub use constraints::ClaimConstraints;
 pub use tn_auth_list::TnAuthList;
 
 use crate::es256::VerifyingKey;
 use crate::trust::{Epoch, RevocationStatus, Standing, Trust};
 use crate::{Error, TelephoneNumber, pem};
-use tn_auth_list::Coverage;
+use authority::Authority;
+use encompass::{Encompassing, EncompassingPolicy};
 use window::Window;
 
 /// How many certificates one body may hold. Chains have two or three.
@@ -35,8 +43,8 @@ pub struct TrustedCert {
     certificate: Certificate,
     key: VerifyingKey,
     window: Window,
-    /// The lists of the issuers that have one: each limits what the certificate may sign for.
-    issuer_lists: Vec<TnAuthList>,
+    authority: Authority,
+    encompassing_policy: EncompassingPolicy,
     /// All certificates of the body, in its order, for judging them again.
     chain: Box<[Box<[u8]>]>,
     standing: Standing,
@@ -57,7 +65,10 @@ impl TrustedCert {
     /// # Errors
     /// Any of the 5xx group but those about the certificate's own TNAuthList, which
     /// [`Verifier::verify`](crate::Verifier::verify) decides by its policy;
-    /// [`Error::TnAuthListInvalid`] if an issuer's list cannot be read.
+    /// [`Error::TnAuthListInvalid`] if an issuer's list cannot be read;
+    /// [`Error::TnAuthListNotEncompassed`] if a certificate of the path claims what its issuer's
+    /// list does not hold (RFC 9060 §4), [`Error::TnAuthListUnproven`] if nobody can tell and
+    /// `trust` wants to know.
     pub fn from_pem(body: &[u8], trust: &Trust, now: i64) -> Result<Self, Error> {
         Self::judge(&read_chain(body)?, None, trust, now)
     }
@@ -69,7 +80,29 @@ impl TrustedCert {
     /// As [`from_pem`](Self::from_pem).
     pub fn recheck(&self, trust: &Trust, now: i64) -> Result<Self, Error> {
         let chain = self.chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
-        Self::judge(&chain, Some(self.key), trust, now)
+        let mut judged = Self::judge(&chain, Some(self.key), trust, now)?;
+        judged.authority.supply_from(&self.authority);
+        judged.encompassing().check(judged.encompassing_policy)?;
+        Ok(judged)
+    }
+
+    /// Supplies the list that certificates of the path give by reference to `url`: `list` is what
+    /// was found there. Nobody signed it; who fetches it relies on TLS, and should fetch it again
+    /// after an hour, since it may change. Nothing changes if no certificate names `url`.
+    ///
+    /// # Errors
+    /// [`Error::TnAuthListNotEncompassed`], [`Error::TnAuthListUnproven`]: as if the list stood
+    /// in the certificate (RFC 9060 §4.1).
+    pub fn with_tn_auth_list(mut self, url: &str, list: &TnAuthList) -> Result<Self, Error> {
+        self.authority.supply(url, list);
+        self.encompassing().check(self.encompassing_policy)?;
+        Ok(self)
+    }
+
+    /// Where the lists are that certificates of the path give by reference and that were not
+    /// [supplied](Self::with_tn_auth_list). As long as one is missing, no number is covered.
+    pub fn missing_tn_auth_lists(&self) -> impl Iterator<Item = &str> {
+        self.authority.missing_urls()
     }
 
     /// Whether the judgement holds for `trust` at `now`, in seconds since 1970; if not, it is time
@@ -90,13 +123,18 @@ impl TrustedCert {
         let key = key.map_or_else(|| certificate.verifying_key(), Ok)?;
         let path = path::find(certificate, chain, trust, now)?;
         let standing = path.judge(certificate, trust, now)?;
-        let issuer_lists = path.issuers.iter().filter_map(|issuer| issuer.tn_auth_list().cloned());
-        let issuer_lists = issuer_lists.collect::<Result<_, _>>()?;
+        if let Some(Err(error)) = certificate.claim_constraints() {
+            return Err(*error);
+        }
+        let authority = Authority::of(certificate, &path.issuers)?;
+        let encompassing_policy = trust.encompassing_policy();
+        authority.encompassing().check(encompassing_policy)?;
         Ok(Self {
             certificate: certificate.clone(),
             key,
             window: path.window,
-            issuer_lists,
+            authority,
+            encompassing_policy,
             chain: chain.iter().map(|certificate| certificate.der().into()).collect(),
             standing,
             epoch: trust.epoch(),
@@ -122,26 +160,63 @@ impl TrustedCert {
         self.standing.revocation
     }
 
+    /// Whether each list of the path holds the next one below it: the worst outcome of all.
+    /// Worth a record: [`Encompassing::Unknown`] relies on the CA.
+    #[must_use]
+    pub fn encompassing(&self) -> Encompassing {
+        self.authority.encompassing()
+    }
+
+    /// Whether the certificate may sign for calls from `tn`, or diverted by `tn`: its own
+    /// TNAuthList and those of its issuers, each of which limits all that is issued under it
+    /// (RFC 8226 §9), list the number or name a provider, who may sign for any number of its own
+    /// (§3).
+    ///
+    /// # Errors
+    /// [`Error::TnAuthListInvalid`]; [`Error::TnAuthListByReference`];
+    /// [`Error::TnNotAuthorized`]; last, so that it says that nothing else stands against the
+    /// certificate, [`Error::TnAuthListMissing`] if it has no list itself.
+    pub fn authority_over(&self, tn: &TelephoneNumber) -> Result<(), Error> {
+        self.authority.over(tn)
+    }
+
+    /// The same for an identity that is a URI: a provider may speak for its users, whatever they
+    /// are called; who was given numbers only, may not.
+    ///
+    /// # Errors
+    /// As [`authority_over`](Self::authority_over).
+    pub fn authority_over_uris(&self) -> Result<(), Error> {
+        self.authority.over_uris()
+    }
+
     /// About how much memory this takes.
     pub(crate) fn memory_len(&self) -> usize {
-        let lists = self.certificate.tn_auth_list().and_then(|list| list.as_ref().ok()).into_iter();
-        let entries: usize = lists.chain(&self.issuer_lists).map(|list| list.entries().len()).sum();
+        let own_list = self.certificate.tn_auth_list().and_then(|list| list.as_ref().ok());
+        let constraints = self.certificate.claim_constraints().and_then(|found| found.as_ref().ok());
         // The bytes are kept whole and in parts.
         let chain: usize = self.chain.iter().map(|der| der.len()).sum();
         size_of::<Self>()
             + self.certificate.der().len() * 3
             + chain
-            + entries * size_of::<tn_auth_list::TnEntry>()
+            + constraints.map_or(0, ClaimConstraints::memory_len)
+            + own_list.map_or(0, TnAuthList::heap_bytes)
+            + self.authority.heap_bytes()
     }
 
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
     }
 
-    /// Whether every issuer of the path that has a TNAuthList covers `tn`: in a CA certificate the
-    /// list limits all that is issued under it (RFC 8226 §9).
-    pub(crate) fn issuers_cover(&self, tn: &TelephoneNumber) -> bool {
-        self.issuer_lists.iter().all(|list| list.coverage(tn) != Coverage::Uncovered)
+    /// Whether the certificate lets its holder sign the claims of `payload`, a decoded payload. The
+    /// constraints of its issuers do not count.
+    ///
+    /// # Errors
+    /// As [`ClaimConstraints::check`]; none if the certificate has no claim constraints.
+    pub fn check_claims(&self, payload: &[u8]) -> Result<(), Error> {
+        match self.certificate.claim_constraints() {
+            None => Ok(()),
+            Some(found) => found.as_ref().map_err(|error| *error)?.check(payload),
+        }
     }
 
     pub(crate) fn check_window(&self, now: i64) -> Result<(), Error> {
@@ -175,7 +250,7 @@ pub fn signing_certificate(chain: &[Certificate]) -> Result<&Certificate, Error>
 /// [`Error::CertUntrusted`], [`Error::CertExpired`], [`Error::CertNotYetValid`],
 /// [`Error::CertSignature`], [`Error::CertSignatureAlgorithm`], [`Error::CertKeyUsage`],
 /// [`Error::CertIssuerNotCa`], [`Error::CertPathLength`], [`Error::CertCriticalExtension`],
-/// [`Error::CertPathBudget`], [`Error::CertRevoked`], [`Error::CrlMissing`], [`Error::CrlStale`],
+/// [`Error::CertNonconforming`], [`Error::CertPolicy`], [`Error::CertPathBudget`], [`Error::CertRevoked`], [`Error::CrlMissing`], [`Error::CrlStale`],
 /// [`Error::CaListExpired`].
 pub fn check_path(
     certificate: &Certificate,
@@ -184,6 +259,27 @@ pub fn check_path(
     now: i64,
 ) -> Result<(), Error> {
     path::find(certificate, chain, trust, now)?.judge(certificate, trust, now).map(drop)
+}
+
+/// Whether the lists of the issuers on the path of `certificate`, which [`check_path`] finds, hold
+/// each the next one below it: the worst outcome of all pairs; `None` if `certificate` has no list,
+/// or no issuer has one. Unlike [`encompass::in_chain`], this is about a path that is proven.
+///
+/// # Errors
+/// Those of [`check_path`] but for revocation; [`Error::TnAuthListInvalid`] if an issuer's list
+/// cannot be read; [`Error::TnAuthListNotEncompassed`], [`Error::TnAuthListUnproven`] as `trust`
+/// wants it.
+pub fn check_delegation(
+    certificate: &Certificate,
+    chain: &[Certificate],
+    trust: &Trust,
+    now: i64,
+) -> Result<Option<Encompassing>, Error> {
+    let path = path::find(certificate, chain, trust, now)?;
+    let authority = Authority::of(certificate, &path.issuers)?;
+    let encompassing = authority.encompassing();
+    encompassing.check(trust.encompassing_policy())?;
+    Ok(authority.is_delegated().then_some(encompassing))
 }
 
 /// The certificates of a PEM body, in its order.

@@ -103,6 +103,32 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// Reads an INTEGER that is not negative. One beyond `u32::MAX` counts as that: nothing that
+    /// is counted here gets there.
+    pub(crate) fn count(&mut self) -> Result<u32, Malformed> {
+        self.expect(tag::INTEGER)?.as_count()
+    }
+
+    /// What the contents of such an INTEGER say.
+    pub(crate) fn as_count(self) -> Result<u32, Malformed> {
+        match self.rest {
+            [] | [0x80..=0xff, ..] | [0, 0..=0x7f, ..] => Err(self.malformed()),
+            [0, bytes @ ..] | bytes if bytes.len() <= 4 => {
+                Ok(bytes.iter().fold(0, |count, byte| count << 8 | u32::from(*byte)))
+            }
+            _ => Ok(u32::MAX),
+        }
+    }
+
+    /// What the contents of a BOOLEAN say (X.690 §11.1).
+    pub(crate) fn as_boolean(self) -> Result<bool, Malformed> {
+        match self.rest {
+            [0xff] => Ok(true),
+            [0] => Ok(false),
+            _ => Err(self.malformed()),
+        }
+    }
+
     /// Checks that nothing is left.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }

@@ -5,14 +5,17 @@
 //! list never touches what is in force. Each content has its own [`Epoch`], by which a
 //! [`TrustedCert`](crate::TrustedCert) knows that it was judged by another.
 
+mod authority_token;
 mod ca_list;
+mod jws;
 mod revocation;
 mod sti_pa;
 
 use std::sync::Arc;
 
-use crate::cert::{Certificate, Fingerprint, crl::TrustedCrl};
+use crate::cert::{Certificate, Fingerprint, crl::TrustedCrl, encompass::EncompassingPolicy};
 use crate::{Error, pem};
+pub use authority_token::{AccountFingerprint, AuthorityToken, Issuance, TnAuthority};
 pub use ca_list::{CaList, CaListToken};
 pub(crate) use revocation::Standing;
 pub use revocation::{RevocationPolicy, RevocationStatus, Undetermined};
@@ -35,6 +38,8 @@ pub struct Trust {
     expired_ca_list: ExpiredCaList,
     crls: Vec<Arc<TrustedCrl>>,
     revocation: RevocationPolicy,
+    encompassing: EncompassingPolicy,
+    max_intermediates: usize,
     epoch: Epoch,
 }
 
@@ -90,6 +95,8 @@ impl Trust {
             expired_ca_list: ExpiredCaList::default(),
             crls: Vec::new(),
             revocation: RevocationPolicy::default(),
+            encompassing: EncompassingPolicy::default(),
+            max_intermediates: usize::MAX,
             epoch: Epoch(Fingerprint::of(&[])),
         }
         .renewed()
@@ -118,6 +125,24 @@ impl Trust {
     #[must_use]
     pub fn with_revocation_policy(mut self, policy: RevocationPolicy) -> Self {
         self.revocation = policy;
+        self.renewed()
+    }
+
+    /// What to do with delegates of which the certificates do not tell whether their CA owns the
+    /// numbers.
+    #[must_use]
+    pub fn with_encompassing_policy(mut self, policy: EncompassingPolicy) -> Self {
+        self.encompassing = policy;
+        self.renewed()
+    }
+
+    /// Refuses paths with more than `max` intermediates between signing certificate and anchor,
+    /// those not counted that a CA issued to itself (RFC 5280 §4.2.1.9). An STI-CA has one,
+    /// delegation (RFC 9060) adds one or two. By default, paths may be as long as their CAs allow,
+    /// and have six issuers at most.
+    #[must_use]
+    pub fn with_max_intermediates(mut self, max: usize) -> Self {
+        self.max_intermediates = max;
         self.renewed()
     }
 
@@ -202,10 +227,18 @@ impl Trust {
         &self.crls
     }
 
+    pub(crate) fn encompassing_policy(&self) -> EncompassingPolicy {
+        self.encompassing
+    }
+
     /// Which content this is.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    pub(crate) fn max_intermediates(&self) -> usize {
+        self.max_intermediates
     }
 
     /// Whether `anchor` counts at `now`; answers the last second, since 1970, at which it does.
@@ -232,12 +265,14 @@ impl Trust {
         let exp = self.ca_list.as_ref().map(|list| list.exp());
         let crls: Vec<Fingerprint> = self.crls.iter().map(|crl| crl.fingerprint()).collect();
         let content = format!(
-            "{:?} {:?} {exp:?} {:?} {crls:?} {:?} {:?}",
+            "{:?} {:?} {exp:?} {:?} {crls:?} {:?} {:?} {:?} {:?}",
             fingerprints(&self.given),
             fingerprints(listed),
             self.expired_ca_list,
             fingerprints(&self.intermediates),
             self.revocation,
+            self.encompassing,
+            self.max_intermediates,
         );
         self.epoch = Epoch(Fingerprint::of(content.as_bytes()));
     }

@@ -4,17 +4,21 @@
 use core::fmt;
 
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{BasicConstraints, ParsedExtension};
+use x509_parser::extensions::X509Extension;
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 use x509_parser::prelude::{FromDer, X509Version};
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::shape;
+use super::constraints::{ClaimConstraints, ConstraintsForm};
+use super::extension::{BasicConstraints, KeyUsage, key_id_of_authority, key_id_of_subject};
+use super::name::{GeneralName, Name};
+use super::policy::Policies;
 use super::signature::{PublicKey, SignatureAlgorithm};
-use super::tn_auth_list::TnAuthList;
+use super::tn_auth_list::{Reference, TnAuthList};
 use super::window::Window;
+use super::{crl, name, shape};
 use crate::Error;
-use crate::der::Malformed;
+use crate::der::{Elements, Malformed, tag};
 use crate::es256::{self, VerifyingKey};
 
 /// Largest certificate that is read. The longest live STI certificate has 1,245 bytes; a
@@ -24,6 +28,29 @@ pub const MAX_DER_LEN: usize = 16 * 1024;
 /// id-pe-TNAuthList (RFC 8226 §9).
 const TN_AUTH_LIST: Oid<'_> = oid!(1.3.6.1.5.5.7.1.26);
 
+/// id-pe-JWTClaimConstraints (RFC 8226 §8).
+const CLAIM_CONSTRAINTS: Oid<'_> = oid!(1.3.6.1.5.5.7.1.27);
+
+/// id-pe-eJWTClaimConstraints (RFC 9118 §3).
+const ENHANCED_CLAIM_CONSTRAINTS: Oid<'_> = oid!(1.3.6.1.5.5.7.1.33);
+
+/// id-pe-authorityInfoAccess (RFC 5280 §4.2.2.1).
+const AUTHORITY_INFO_ACCESS: Oid<'_> = oid!(1.3.6.1.5.5.7.1.1);
+
+// RFC 5280 §4.2.1.
+const SUBJECT_KEY_ID: Oid<'_> = oid!(2.5.29.14);
+const KEY_USAGE: Oid<'_> = oid!(2.5.29.15);
+const SUBJECT_ALT_NAME: Oid<'_> = oid!(2.5.29.17);
+const BASIC_CONSTRAINTS: Oid<'_> = oid!(2.5.29.19);
+const NAME_CONSTRAINTS: Oid<'_> = oid!(2.5.29.30);
+const CRL_DISTRIBUTION_POINTS: Oid<'_> = oid!(2.5.29.31);
+const CERTIFICATE_POLICIES: Oid<'_> = oid!(2.5.29.32);
+const POLICY_MAPPINGS: Oid<'_> = oid!(2.5.29.33);
+const AUTHORITY_KEY_ID: Oid<'_> = oid!(2.5.29.35);
+const POLICY_CONSTRAINTS: Oid<'_> = oid!(2.5.29.36);
+const EXTENDED_KEY_USAGE: Oid<'_> = oid!(2.5.29.37);
+const INHIBIT_ANY_POLICY: Oid<'_> = oid!(2.5.29.54);
+
 /// A certificate as it was received, read and not judged: it may still be unusable.
 #[derive(Clone)]
 pub struct Certificate {
@@ -31,9 +58,8 @@ pub struct Certificate {
     pub(super) fingerprint: Fingerprint,
     pub(super) subject: String,
     pub(super) issuer: String,
-    /// The names as DER: they are compared byte for byte, as every STI-CA encodes them.
-    pub(super) subject_der: Box<[u8]>,
-    pub(super) issuer_der: Box<[u8]>,
+    pub(super) subject_name: Name,
+    pub(super) issuer_name: Name,
     /// The contents of the INTEGER.
     pub(super) serial: Box<[u8]>,
     pub(super) serial_hex: String,
@@ -77,24 +103,24 @@ impl fmt::Debug for Fingerprint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extensions {
     pub(super) basic_constraints: Option<BasicConstraints>,
+    pub(super) basic_constraints_critical: bool,
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) subject_key_id: Option<Box<[u8]>>,
     pub(super) authority_key_id: Option<Box<[u8]>>,
     pub(super) tn_auth_list: Option<Result<TnAuthList, Error>>,
     pub(super) tn_auth_list_critical: bool,
-    pub(super) certificate_policies: bool,
+    pub(super) claim_constraints: Option<Result<ClaimConstraints, Error>>,
+    pub(super) claim_constraints_critical: bool,
+    pub(super) tn_auth_list_reference: Option<Reference>,
+    pub(super) policies: Policies,
     /// The value of the extension, DER (RFC 5280 §4.2.1.13).
     pub(super) crl_distribution_points: Option<Box<[u8]>>,
     /// A critical extension that this crate does not process.
     pub(super) unknown_critical: bool,
-}
-
-/// The bits of the key usage that count here (RFC 5280 §4.2.1.3).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KeyUsage {
-    pub(super) digital_signature: bool,
-    pub(super) key_cert_sign: bool,
-    pub(super) crl_sign: bool,
+    /// A critical extension that RFC 5280 wants to be none.
+    pub(super) wrongly_critical: bool,
+    /// nameConstraints, which are not processed.
+    pub(super) name_constraints: bool,
 }
 
 impl Certificate {
@@ -102,13 +128,13 @@ impl Certificate {
     ///
     /// # Errors
     /// [`Error::CertTooLarge`]; [`Error::CertDer`] if it is not DER, has trailing bytes, repeats
-    /// an extension, or an extension that we read is malformed (a malformed TNAuthList is kept
-    /// as a finding of its own: it does not touch the path).
+    /// an extension, or an extension that we read is malformed (a malformed TNAuthList and
+    /// malformed claim constraints are kept as findings of their own: they do not touch the path).
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         if der.len() > MAX_DER_LEN {
             return Err(Error::CertTooLarge { len_bytes: der.len() });
         }
-        shape::check(der).map_err(|Malformed(_)| Error::CertDer)?;
+        let names = shape::check(der).map_err(|Malformed(_)| Error::CertDer)?;
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| Error::CertDer)?;
         if !rest.is_empty() {
             return Err(Error::CertDer);
@@ -124,10 +150,10 @@ impl Certificate {
         Ok(Self {
             der: der.into(),
             fingerprint: Fingerprint::of(der),
-            subject: parsed.subject().to_string(),
-            issuer: parsed.issuer().to_string(),
-            subject_der: parsed.subject().as_raw().into(),
-            issuer_der: parsed.issuer().as_raw().into(),
+            subject: show_name(names.subject)?,
+            issuer: show_name(names.issuer)?,
+            subject_name: Name::of(names.subject),
+            issuer_name: Name::of(names.issuer),
             serial: parsed.raw_serial().into(),
             serial_hex: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
             not_before: parsed.validity().not_before.timestamp(),
@@ -136,7 +162,7 @@ impl Certificate {
             signature_algorithm: signature_algorithm(&parsed.signature_algorithm),
             tbs: parsed.tbs_certificate.as_ref().into(),
             signature: parsed.signature_value.data.as_ref().into(),
-            extensions: Extensions::read(&parsed)?,
+            extensions: Extensions::read(&parsed).map_err(|Malformed(_)| Error::CertDer)?,
         })
     }
 
@@ -197,10 +223,26 @@ impl Certificate {
         self.extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
 
-    /// The TNAuthList, if there is one, or what is wrong with it.
+    /// The TNAuthList, if there is one, or what is wrong with it: [`Error::TnAuthListInvalid`];
+    /// [`Error::TnAuthListByReference`] if it stands at a URL and not in the certificate.
     #[must_use]
     pub fn tn_auth_list(&self) -> Option<&Result<TnAuthList, Error>> {
         self.extensions.tn_auth_list.as_ref()
+    }
+
+    /// The claim constraints, if there are any, or what is wrong with them. They count for an end
+    /// entity alone: in a CA certificate neither RFC 8226 §8 nor RFC 9118 §3 gives them a meaning.
+    #[must_use]
+    pub fn claim_constraints(&self) -> Option<&Result<ClaimConstraints, Error>> {
+        self.extensions.claim_constraints.as_ref()
+    }
+
+    /// Where the certificate says that its TNAuthList is, if it is somewhere else (RFC 8226
+    /// §10.1). Whoever issued the certificate chose it: fetch it, if at all, under the rules of
+    /// [`X5u::parse`](crate::fetch::X5u::parse).
+    #[must_use]
+    pub fn tn_auth_list_url(&self) -> Option<&str> {
+        self.extensions.tn_auth_list_reference.as_ref()?.url.as_deref()
     }
 
     /// The name of the key's algorithm, such as `P-256`.
@@ -232,9 +274,18 @@ impl Certificate {
         Ok(())
     }
 
+    /// Whether it can have issued `subject` by name and, where both sides tell one, by key
+    /// identifier (RFC 5280 §4.2.1.1). No signature is checked.
+    pub(super) fn may_have_issued(&self, subject: &Self) -> bool {
+        let wanted = subject.extensions.authority_key_id.as_ref();
+        let offered = self.extensions.subject_key_id.as_ref();
+        self.subject_name == subject.issuer_name
+            && wanted.zip(offered).is_none_or(|(wanted, offered)| wanted == offered)
+    }
+
     /// Whether subject and issuer are one name.
     pub(super) fn is_self_issued(&self) -> bool {
-        self.subject_der == self.issuer_der
+        self.subject_name == self.issuer_name
     }
 }
 
@@ -245,66 +296,107 @@ impl fmt::Debug for Certificate {
 }
 
 impl Extensions {
-    fn read(certificate: &X509Certificate<'_>) -> Result<Self, Error> {
+    /// [`shape::check`] has made sure that none is there twice.
+    fn read(certificate: &X509Certificate<'_>) -> Result<Self, Malformed> {
         let mut found = Self::default();
-        // RFC 5280 §4.2: no extension twice.
-        certificate.extensions_map().map_err(|_| Error::CertDer)?;
         for extension in certificate.extensions() {
             let mut known = true;
-            match extension.parsed_extension() {
-                ParsedExtension::BasicConstraints(constraints) => {
-                    found.basic_constraints = Some(constraints.clone());
+            let value = Elements::new(extension.value);
+            match &extension.oid {
+                id if *id == BASIC_CONSTRAINTS => {
+                    found.basic_constraints = Some(BasicConstraints::read(value)?);
+                    found.basic_constraints_critical = extension.critical;
                 }
-                ParsedExtension::KeyUsage(usage) => {
-                    found.key_usage = Some(KeyUsage {
-                        digital_signature: usage.digital_signature(),
-                        key_cert_sign: usage.key_cert_sign(),
-                        crl_sign: usage.crl_sign(),
-                    });
+                id if *id == KEY_USAGE => found.key_usage = Some(KeyUsage::read(value)?),
+                id if *id == SUBJECT_KEY_ID => {
+                    found.subject_key_id = Some(key_id_of_subject(value)?.into());
+                    found.wrongly_critical |= extension.critical;
                 }
-                ParsedExtension::SubjectKeyIdentifier(id) => found.subject_key_id = Some(id.0.into()),
-                ParsedExtension::AuthorityKeyIdentifier(id) => {
-                    found.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.into());
+                id if *id == AUTHORITY_KEY_ID => {
+                    found.authority_key_id = key_id_of_authority(value)?.map(Into::into);
+                    found.wrongly_critical |= extension.critical;
                 }
-                // Policies are recorded, no explicit policy is required: a live STI-CA marks
-                // this extension critical.
-                ParsedExtension::CertificatePolicies(_) => found.certificate_policies = true,
-                ParsedExtension::CRLDistributionPoints(_) => {
+                // No policy is asked for, so one that nobody can read may be what it wants, unless
+                // it is critical. A live STI-CA marks this extension critical.
+                id if *id == CERTIFICATE_POLICIES => known = found.policies.read_listed(value).is_ok(),
+                id if *id == POLICY_MAPPINGS => known = found.policies.read_mappings(value).is_ok(),
+                // Both are kept, whether they are critical or not.
+                id if *id == POLICY_CONSTRAINTS => known = found.policies.read_constraints(value).is_ok(),
+                id if *id == INHIBIT_ANY_POLICY => known = found.policies.read_inhibit_any(value).is_ok(),
+                id if *id == NAME_CONSTRAINTS => {
+                    found.name_constraints = true;
+                    known = false;
+                }
+                id if *id == CRL_DISTRIBUTION_POINTS => {
+                    crl::check_distribution_points(value)?;
                     found.crl_distribution_points = Some(extension.value.into());
                 }
                 // An STI verifier asks for no extended key usage and must accept any.
-                ParsedExtension::ExtendedKeyUsage(_) => {}
-                // One that we do not read, such as subjectAltName, may be what it wants.
-                ParsedExtension::ParseError { .. } if is_read(&extension.oid) => return Err(Error::CertDer),
-                _ if extension.oid == TN_AUTH_LIST => {
+                id if *id == EXTENDED_KEY_USAGE => check_key_purposes(value)?,
+                // The names of a certificate decide nothing here. One that nobody can read may be
+                // what it wants, unless it is critical.
+                id if *id == SUBJECT_ALT_NAME => known = are_general_names(value),
+                id if *id == TN_AUTH_LIST => {
                     found.tn_auth_list = Some(TnAuthList::from_der(extension.value));
                     found.tn_auth_list_critical = extension.critical;
                 }
-                _ => known = false,
+                _ if extension.oid == CLAIM_CONSTRAINTS => {
+                    found.constrain(ConstraintsForm::Plain, extension);
+                }
+                _ if extension.oid == ENHANCED_CLAIM_CONSTRAINTS => {
+                    found.constrain(ConstraintsForm::Enhanced, extension);
+                }
+                _ => {
+                    if extension.oid == AUTHORITY_INFO_ACCESS {
+                        found.tn_auth_list_reference = Reference::find(extension.value);
+                    }
+                    known = false;
+                }
             }
             found.unknown_critical |= extension.critical && !known;
         }
+        // What counts for nothing in a CA certificate is not processed there.
+        found.unknown_critical |=
+            found.claim_constraints_critical && found.basic_constraints.as_ref().is_some_and(|c| c.ca);
+        // A list by value is signed, one by reference is not: it never adds to the other.
+        if found.tn_auth_list.is_none() && found.tn_auth_list_reference.is_some() {
+            found.tn_auth_list = Some(Err(Error::TnAuthListByReference));
+        }
         Ok(found)
     }
+
+    fn constrain(&mut self, form: ConstraintsForm, extension: &X509Extension<'_>) {
+        self.claim_constraints = Some(match self.claim_constraints {
+            None => ClaimConstraints::from_der(extension.value, form),
+            // RFC 9118 §3: not both.
+            Some(_) => Err(Error::ClaimConstraintsTwice),
+        });
+        self.claim_constraints_critical |= extension.critical;
+    }
+}
+
+fn show_name(der: &[u8]) -> Result<String, Error> {
+    name::read(der).map(|name| name.to_string()).map_err(|Malformed(_)| Error::CertDer)
+}
+
+/// `SEQUENCE OF OBJECT IDENTIFIER`
+fn check_key_purposes(mut value: Elements<'_>) -> Result<(), Malformed> {
+    let mut purposes = value.expect(tag::SEQUENCE)?;
+    value.finish()?;
+    while !purposes.is_empty() {
+        purposes.expect(tag::OBJECT_IDENTIFIER)?;
+    }
+    Ok(())
+}
+
+fn are_general_names(mut value: Elements<'_>) -> bool {
+    let names = value.expect(tag::SEQUENCE).and_then(GeneralName::read_all);
+    names.is_ok() && value.is_empty()
 }
 
 /// The key of a subjectPublicKeyInfo that stands alone, if PASSporTs can be verified with it.
 pub(crate) fn public_key_of(info: &SubjectPublicKeyInfo<'_>) -> Result<VerifyingKey, Error> {
     verifying_key(&public_key(info))
-}
-
-/// Whether [`Extensions::read`] looks into extensions of this name.
-fn is_read(oid: &Oid<'_>) -> bool {
-    const READ: [Oid<'_>; 7] = [
-        oid!(2.5.29.14),
-        oid!(2.5.29.15),
-        oid!(2.5.29.19),
-        oid!(2.5.29.31),
-        oid!(2.5.29.32),
-        oid!(2.5.29.35),
-        oid!(2.5.29.37),
-    ];
-    READ.contains(oid)
 }
 
 fn verifying_key(key: &PublicKey) -> Result<VerifyingKey, Error> {

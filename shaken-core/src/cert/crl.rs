@@ -19,18 +19,19 @@ use core::fmt;
 use std::borrow::Cow;
 
 use x509_parser::prelude::FromDer;
-use x509_parser::time::ASN1Time;
 use x509_parser::x509::AlgorithmIdentifier;
 
 use super::certificate::{Certificate, signature_algorithm};
+use super::extension::{Extension, key_id_of_authority};
 use super::name::Name;
 use super::signature::SignatureAlgorithm;
+use super::window::read_time;
 use crate::der::{Elements, Malformed, tag};
 use crate::trust::StiPa;
 use crate::{Error, pem};
 pub use entries::Entry;
-pub(crate) use scope::Reasons;
 use scope::{Entries, Scope};
+pub(crate) use scope::{Reasons, check_distribution_points};
 pub(crate) use trusted::Finding;
 pub use trusted::TrustedCrl;
 
@@ -195,9 +196,9 @@ impl<'a> Crl<'a> {
             return Err(at);
         }
         let issuer = fields.expect_whole(tag::SEQUENCE)?;
-        let this_update = time(&mut fields)?;
+        let this_update = read_time(&mut fields)?;
         // RFC 5280 §5.1.2.5 makes nextUpdate mandatory: a list without it would never age.
-        let next_update = time(&mut fields)?;
+        let next_update = read_time(&mut fields)?;
         let entries = fields.optional(tag::SEQUENCE)?.unwrap_or_else(|| Elements::new(&[]));
         let extensions = match fields.optional(tag::explicit(0))? {
             Some(mut wrapped) => {
@@ -273,9 +274,7 @@ impl<'a> Extensions<'a> {
                     replace(&mut found.number, number)
                 }
                 oid::AUTHORITY_KEY_IDENTIFIER => {
-                    let mut fields = extension.value.expect(tag::SEQUENCE)?;
-                    let key_id = fields.optional(tag::implicit(0))?.map(|id| id.bytes());
-                    replace(&mut found.authority_key_id, key_id)
+                    replace(&mut found.authority_key_id, key_id_of_authority(extension.value)?)
                 }
                 oid::ISSUING_DISTRIBUTION_POINT => {
                     let scope = Scope::read(extension.value, &Name::of(issuer))?;
@@ -320,54 +319,6 @@ fn signer_url(mut value: Elements<'_>) -> Result<Option<&str>, Malformed> {
         }
     }
     Ok(url)
-}
-
-/// `SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }`
-struct Extension<'a> {
-    id: &'a [u8],
-    critical: bool,
-    value: Elements<'a>,
-}
-
-impl<'a> Extension<'a> {
-    fn read(list: &mut Elements<'a>) -> Result<Self, Malformed> {
-        let mut fields = list.expect(tag::SEQUENCE)?;
-        let id = fields.expect(tag::OBJECT_IDENTIFIER)?.bytes();
-        let critical = match fields.optional(tag::BOOLEAN)? {
-            Some(value) => boolean(value)?,
-            None => false,
-        };
-        let value = fields.expect(tag::OCTET_STRING)?;
-        fields.finish()?;
-        Ok(Self { id, critical, value })
-    }
-}
-
-/// The contents of a BOOLEAN (X.690 §11.1).
-fn boolean(value: Elements<'_>) -> Result<bool, Malformed> {
-    match value.bytes() {
-        [0xff] => Ok(true),
-        [0] => Ok(false),
-        _ => Err(value.malformed()),
-    }
-}
-
-/// A Time in the one form that RFC 5280 §4.1.2.5 allows, with seconds and `Z`, as seconds since
-/// 1970.
-fn time(fields: &mut Elements<'_>) -> Result<i64, Malformed> {
-    let at = fields.malformed();
-    let mut copy = *fields;
-    let (kind, contents) = fields.next()?;
-    let whole = match (kind, contents.bytes()) {
-        (tag::UTC_TIME, [digits @ .., b'Z']) if is_digits(digits, 12) => copy.expect_whole(kind)?,
-        (tag::GENERALIZED_TIME, [digits @ .., b'Z']) if is_digits(digits, 14) => copy.expect_whole(kind)?,
-        _ => return Err(at),
-    };
-    ASN1Time::from_der(whole).map(|(_, time)| time.timestamp()).map_err(|_| at)
-}
-
-fn is_digits(text: &[u8], len: usize) -> bool {
-    text.len() == len && text.iter().all(u8::is_ascii_digit)
 }
 
 fn malformed(Malformed(offset): Malformed) -> Error {

@@ -1,8 +1,11 @@
 //! Names as RFC 5280 §7.1 compares them: whatever the string type, letter case and white space.
 //!
-//! Path building compares the bytes of names, as every STI-CA encodes its own name in one way. A
-//! revocation list is made by another party, which may spell the same name otherwise; were the
-//! bytes compared, such a list would revoke nothing, and nobody would notice.
+//! A CA may spell its name in one way in its own certificate and in another in those it issues,
+//! and a revocation list is made by another party altogether; were the bytes compared, such a
+//! list would revoke nothing, and nobody would notice.
+
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::{RelativeDistinguishedName, X509Name};
 
 use super::certificate::MAX_DER_LEN;
 use crate::der::{Elements, Malformed, tag};
@@ -35,6 +38,11 @@ impl Name {
         Ok(Self(normal.into()))
     }
 
+    /// Whether it has no part at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many bytes of heap it takes.
     pub(super) fn heap_bytes(&self) -> usize {
         self.0.len()
@@ -47,13 +55,38 @@ impl core::fmt::Debug for Name {
     }
 }
 
+/// Reads the attributes of a Name, to be shown. The library alone would stop at the first part that
+/// has none, and pass over the rest.
+pub(super) fn read(der: &[u8]) -> Result<X509Name<'_>, Malformed> {
+    let mut parts = Vec::new();
+    for_each_rdn(der, |at, rdn| {
+        let (_, part) = RelativeDistinguishedName::from_der(rdn).map_err(|_| at)?;
+        parts.push(part);
+        Ok(())
+    })?;
+    Ok(X509Name::new(parts, der))
+}
+
 /// `SEQUENCE OF RelativeDistinguishedName`
 fn append_rdns(normal: &mut Vec<u8>, der: &[u8]) -> Result<(), Malformed> {
+    for_each_rdn(der, |_, rdn| append_rdn(normal, Elements::new(rdn).expect(tag::SET)?))
+}
+
+/// Calls `take` with each part of a Name that has attributes, and where it stands. One without any,
+/// which some encoders write, says nothing.
+fn for_each_rdn<'a>(
+    der: &'a [u8],
+    mut take: impl FnMut(Malformed, &'a [u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let mut whole = Elements::new(der);
     let mut rdns = whole.expect(tag::SEQUENCE)?;
     whole.finish()?;
     while !rdns.is_empty() {
-        append_rdn(normal, rdns.expect(tag::SET)?)?;
+        let at = rdns.malformed();
+        match rdns.expect_whole(tag::SET)? {
+            [_, 0] => {}
+            rdn => take(at, rdn)?,
+        }
     }
     Ok(())
 }
@@ -196,6 +229,19 @@ mod tests {
         ] {
             assert_ne!(name, Name::of(&common_name(string_tag, text)), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_part_without_attributes_says_nothing() {
+        let one = common_name(tag::UTF8_STRING, b"a");
+        let padded = [&[0x30, 16, tag::SET, 0], &one[2..], &[tag::SET, 0]].concat();
+        assert_eq!(Name::of(&padded), Name::of(&one));
+        assert!(Name::of(&[0x30, 2, tag::SET, 0]).is_empty());
+        assert_eq!(read(&padded).unwrap().to_string(), "CN=a");
+        // The attribute's type is longer than the name.
+        let mut damaged = padded;
+        damaged[9] = 0x0b;
+        assert!(read(&damaged).is_err());
     }
 
     #[test]

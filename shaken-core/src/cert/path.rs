@@ -1,18 +1,17 @@
 //! Path building: from a certificate to a trust anchor (RFC 5280 §6.1).
 //!
-//! In: the certificate, candidate issuers in any order, trust anchors, the time. Out: a [`Path`]. Issuers are tried by name *and* key: live STI-CAs share
-//! one name over several keys. All work is bounded by a signature budget and a depth, so that no
+//! In: the certificate, candidate issuers in any order, trust anchors, the time. Out: a [`Path`].
+//! Issuers are tried by name *and* key: live STI-CAs share one name over several keys. All work is bounded by a signature budget and a depth, so that no
 //! bundle of cross-signed certificates can hold us up.
 //!
 //! Why not `rustls-webpki`: it refuses critical certificatePolicies and NULL parameters in
 //! signature algorithms, both live in this world, and offers no P-521.
 //!
-//! Not processed: name constraints and policy constraints. When they are critical the path is
-//! refused; no STI-CA has them.
+//! Not processed: name constraints. A path with one is refused; no STI-CA has them.
 
 use super::certificate::Certificate;
-use super::signature;
 use super::window::Window;
+use super::{conformance, policy, signature};
 use crate::Error;
 use crate::trust::{Standing, Trust};
 
@@ -68,6 +67,7 @@ fn check_subject(certificate: &Certificate, now: i64) -> Result<Window, Error> {
     if certificate.extensions.unknown_critical {
         return Err(Error::CertCriticalExtension);
     }
+    conformance::check(certificate)?;
     let window = Window::of(certificate);
     window.check(now)?;
     Ok(window)
@@ -97,15 +97,28 @@ impl<'a> Search<'a> {
     fn extend(&mut self, path: &[&'a Certificate], window: Window) -> Option<Path<'a>> {
         let subject = *path.last()?;
         let below = path.iter().skip(1).filter(|certificate| !certificate.is_self_issued()).count();
+        if below > self.trust.max_intermediates() {
+            self.note(Error::CertPathLength);
+            return None;
+        }
 
         for anchor in candidates(self.trust.anchors(), subject) {
             // A certificate that is an anchor itself needs no signature to be trusted.
             if anchor.der == subject.der && path.len() == 1 {
                 return Some(Path { window, issuers: Vec::new() });
             }
+            if let Err(error) = conformance::check_anchor(anchor) {
+                self.note(error);
+                continue;
+            }
             if let Some(window) = self.step(subject, anchor, below, window) {
-                let issuers = path.iter().skip(1).copied().chain([anchor]).collect();
-                return Some(Path { window, issuers });
+                match policy::check(path) {
+                    Ok(()) => {
+                        let issuers = path.iter().skip(1).copied().chain([anchor]).collect();
+                        return Some(Path { window, issuers });
+                    }
+                    Err(error) => self.note(error),
+                }
             }
         }
         if path.len() >= MAX_ISSUERS {
@@ -116,7 +129,7 @@ impl<'a> Search<'a> {
         for issuer in candidates(chain, subject).chain(candidates(known, subject)) {
             // A certificate whose name and key are in the path already leads in a circle.
             let circular = path.iter().any(|other| {
-                other.subject_der == issuer.subject_der && other.public_key == issuer.public_key
+                other.subject_name == issuer.subject_name && other.public_key == issuer.public_key
             });
             if circular {
                 continue;
@@ -157,18 +170,12 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The certificates of `pool` that can have issued `subject` by name and, where both sides tell
-/// one, by key identifier (RFC 5280 §4.2.1.1).
+/// The certificates of `pool` that can have issued `subject`.
 fn candidates<'a>(
     pool: &'a [Certificate],
     subject: &'a Certificate,
 ) -> impl Iterator<Item = &'a Certificate> {
-    pool.iter().filter(|candidate| {
-        let wanted = subject.extensions.authority_key_id.as_ref();
-        let offered = candidate.extensions.subject_key_id.as_ref();
-        let other_key = wanted.zip(offered).is_some_and(|(wanted, offered)| wanted != offered);
-        candidate.subject_der == subject.issuer_der && !other_key
-    })
+    pool.iter().filter(|candidate| candidate.may_have_issued(subject))
 }
 
 /// Which error to report when several candidates failed, each in its own way: the one that an
@@ -176,9 +183,11 @@ fn candidates<'a>(
 /// name and another key are normal.
 fn rank(error: Error) -> u8 {
     match error {
-        Error::CertPathBudget => 9,
-        Error::CertExpired { .. } | Error::CertNotYetValid { .. } => 8,
-        Error::CertPathLength => 7,
+        Error::CertPathBudget => 11,
+        Error::CertExpired { .. } | Error::CertNotYetValid { .. } => 10,
+        Error::CertPathLength => 9,
+        Error::CertPolicy => 8,
+        Error::CertNonconforming { .. } => 7,
         Error::CertIssuerNotCa => 6,
         Error::CertKeyUsage => 5,
         Error::CertCriticalExtension => 4,

@@ -10,10 +10,15 @@
 //! TelephoneNumber      ::= IA5String (SIZE (1..15)) (FROM ("0123456789#*"))
 //! ```
 
+mod numbers;
+mod reference;
+
 use core::fmt;
 
 use crate::der::{Elements, Malformed, tag};
 use crate::{Error, TelephoneNumber};
+use numbers::Numbers;
+pub(super) use reference::Reference;
 
 /// Longest telephone number in a certificate.
 const MAX_TN_LEN: usize = 15;
@@ -22,6 +27,7 @@ const MAX_TN_LEN: usize = 15;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TnAuthList {
     entries: Vec<TnEntry>,
+    numbers: Numbers,
 }
 
 /// One entry of a TNAuthList.
@@ -52,15 +58,20 @@ impl Spc {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TnRange {
     start: TelephoneNumber,
-    first: u64,
     count: u64,
 }
 
 impl TnRange {
-    fn contains(&self, tn: &TelephoneNumber) -> bool {
-        // Leading zeros count: numbers of different length are different numbers.
-        tn.as_str().len() == self.start.as_str().len()
-            && digits(tn).is_some_and(|value| value.checked_sub(self.first).is_some_and(|n| n < self.count))
+    /// The first number; digits only.
+    #[must_use]
+    pub fn start(&self) -> TelephoneNumber {
+        self.start
+    }
+
+    /// How many numbers there are, at least 2.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
     }
 }
 
@@ -78,7 +89,8 @@ pub enum Coverage {
 }
 
 impl TnAuthList {
-    /// Reads the extension value.
+    /// Reads the extension value, or what a list by reference has at its URL
+    /// (`application/tnauthlist`, RFC 8226 §10.1), which is the same DER.
     ///
     /// # Errors
     /// [`Error::TnAuthListInvalid`] with the offset of the first fault.
@@ -104,18 +116,23 @@ impl TnAuthList {
     /// Whether the list covers `tn`.
     #[must_use]
     pub fn coverage(&self, tn: &TelephoneNumber) -> Coverage {
-        let listed = self.entries.iter().any(|entry| match entry {
-            TnEntry::Spc(_) => false,
-            TnEntry::Range(range) => range.contains(tn),
-            TnEntry::One(one) => one == tn,
-        });
-        if listed {
+        if self.numbers.contains(tn) {
             Coverage::Listed
         } else if self.spc().is_some() {
             Coverage::ByProvider
         } else {
             Coverage::Uncovered
         }
+    }
+
+    /// Whether each number of `lower` is a number of this list.
+    pub(super) fn holds_numbers_of(&self, lower: &Self) -> bool {
+        self.numbers.contains_all(&lower.numbers)
+    }
+
+    /// How many bytes of heap it takes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.entries) + self.numbers.heap_bytes()
     }
 }
 
@@ -152,7 +169,7 @@ fn read(der: &[u8]) -> Result<TnAuthList, Malformed> {
         });
         entry.finish()?;
     }
-    Ok(TnAuthList { entries })
+    Ok(TnAuthList { numbers: Numbers::of(&entries), entries })
 }
 
 fn read_spc(entry: &mut Elements<'_>) -> Result<Spc, Malformed> {
@@ -191,7 +208,7 @@ fn read_range(entry: &mut Elements<'_>) -> Result<TnRange, Malformed> {
     if first.checked_add(count).is_none_or(|sum| sum >= limit) {
         return Err(malformed);
     }
-    Ok(TnRange { start, first, count })
+    Ok(TnRange { start, count })
 }
 
 /// `INTEGER (2..MAX)`, in its shortest form, as far as it can ever be valid.

@@ -5,12 +5,11 @@
 //! result, keeps the last good one, and never goes back.
 
 use super::StiPa;
-use crate::cert::{Certificate, Fingerprint, TrustedCert};
-use crate::es256::{SIGNATURE_LEN, Signature};
+use super::jws::StiPaJws;
+use crate::cert::{Certificate, Fingerprint};
 use crate::fetch::X5u;
 use crate::json::{Reader, Text};
-use crate::passport::{Header, segments};
-use crate::{Error, base64url, pem};
+use crate::{Error, pem};
 
 /// Largest list that is read: some hundred CA certificates.
 const MAX_LEN: usize = 1024 * 1024;
@@ -20,13 +19,7 @@ const VERSION: &str = "1.0";
 
 /// A list as it was received, taken apart. Nothing is verified yet.
 #[derive(Clone, Debug)]
-pub struct CaListToken {
-    /// Header and payload segment, as received.
-    signed: Box<str>,
-    payload: Box<[u8]>,
-    signature: Signature,
-    x5u: Box<str>,
-}
+pub struct CaListToken(StiPaJws);
 
 impl CaListToken {
     /// Takes a compact JWS apart that came from `list_url`.
@@ -34,33 +27,19 @@ impl CaListToken {
     /// # Errors
     /// [`Error::CaListTooLarge`] beyond 1 MiB; [`Error::TokenSegments`], [`Error::Base64Invalid`],
     /// [`Error::SignatureLength`]; for the protected header the JSON errors of [`crate::json`],
-    /// [`Error::AlgUnsupported`], [`Error::CritUnsupported`], [`Error::HeaderMemberMissing`],
-    /// [`Error::X5uType`] and the errors of [`X5u::parse`]; [`Error::CaListHost`] if its `x5u`
-    /// is on another host than the list: whoever can put one list in our way must not choose
+    /// [`Error::AlgUnsupported`], [`Error::CritUnsupported`], [`Error::TypInvalid`] if `typ` is no
+    /// string, [`Error::HeaderMemberMissing`], [`Error::X5uType`] and the errors of
+    /// [`X5u::parse`]; [`Error::CaListHost`] if its `x5u` is on another host than the list: whoever can put one list in our way must not choose
     /// where we connect to.
     pub fn parse(jws: &str, list_url: &X5u<'_>) -> Result<Self, Error> {
         if jws.len() > MAX_LEN {
             return Err(Error::CaListTooLarge { len_bytes: jws.len() });
         }
-        let [header, payload, signature] = segments(jws)?;
-        let signed = jws.get(..header.len() + 1 + payload.len()).unwrap_or_default();
-        let header = decode(header)?;
-        let signature = decode(signature)?;
-        let len_bytes = signature.len();
-        let signature: [u8; SIGNATURE_LEN] =
-            signature.try_into().map_err(|_| Error::SignatureLength { len_bytes })?;
-
-        let x5u = Header::read(&header)?.x5u;
-        let x5u = x5u.ok_or(Error::HeaderMemberMissing { member: "x5u" })?.ok_or(Error::X5uType)?.to_string();
-        if !X5u::parse(&x5u)?.host().eq_ignore_ascii_case(list_url.host()) {
+        let jws = StiPaJws::parse(jws)?;
+        if !X5u::parse(jws.x5u())?.host().eq_ignore_ascii_case(list_url.host()) {
             return Err(Error::CaListHost);
         }
-        Ok(Self {
-            signed: signed.into(),
-            payload: decode(payload)?.into(),
-            signature: Signature::from_bytes(signature),
-            x5u: x5u.into(),
-        })
+        Ok(Self(jws))
     }
 
     /// Takes the answer of the STI-PA's API apart, a JSON object with the JWS as its member
@@ -90,20 +69,18 @@ impl CaListToken {
     /// Where the certificate of the signer is: on the list's own host.
     #[must_use]
     pub fn x5u(&self) -> &str {
-        &self.x5u
+        self.0.x5u()
     }
 
     /// Makes sure that the STI-PA signed this list and that it has not ended at `now`, in seconds
     /// since 1970. `signer_body` is what [`x5u`](Self::x5u) answered, PEM.
     ///
     /// # Errors
-    /// Those of [`TrustedCert::from_pem`] for the signer; [`Error::SignatureInvalid`]; for the
+    /// Those of [`TrustedCert::from_pem`](crate::TrustedCert::from_pem) for the signer; [`Error::SignatureInvalid`]; for the
     /// payload the JSON errors of [`crate::json`] and [`Error::CaListMember`];
     /// [`Error::CaListExpired`]; [`Error::CaListEmpty`] if none of its entries is usable.
     pub fn verify(&self, signer_body: &[u8], sti_pa: &StiPa, now: i64) -> Result<CaList, Error> {
-        let signer = TrustedCert::from_pem(signer_body, sti_pa.as_trust(), now)?;
-        signer.key().verify(self.signed.as_bytes(), &self.signature)?;
-        let list = CaList::read(&self.payload)?;
+        let list = CaList::read(self.0.verify(signer_body, sti_pa, now)?)?;
         list.check_end(now)?;
         if list.cas.is_empty() {
             return Err(Error::CaListEmpty);
@@ -215,11 +192,4 @@ fn read_ca(entry: &Text<'_>) -> Result<Certificate, Error> {
     let ca = Certificate::from_der(block.der())?;
     ca.check_may_issue()?;
     Ok(ca)
-}
-
-fn decode(segment: &str) -> Result<Vec<u8>, Error> {
-    let mut out = vec![0; segment.len()];
-    let len = base64url::decode(segment.as_bytes(), &mut out)?.len();
-    out.truncate(len);
-    Ok(out)
 }

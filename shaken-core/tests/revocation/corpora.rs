@@ -1,18 +1,13 @@
-//! Revocation lists of other projects: damaged ones by the thousand, real ones, and those that
-//! state what must become of them.
+//! Revocation lists of other projects: damaged ones by the thousand, real ones, and odd ones.
+//! Those that belong to chains are in `certificate_suites`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde_json::Value;
-use shaken_core::cert::check_path;
 use shaken_core::cert::crl::Crl;
-use shaken_core::trust::{RevocationPolicy, StiPa};
-use shaken_core::{Certificate, Error, Trust};
-use shaken_test_vectors::suites::{suite, suite_text};
+use shaken_test_vectors::suites::suite;
 
-use crate::rig::{NOW, World, certificates, sign, to_pem, verify_body};
+use crate::rig::{NOW, World, sign};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -119,116 +114,3 @@ fn lists_of_rustls_webpki() {
     println!("rustls-webpki: {count} made lists as their names say, {real} real ones read");
     assert!(count > 20 && real > 10);
 }
-
-/// The cases of `x509-limbo` with revocation lists, judged with every certificate covered or
-/// refused.
-#[test]
-fn lists_of_limbo() {
-    let Some(text) = suite_text("suites/x509-limbo/limbo-noBetterTLS.json") else { return };
-    let suite: Value = serde_json::from_str(&text).unwrap();
-    let mut count = 0;
-    for case in suite["testcases"].as_array().unwrap() {
-        let id = case["id"].as_str().unwrap();
-        if !id.starts_with("crl::") {
-            continue;
-        }
-        let joined = |member: &str| -> String {
-            case[member].as_array().unwrap().iter().map(|pem| pem.as_str().unwrap()).collect()
-        };
-        let (anchors, chain) = (joined("trusted_certs"), joined("untrusted_intermediates"));
-        assert!(chain.is_empty(), "{id}");
-        let now = match case["validation_time"].as_str().unwrap() {
-            "1970-01-01T00:00:03+00:00" => 3,
-            "2024-01-01T00:00:00+00:00" => 1_704_067_200,
-            other => panic!("{id}: {other}"),
-        };
-        let sti_pa = StiPa::from_pem(anchors.as_bytes()).unwrap();
-        let mut trust =
-            Trust::from_pem(anchors.as_bytes()).unwrap().with_revocation_policy(RevocationPolicy::FailClosed);
-        for list in case["crls"].as_array().unwrap() {
-            let body = list.as_str().unwrap().as_bytes();
-            if let Ok(crl) = verify_body(body, &[], &sti_pa, now) {
-                trust.update_crl(Arc::new(crl)).unwrap();
-            }
-        }
-        let leaf = certificates(case["peer_certificate"].as_str().unwrap()).remove(0);
-        let outcome = check_path(&leaf, &[], &trust, now);
-        assert_eq!(outcome.is_ok(), case["expected_result"] == "SUCCESS", "{id}: {outcome:?}");
-        if id == "crl::revoked-certificate-with-crl" {
-            assert!(matches!(outcome, Err(Error::CertRevoked { depth: 0, .. })), "{outcome:?}");
-        }
-        count += 1;
-    }
-    println!("x509-limbo: {count} cases with revocation lists as expected");
-    assert_eq!(count, 8);
-}
-
-/// The rows of NIST PKITS about revocation lists (sections 4.4, 4.5, 4.14, 4.15), each certificate
-/// covered or refused. What differs stands here with its reason.
-#[test]
-fn lists_of_pkits() {
-    let Some(text) = suite_text("suites/nist-pkits/expected-subset.json") else { return };
-    let folder = suite("suites/nist-pkits").unwrap();
-    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
-    let certificate = |file: &Value| {
-        Certificate::from_der(&fs::read(folder.join("certs").join(file.as_str().unwrap())).unwrap())
-    };
-    let anchor = fs::read(folder.join("certs/TrustAnchorRootCertificate.crt")).unwrap();
-    let anchor = to_pem("CERTIFICATE", &anchor);
-    let (mut count, mut revoked, mut differ) = (0, 0, Vec::new());
-    for row in &rows {
-        let name = row["name"].as_str().unwrap();
-        if !["404", "405", "414", "415"].iter().any(|section| name.starts_with(section)) {
-            continue;
-        }
-        let others = row["others"].as_array().unwrap().iter().map(certificate).collect::<Result<Vec<_>, _>>();
-        let outcome = others.and_then(|others| {
-            let sti_pa = StiPa::from_pem(anchor.as_bytes())?;
-            let mut trust =
-                Trust::from_pem(anchor.as_bytes())?.with_revocation_policy(RevocationPolicy::FailClosed);
-            for list in row["crls"].as_array().unwrap() {
-                let body = fs::read(folder.join("crls").join(list.as_str().unwrap())).unwrap();
-                if let Ok(crl) = verify_body(&body, &others, &sti_pa, PKITS_NOW) {
-                    let _ = trust.update_crl(Arc::new(crl));
-                }
-            }
-            check_path(&certificate(&row["ee"])?, &others, &trust, PKITS_NOW)
-        });
-        let expected = row["expect"].as_str().unwrap();
-        let word = match &outcome {
-            Ok(()) => "OK",
-            Err(Error::CertRevoked { .. }) => "RevokedError",
-            Err(_) => "PathValidationError",
-        };
-        if word != expected {
-            differ.push((name, word));
-        }
-        revoked += usize::from(word == "RevokedError");
-        count += 1;
-    }
-    println!(
-        "PKITS on revocation lists: {count} rows, {revoked} revoked, {} differ as explained",
-        differ.len()
-    );
-    assert_eq!(differ, PKITS_DIFFERENCES.map(|(name, outcome, _)| (name, outcome)));
-    assert_eq!(count, 74);
-}
-
-/// Name of the row, what we answer, and why.
-const PKITS_DIFFERENCES: [(&str, &str, &str); 3] = [
-    (
-        "40421_invalid_separate_certificate_and_crl_keys_test21",
-        "OK",
-        "the certificate of the list's signer is itself revoked, by another list: the STI-PA publishes one list, \
-         which cannot revoke its own signer",
-    ),
-    ("41504_invalid_deltacrl_test4", "OK", "listed in a delta list alone, and delta lists are refused"),
-    (
-        "41505_valid_deltacrl_test5",
-        "RevokedError",
-        "on hold in the full list and taken from it by a delta list, and delta lists are refused",
-    ),
-];
-
-/// 2020-01-01, within the dates of the suite.
-const PKITS_NOW: i64 = 1_577_836_800;

@@ -1,7 +1,7 @@
 //! The entries of a list, one at a time (RFC 5280 §5.1.2.6, §5.3).
 
 use super::scope::Entries;
-use super::{Extension, RevocationReason, malformed, oid, time};
+use super::{Extension, RevocationReason, malformed, oid, read_time};
 use crate::Error;
 use crate::der::{Elements, Malformed, tag};
 
@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
         let at = fields.malformed();
         let serial = fields.integer().map_err(malformed)?;
         let serial = Serial::new(serial).ok_or_else(|| malformed(at))?;
-        let revoked_at = time(&mut fields).map_err(malformed)?;
+        let revoked_at = read_time(&mut fields).map_err(malformed)?;
         let mut extensions =
             fields.optional(tag::SEQUENCE).map_err(malformed)?.unwrap_or_else(|| Elements::new(&[]));
         fields.finish().map_err(malformed)?;

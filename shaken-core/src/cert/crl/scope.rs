@@ -111,13 +111,13 @@ impl Scope {
         if !kind_fits {
             return Reasons::NONE;
         }
-        let issuer = Name::of(&certificate.issuer_der);
+        let issuer = &certificate.issuer_name;
         let points = match &certificate.extensions.crl_distribution_points {
             // Points that cannot be read lead nowhere.
-            Some(value) => DistributionPoint::read_all(value, &issuer).unwrap_or_default(),
-            None => vec![DistributionPoint::of_issuer(&issuer)],
+            Some(value) => DistributionPoint::read_all(value, issuer).unwrap_or_default(),
+            None => vec![DistributionPoint::of_issuer(issuer)],
         };
-        let matching = points.iter().filter(|point| self.is_at(point, crl_issuer, &issuer));
+        let matching = points.iter().filter(|point| self.is_at(point, crl_issuer, issuer));
         matching.fold(Reasons::NONE, |all, point| all.or(point.reasons.and(self.reasons)))
     }
 
@@ -143,9 +143,15 @@ impl Scope {
 /// the field write it.
 fn flag(fields: &mut Elements<'_>, number: u8) -> Result<bool, Malformed> {
     match fields.optional(tag::implicit(number))? {
-        Some(value) => super::boolean(value),
+        Some(value) => value.as_boolean(),
         None => Ok(false),
     }
+}
+
+/// Checks that the value of cRLDistributionPoints can be read: a certificate whose points nobody
+/// finds could never be revoked.
+pub(crate) fn check_distribution_points(value: Elements<'_>) -> Result<(), Malformed> {
+    DistributionPoint::read_all(value.bytes(), &Name::of(&[])).map(drop)
 }
 
 /// One place that a certificate names for its revocation list.

@@ -127,7 +127,7 @@ impl TrustedCrl {
         let Some(serial) = serial else {
             return Finding::OutOfScope;
         };
-        let listed = self.revoked.get(&Name::of(&certificate.issuer_der)).and_then(|list| {
+        let listed = self.revoked.get(&certificate.issuer_name).and_then(|list| {
             let position = list.binary_search_by_key(&serial, |revoked| revoked.serial).ok()?;
             list.get(position)
         });
@@ -184,7 +184,7 @@ fn may_have_signed(signer: &Certificate, crl: &Crl<'_>, issuer: &Name) -> bool {
         crl.extensions.authority_key_id.zip(offered).is_some_and(|(wanted, offered)| wanted != offered);
     !other_key
         && signer.extensions.key_usage.is_none_or(|usage| usage.crl_sign)
-        && Name::of(&signer.subject_der) == *issuer
+        && signer.subject_name == *issuer
 }
 
 /// Walks the entries once. Nothing of the list's bytes is kept.
