@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use arrayvec::ArrayVec;
-
-use crate::json::{Reader, Text};
+use crate::json::{Raw, Reader, Text};
+use crate::party::NormalUri;
 use crate::{Error, TelephoneNumber};
 
 /// How many numbers, and how many URIs, one `dest` claim may list.
@@ -79,25 +78,57 @@ pub enum Orig<'a> {
     Uri(Text<'a>),
 }
 
-/// Where the call goes to (RFC 8225 §5.2.1): at least one identity.
-#[derive(Clone, Debug, Default)]
+impl Orig<'_> {
+    /// Whether both are the same number or URI. URIs are the same if their normal forms are
+    /// (RFC 8224 §8.5).
+    pub(crate) fn is(&self, other: &Orig<'_>) -> bool {
+        match (self, other) {
+            (Self::Tn(tn), Orig::Tn(other)) => tn == other,
+            (Self::Uri(uri), Orig::Uri(other)) => {
+                uri == other || NormalUri::of(uri).is_some_and(|uri| uri.is(other))
+            }
+            (Self::Tn(_), Orig::Uri(_)) | (Self::Uri(_), Orig::Tn(_)) => false,
+        }
+    }
+}
+
+/// Where the call goes to (RFC 8225 §5.2.1): at least one identity, and at most [`MAX_DEST`] of
+/// each kind. Checked once and read again when it is asked for: nearly all tokens have a single
+/// one, and room for all would be most of what a call takes.
+#[derive(Clone, Copy, Debug)]
 pub struct Dest<'a> {
-    tns: ArrayVec<TelephoneNumber, MAX_DEST>,
-    uris: ArrayVec<Text<'a>, MAX_DEST>,
+    tns: Option<Raw<'a>>,
+    uris: Option<Raw<'a>>,
 }
 
 impl<'a> Dest<'a> {
     /// The telephone numbers, in the order of the claim.
-    #[must_use]
-    pub fn tns(&self) -> &[TelephoneNumber] {
-        &self.tns
+    pub fn tns(&self) -> impl Iterator<Item = TelephoneNumber> + 'a {
+        // `read_dest` has found them to be canonical.
+        strings(self.tns).filter_map(|text| TelephoneNumber::from_canonical(text.chars()).ok())
     }
 
     /// The URIs, in the order of the claim.
-    #[must_use]
-    pub fn uris(&self) -> &[Text<'a>] {
-        &self.uris
+    pub fn uris(&self) -> impl Iterator<Item = Text<'a>> + 'a {
+        strings(self.uris)
     }
+
+    /// Whether this number or URI is one of them. URIs are the same if their normal forms are
+    /// (RFC 8224 §8.5).
+    #[must_use]
+    pub fn contains(&self, party: &Orig<'_>) -> bool {
+        match party {
+            Orig::Tn(tn) => self.tns().any(|own| own == *tn),
+            Orig::Uri(uri) => {
+                let normal = NormalUri::of(uri);
+                self.uris().any(|own| own == *uri || normal.as_ref().is_some_and(|normal| normal.is(&own)))
+            }
+        }
+    }
+}
+
+fn strings<'a>(array: Option<Raw<'a>>) -> impl Iterator<Item = Text<'a>> + 'a {
+    array.and_then(|array| array.elements()).unwrap_or_default().filter_map(|element| element.string())
 }
 
 /// The claim that was found, or the error that it was not.
@@ -105,9 +136,18 @@ pub(crate) fn required<T>(found: Option<T>, claim: &'static str) -> Result<T, Er
     found.ok_or(Error::ClaimMissing { claim })
 }
 
-/// Reads `{"tn":"…"}` or `{"uri":"…"}`; both or none is an error.
+/// Reads the `orig` claim: `{"tn":"…"}` or `{"uri":"…"}`; both or none is an error.
 pub(crate) fn read_orig<'a>(reader: &mut Reader<'a>) -> Result<Orig<'a>, Error> {
-    let wrong = Error::ClaimType { claim: "orig" };
+    read_identity(reader, "orig", |reader, _| reader.skip())
+}
+
+/// Reads an object with exactly one of `tn` and `uri`, whose other members go to `other`.
+pub(crate) fn read_identity<'a>(
+    reader: &mut Reader<'a>,
+    claim: &'static str,
+    mut other: impl FnMut(&mut Reader<'a>, Text<'a>) -> Result<(), Error>,
+) -> Result<Orig<'a>, Error> {
+    let wrong = Error::ClaimType { claim };
     let mut orig = None;
     reader
         .object(|reader, name| {
@@ -116,7 +156,7 @@ pub(crate) fn read_orig<'a>(reader: &mut Reader<'a>) -> Result<Orig<'a>, Error> 
                     Orig::Tn(TelephoneNumber::from_canonical(reader.string()?.ok_or(wrong)?.chars())?)
                 }
                 Some("uri") => Orig::Uri(reader.string()?.ok_or(wrong)?),
-                _ => return reader.skip(),
+                _ => return other(reader, name),
             };
             if orig.replace(found).is_some() { Err(wrong) } else { Ok(()) }
         })?
@@ -127,25 +167,33 @@ pub(crate) fn read_orig<'a>(reader: &mut Reader<'a>) -> Result<Orig<'a>, Error> 
 /// Reads `{"tn":["…",…],"uri":["…",…]}` with at least one entry in all.
 pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> {
     let wrong = Error::ClaimType { claim: "dest" };
-    let mut dest = Dest::default();
+    let mut dest = Dest { tns: None, uris: None };
+    let mut is_empty = true;
+    let mut read = |value: Raw<'a>, check: fn(Text<'_>) -> Result<(), Error>| {
+        let elements = value.elements().ok_or(wrong)?;
+        for (i, element) in elements.enumerate() {
+            check(element.string().ok_or(wrong)?)?;
+            if i >= MAX_DEST {
+                return Err(Error::DestTooMany);
+            }
+            is_empty = false;
+        }
+        Ok(Some(value))
+    };
     reader
-        .object(|reader, name| match name.one_of(&["tn", "uri"]) {
-            Some("tn") => reader
-                .array(|reader| {
-                    let tn = TelephoneNumber::from_canonical(reader.string()?.ok_or(wrong)?.chars())?;
-                    dest.tns.try_push(tn).map_err(|_| Error::DestTooMany)
-                })?
-                .ok_or(wrong),
-            Some("uri") => reader
-                .array(|reader| {
-                    let uri = reader.string()?.ok_or(wrong)?;
-                    dest.uris.try_push(uri).map_err(|_| Error::DestTooMany)
-                })?
-                .ok_or(wrong),
-            _ => reader.skip(),
+        .object(|reader, name| {
+            match name.one_of(&["tn", "uri"]) {
+                Some("tn") => {
+                    let is_canonical = |tn: Text<'_>| TelephoneNumber::from_canonical(tn.chars()).map(drop);
+                    dest.tns = read(reader.raw()?, is_canonical)?;
+                }
+                Some("uri") => dest.uris = read(reader.raw()?, |_| Ok(()))?,
+                _ => reader.skip()?,
+            }
+            Ok(())
         })?
         .ok_or(wrong)?;
-    if dest.tns.is_empty() && dest.uris.is_empty() { Err(wrong) } else { Ok(dest) }
+    if is_empty { Err(wrong) } else { Ok(dest) }
 }
 
 /// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] characters of ASCII, none
@@ -194,7 +242,7 @@ mod tests {
     #[test]
     fn dest_holds_arrays_with_at_least_one_entry() {
         let both = dest(r#"{"tn":["12155550131","12155550132"],"uri":["sip:alice@example.com"]}"#).unwrap();
-        assert_eq!((both.tns().len(), both.uris().len()), (2, 1));
+        assert_eq!((both.tns().count(), both.uris().count()), (2, 1));
         for text in [
             "{}",
             r#"{"tn":[]}"#,

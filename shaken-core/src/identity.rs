@@ -19,6 +19,7 @@
 
 use arrayvec::ArrayVec;
 
+use crate::passport::Ppt;
 use crate::write::Out;
 use crate::{Error, base64url};
 
@@ -115,10 +116,16 @@ impl<'a> Identity<'a> {
         self.info
     }
 
-    /// Whether the header states this PASSporT type, or states none.
-    #[must_use]
-    pub fn allows_ppt(&self, ppt: &str) -> bool {
-        self.ppt.is_none_or(|value| value.is(ppt))
+    /// The PASSporT type that the header states, if it states one.
+    ///
+    /// # Errors
+    /// [`Error::PptUnsupported`] if it is none of [`Ppt::ALL`].
+    pub fn stated_ppt(&self) -> Result<Option<Ppt>, Error> {
+        let Some(value) = self.ppt else {
+            return Ok(None);
+        };
+        let is_stated = |ppt: &Ppt| ppt.as_str().is_some_and(|name| value.is(name));
+        Ppt::ALL.into_iter().find(is_stated).map(Some).ok_or(Error::PptUnsupported)
     }
 
     /// The PASSporT type that the header states, as written and without quotes.
@@ -143,11 +150,14 @@ impl core::fmt::Debug for Identity<'_> {
 }
 
 /// Writes the parameters behind a token, in the order that deployed verifiers expect.
-pub(crate) fn write_params(out: &mut Out<'_>, info: &str, ppt: &str) {
+pub(crate) fn write_params(out: &mut Out<'_>, info: &str, ppt: Ppt) {
     out.push(b";info=<");
     out.push(info.as_bytes());
-    out.push(b">;alg=ES256;ppt=");
-    out.push(ppt.as_bytes());
+    out.push(b">;alg=ES256");
+    if let Some(ppt) = ppt.as_str() {
+        out.push(b";ppt=");
+        out.push(ppt.as_bytes());
+    }
 }
 
 /// Reads the pieces of RFC 3261 §25 that the grammar above is made of.
@@ -294,7 +304,7 @@ mod tests {
             let identity = parse(&params).unwrap_or_else(|e| panic!("{why}: {e}"));
             assert_eq!(identity.token(), "eyJh.eyJi.c2ln");
             assert_eq!(identity.info(), INFO);
-            assert!(identity.allows_ppt("shaken"), "{why}");
+            assert!(matches!(identity.stated_ppt(), Ok(None | Some(Ppt::Shaken))), "{why}");
         }
     }
 

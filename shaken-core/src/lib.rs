@@ -1,26 +1,29 @@
-//! STIR/SHAKEN for people who carry calls: sign and verify PASSporTs (RFC 8224, RFC 8225,
-//! RFC 8588, ATIS-1000074) without heap allocation on the call path.
+//! STIR/SHAKEN for people who carry calls: sign and verify PASSporTs of every type (RFC 8224,
+//! RFC 8225, RFC 8588, RFC 8946, RFC 8443, RFC 9795, RFC 9475; ATIS-1000074) without heap
+//! allocation on the call path.
 //!
 //! One call, front to back:
 //!
 //! ```text
 //! sign    NewClaims ── Signer::sign ──> value of the Identity header, in your buffer
 //!
-//! verify  header bytes ── Identity::parse ──> Identity          what arrived
-//!         Identity     ── Verifier::screen ─> Screened          worth a certificate; has the URL
-//!         URL          ── CertCache, or you ─> TrustedCert      who may have signed
-//!         Screened     ── Verifier::verify ─> Verified          what we now know
+//! verify  header values ── Verifier::screen_call ─> ScreenedCall   worth certificates; has the URLs
+//!         URL           ── CertCache, or you ─────> TrustedCert    who may have signed
+//!         ScreenedCall  ── Verifier::verify_call ─> Verdict        on each header, and on the call
+//!
+//!         one shaken    ── Identity::parse, Verifier::screen ─> Screened ── Verifier::verify ─> Verified
 //!
 //! sip     message bytes ── sip::Request::parse ─> Request ── parties ─> the call for either
 //! ```
 //!
-//! [`Screened`] is made only by screening and [`Verified`] only by verifying it, so no step can
-//! be left out and no stale or misdirected token causes a download. Time is a parameter, always
+//! What was screened is made only by screening and [`Verified`], the ticket to a pass, only by
+//! verifying it, so no step can be left out and no stale or misdirected token causes a download. Time is a parameter, always
 //! the last: the crate reads no clock. It does no I/O either, but for the feature `fetch`.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
+//! | `rsip` | `sip::rsip`: requests that the crate `rsip` has read |
 //!
 //! # Panics
 //! Input never panics: bad input is an [`Error`] with a stable name. A panic would be a bug of
@@ -43,12 +46,15 @@ pub mod cache;
 pub mod cert;
 pub mod claims;
 mod der;
+pub mod digest;
 pub mod error;
 pub mod es256;
 pub mod fetch;
 pub mod identity;
 pub mod json;
 pub mod key;
+pub mod mky;
+pub mod party;
 pub mod passport;
 pub mod pem;
 pub mod sign;
@@ -64,6 +70,7 @@ pub use claims::Attest;
 pub use error::{Error, SipResponse, Verstat};
 pub use fetch::X5u;
 pub use identity::Identity;
+pub use party::Party;
 pub use passport::Scratch;
 pub use sign::Signer;
 pub use tn::TelephoneNumber;

@@ -4,12 +4,21 @@
 //! the payload, the signature, and the bytes that were signed, exactly as received. The payload
 //! is read by the file of its PASSporT type.
 
+pub mod base;
+mod claims;
+pub mod div;
+pub mod msg;
+pub mod rcd;
+pub mod rph;
 pub mod shaken;
 
 use core::fmt;
 
+pub use claims::{Claims, Own, Ppt};
+
 use crate::es256::{SIGNATURE_LEN, Signature, VerifyingKey};
-use crate::json::{Reader, Text};
+use crate::json::{self, Reader, Text};
+use crate::write::Out;
 use crate::{Error, base64url};
 
 /// Longest header segment that is read, before decoding. A protected header has four members of
@@ -64,7 +73,47 @@ impl<'a> Passport<'a> {
     /// [`Error::PptUnsupported`] for a `ppt` that is no string, [`Error::X5uType`];
     /// [`Error::CritUnsupported`] for `crit`, `b64` and `zip`.
     pub fn decode(token: &'a str, scratch: &'a mut Scratch) -> Result<Self, Error> {
-        let jws = Jws::decode(token, scratch)?;
+        Self::from_jws(Jws::decode(token, scratch)?)
+    }
+
+    /// Rebuilds a token in compact form, whose header and payload were left out, from what the
+    /// call says (RFC 8225 §7, RFC 8224 §6.2).
+    ///
+    /// # Errors
+    /// [`Error::TokenSegments`], [`Error::TokenTooLarge`], and those of
+    /// [`decode`](Self::decode) for what was rebuilt.
+    pub(crate) fn rebuild(
+        token: &'a str,
+        ppt: Ppt,
+        x5u: &str,
+        write_payload: impl FnOnce(&mut Out<'_>),
+        scratch: &'a mut Scratch,
+    ) -> Result<Self, Error> {
+        let signature = match token.strip_prefix("..") {
+            Some(signature) if !signature.contains('.') => signature,
+            _ => return Err(Error::TokenSegments { count: token.split('.').count() }),
+        };
+        let too_large = |error| match error {
+            Error::BufferTooSmall { needed_bytes } => Error::TokenTooLarge { len_bytes: needed_bytes },
+            error => error,
+        };
+        let mut header = Out::new(&mut scratch.header);
+        write_header(&mut header, ppt, x5u);
+        let header = header.finish().map_err(too_large)?;
+        let (payload, signed) = scratch.payload.split_at_mut(MAX_PAYLOAD_LEN / 4);
+        let mut payload = Out::new(payload);
+        write_payload(&mut payload);
+        let payload = payload.finish().map_err(too_large)?;
+        let mut signed = Out::new(signed);
+        signed.push_base64url(header.as_bytes());
+        signed.push(b".");
+        signed.push_base64url(payload.as_bytes());
+        let signed = signed.finish().map_err(too_large)?;
+        let (header, payload, signed) = (header.as_bytes(), payload.as_bytes(), signed.as_bytes());
+        Self::from_jws(Jws { header, payload, signature, signed })
+    }
+
+    fn from_jws(jws: Jws<'a>) -> Result<Self, Error> {
         let header = Header::read(jws.header)?;
         if header
             .typ
@@ -135,6 +184,20 @@ pub fn check_signature(token: &str, key: &VerifyingKey, scratch: &mut Scratch) -
     key.verify(jws.signed, &jws.signature()?)
 }
 
+/// `{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"…"}`: names in lexicographic order, no
+/// white space (RFC 8225 §9).
+pub(crate) fn write_header(out: &mut Out<'_>, ppt: Ppt, x5u: &str) {
+    out.push(b"{\"alg\":\"ES256\",");
+    if let Some(ppt) = ppt.as_str() {
+        out.push(b"\"ppt\":\"");
+        out.push(ppt.as_bytes());
+        out.push(b"\",");
+    }
+    out.push(b"\"typ\":\"passport\",\"x5u\":");
+    json::write_string(out, x5u);
+    out.push(b"}");
+}
+
 /// Splits a token in full form into header, payload and signature, none of them decoded.
 ///
 /// # Errors
@@ -183,7 +246,7 @@ impl<'a> Jws<'a> {
 /// The members of a protected header that a PASSporT has (RFC 8225 §4). `alg` is known to be
 /// ES256; the others are as found: absent, present, or of another type than string.
 pub(crate) struct Header<'a> {
-    typ: Option<Option<Text<'a>>>,
+    pub(crate) typ: Option<Option<Text<'a>>>,
     ppt: Option<Option<Text<'a>>>,
     pub(crate) x5u: Option<Option<Text<'a>>>,
 }
@@ -221,7 +284,6 @@ impl<'a> Header<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::write::Out;
 
     fn header(text: &str) -> Result<(), Error> {
         let mut buffer = [0; 1024];

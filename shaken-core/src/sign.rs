@@ -1,25 +1,52 @@
 //! The authentication service: claims in, Identity header out (RFC 8224 §6.1, RFC 8588).
 
+use crate::cert::encompass::{self, Encompassing};
 use crate::cert::{Certificate, TnAuthList, read_chain, signing_certificate, tn_auth_list::Coverage};
 use crate::es256::{SIGNATURE_LEN, Signature, SigningKey};
 use crate::fetch::X5u;
-use crate::passport::shaken::{self, NewClaims};
+use crate::party::Party;
+use crate::passport::Ppt;
 use crate::write::Out;
-use crate::{Error, identity, json};
+use crate::{Error, identity, passport};
 
-/// A buffer of this length holds every header that [`Signer::sign`] can write.
-pub const MAX_HEADER_LEN: usize = 8 * 1024;
+/// A buffer of this length holds every header that [`Signer::sign`] can write: the longest payload
+/// and, twice, the longest certificate URL.
+pub const MAX_HEADER_LEN: usize = 12 * 1024;
 
-/// Room for the JSON of one payload: 32 numbers and a long `origid` need less.
-const MAX_PAYLOAD_LEN: usize = 2 * 1024;
+/// Room for the JSON of one payload: 32 numbers and a long `origid` need less than a quarter of
+/// it, a nested PASSporT or rich call data more.
+const MAX_PAYLOAD_LEN: usize = 5 * 1024;
+
+/// Claims that can be signed, of one PASSporT type. Implemented by the `NewClaims` of each file
+/// of [`crate::passport`], which make sure that they are complete.
+pub trait Unsigned {
+    /// The PASSporT type.
+    fn ppt(&self) -> Ppt;
+
+    /// When the call is signed, in seconds since 1970.
+    fn iat(&self) -> u64;
+
+    /// The party that the certificate must have authority over.
+    fn authority_over(&self) -> &Party<'_>;
+
+    /// Whether a verifier can rebuild all claims from the request, so that they may be left out
+    /// (RFC 8225 §7): never for a type that forbids it.
+    fn can_be_rebuilt(&self) -> bool {
+        false
+    }
+
+    /// Writes the payload in the form of RFC 8225 §9.
+    fn write(&self, out: &mut Out<'_>);
+}
 
 /// Signs calls with one key under one certificate.
 #[derive(Debug)]
 pub struct Signer {
     key: SigningKey,
     x5u: Box<str>,
-    /// The protected header in base64url with the dot behind it: the same for every call.
-    header: Box<str>,
+    /// The protected header of each type, in the order of [`Ppt::ALL`], in base64url with the dot
+    /// behind it: the same for every call.
+    headers: [Box<str>; Ppt::ALL.len()],
     certificate: Certificate,
     tn_auth_list: TnAuthList,
 }
@@ -29,8 +56,9 @@ impl Signer {
     ///
     /// # Errors
     /// [`Error::KeyMismatch`] if key and certificate do not belong together;
-    /// [`Error::TnAuthListMissing`], [`Error::TnAuthListInvalid`] and the errors of
-    /// [`signing_certificate`] for certificates that every verifier refuses; the errors of
+    /// [`Error::TnAuthListMissing`], [`Error::TnAuthListInvalid`],
+    /// [`Error::TnAuthListByReference`], [`Error::TnAuthListNotEncompassed`] (RFC 9060 §5) and
+    /// the errors of [`signing_certificate`] for certificates that verifiers refuse; the errors of
     /// [`read_chain`] and [`X5u::parse`].
     pub fn new(key: SigningKey, chain_pem: &[u8], x5u: &str) -> Result<Self, Error> {
         X5u::parse(x5u)?;
@@ -39,27 +67,69 @@ impl Signer {
         if certificate.verifying_key()? != key.verifying_key()? {
             return Err(Error::KeyMismatch);
         }
+        if encompass::in_chain(&certificate, &chain) == Some(Encompassing::NotEncompassed) {
+            return Err(Error::TnAuthListNotEncompassed);
+        }
+        let mut headers: [Box<str>; Ppt::ALL.len()] = Default::default();
+        for (header, ppt) in headers.iter_mut().zip(Ppt::ALL) {
+            *header = protected_header(ppt, x5u)?;
+        }
         Ok(Self {
             key,
             x5u: x5u.into(),
-            header: protected_header(x5u)?,
+            headers,
             tn_auth_list: certificate.tn_auth_list().cloned().ok_or(Error::TnAuthListMissing)??,
             certificate,
         })
     }
 
-    /// Writes the value of the Identity header for `claims` into the front of `out` and answers
-    /// it. Allocates nothing.
+    /// Writes the value of the Identity header for `claims`, in full form, into the front of
+    /// `out` and answers it. Allocates nothing.
     ///
     /// # Errors
     /// [`Error::CertNotYetValid`], [`Error::CertExpired`] if `iat` is outside of the
     /// certificate's validity (RFC 8224 §6.1 step 3); [`Error::TnNotAuthorized`] if the
     /// certificate lists numbers and not this one; [`Error::BufferTooSmall`];
     /// [`Error::SigningFailed`].
-    pub fn sign<'b>(&self, claims: &NewClaims<'_>, out: &'b mut [u8]) -> Result<&'b str, Error> {
+    pub fn sign<'b>(&self, claims: &impl Unsigned, out: &'b mut [u8]) -> Result<&'b str, Error> {
+        let mut out = Out::new(out);
+        let signature = self.write_signed(claims, &mut out)?;
+        out.push(b".");
+        out.push_base64url(signature.as_ref());
+        identity::write_params(&mut out, &self.x5u, claims.ppt());
+        out.finish()
+    }
+
+    /// As [`sign`](Self::sign), in compact form: header and payload are left out, for the
+    /// verifier to rebuild from the call (RFC 8225 §7). The `iat` of the claims must be the Date
+    /// of the request, and their parties those of From and To.
+    ///
+    /// # Errors
+    /// [`Error::CompactForm`] if the type forbids it, or the claims are more than the request
+    /// says; those of [`sign`](Self::sign).
+    pub fn sign_compact<'b>(&self, claims: &impl Unsigned, out: &'b mut [u8]) -> Result<&'b str, Error> {
+        if !claims.can_be_rebuilt() {
+            return Err(Error::CompactForm);
+        }
+        let mut buffer = [0; MAX_HEADER_LEN];
+        let signature = self.write_signed(claims, &mut Out::new(&mut buffer))?;
+        let mut out = Out::new(out);
+        out.push(b"..");
+        out.push_base64url(signature.as_ref());
+        identity::write_params(&mut out, &self.x5u, claims.ppt());
+        out.finish()
+    }
+
+    /// Writes what is signed, `header.payload`, and signs it.
+    fn write_signed(&self, claims: &impl Unsigned, out: &mut Out<'_>) -> Result<Signature, Error> {
         self.certificate.check_valid(i64::try_from(claims.iat()).unwrap_or(i64::MAX))?;
-        if self.tn_auth_list.coverage(&claims.orig()) == Coverage::Uncovered {
-            return Err(Error::TnNotAuthorized);
+        match claims.authority_over() {
+            Party::Number(number) if self.tn_auth_list.coverage(number) == Coverage::Uncovered => {
+                return Err(Error::TnNotAuthorized);
+            }
+            // RFC 8226 §9: a provider speaks for its users, whatever they are called.
+            Party::Uri(_) if self.tn_auth_list.spc().is_none() => return Err(Error::TnNotAuthorized),
+            Party::Number(_) | Party::Uri(_) => {}
         }
 
         let mut payload = [0; MAX_PAYLOAD_LEN];
@@ -67,19 +137,15 @@ impl Signer {
         claims.write(&mut json);
         let payload = json.finish()?;
 
-        let mut out = Out::new(out);
-        out.push(self.header.as_bytes());
+        let header = self.headers.iter().zip(Ppt::ALL).find(|(_, ppt)| *ppt == claims.ppt());
+        out.push(header.map_or("", |(header, _)| header).as_bytes());
         out.push_base64url(payload.as_bytes());
         // When the buffer has overflowed the rest is only counted.
-        let signature = if out.overflowed() {
-            Signature::from_bytes([0; SIGNATURE_LEN])
+        if out.overflowed() {
+            Ok(Signature::from_bytes([0; SIGNATURE_LEN]))
         } else {
-            self.key.sign(out.written())?
-        };
-        out.push(b".");
-        out.push_base64url(signature.as_ref());
-        identity::write_params(&mut out, &self.x5u, shaken::PPT);
-        out.finish()
+            self.key.sign(out.written())
+        }
     }
 
     /// The URL that goes into the header.
@@ -95,16 +161,10 @@ impl Signer {
     }
 }
 
-/// `{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"…"}`: names in lexicographic order, no
-/// white space (RFC 8225 §9).
-fn protected_header(x5u: &str) -> Result<Box<str>, Error> {
+fn protected_header(ppt: Ppt, x5u: &str) -> Result<Box<str>, Error> {
     let mut buffer = [0; MAX_HEADER_LEN];
     let mut json = Out::new(&mut buffer);
-    json.push(b"{\"alg\":\"ES256\",\"ppt\":\"");
-    json.push(shaken::PPT.as_bytes());
-    json.push(b"\",\"typ\":\"passport\",\"x5u\":");
-    json::write_string(&mut json, x5u);
-    json.push(b"}");
+    passport::write_header(&mut json, ppt, x5u);
     let json = json.finish()?;
 
     let mut buffer = [0; MAX_HEADER_LEN];

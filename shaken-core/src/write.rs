@@ -2,6 +2,12 @@
 
 use crate::Error;
 
+/// Where written bytes go: a caller's buffer, a digest, a comparison.
+pub trait Sink {
+    /// Takes the next bytes.
+    fn push(&mut self, bytes: &[u8]);
+}
+
 /// Appends to a caller's buffer and counts what does not fit, so that the error can say how much
 /// is needed.
 #[derive(Debug)]
@@ -76,6 +82,12 @@ impl<'b> Out<'b> {
         let start = self.len;
         self.len = self.len.saturating_add(len);
         self.buffer.get_mut(start..self.len)
+    }
+}
+
+impl Sink for Out<'_> {
+    fn push(&mut self, bytes: &[u8]) {
+        Out::push(self, bytes);
     }
 }
 

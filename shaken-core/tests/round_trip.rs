@@ -8,18 +8,23 @@ use p256::pkcs8::DecodePrivateKey;
 use pki::{NOW, Pki, SPC_1234};
 use proptest::prelude::*;
 use shaken_core::passport::segments;
-use shaken_core::passport::shaken::NewClaims;
+use shaken_core::passport::{base, shaken::NewClaims};
+use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, CertCache, Error, Identity, Lookup, Scratch, Signer, TelephoneNumber, TnAuthListPolicy,
-    Trust, TrustedCert, Verifier, base64url, key, sign,
+    Attest, Call, CertCache, Error, Identity, Lookup, Party, Scratch, Signer, TelephoneNumber,
+    TnAuthListPolicy, Trust, TrustedCert, Verified, Verifier, base64url, key, sign,
 };
 use std::sync::Arc;
 
 const X5U: &str = "https://cr.example.com/shaken.pem";
 const ORIGID: &str = "123e4567-e89b-12d3-a456-426655440000";
 
-fn tn(text: &str) -> TelephoneNumber {
-    TelephoneNumber::parse(text).unwrap()
+fn party(number: &str) -> Party<'_> {
+    Party::Number(TelephoneNumber::parse(number).unwrap())
+}
+
+fn call<'a>(orig: &'a str, dest: &'a [Party<'a>], iat: u64) -> Result<base::NewClaims<'a>, Error> {
+    base::NewClaims::new(party(orig), dest, iat)
 }
 
 fn signer(pki: &Pki) -> Signer {
@@ -33,18 +38,18 @@ fn trusted(pki: &Pki) -> TrustedCert {
 }
 
 fn sign_call(pki: &Pki, attest: Attest, orig: &str) -> Result<String, Error> {
-    let dest = [tn("12155550131"), tn("12155550132")];
-    let claims = NewClaims::new(attest, tn(orig), &dest, ORIGID, NOW.unsigned_abs())?;
+    let dest = [party("12155550131"), party("12155550132")];
+    let claims = NewClaims::new(call(orig, &dest, NOW.unsigned_abs())?, attest, ORIGID)?;
     let mut buffer = [0; sign::MAX_HEADER_LEN];
     signer(pki).sign(&claims, &mut buffer).map(str::to_owned)
 }
 
 fn verify(verifier: &Verifier, header: &[u8], certificate: &TrustedCert) -> Result<Attest, Error> {
-    let dest = [tn("12155550132")];
-    let call = Call::new(tn("12155550121"), &dest);
+    let dest = [party("12155550132")];
+    let call = Call::new(party("12155550121"), &dest);
     let mut scratch = Scratch::new();
     let screened = verifier.screen(&Identity::parse(header)?, &call, &mut scratch, NOW)?;
-    verifier.verify(screened, certificate, NOW).map(|verified| verified.claims().attest())
+    verifier.verify(screened, certificate, NOW).map(|verified| verified.attest())
 }
 
 #[test]
@@ -159,8 +164,8 @@ fn a_signer_checks_its_certificate_and_its_buffer() {
     assert_eq!(Signer::new(key(), pki.root_pem.as_bytes(), X5U).err(), Some(Error::CertIsCa));
 
     let signer = signer(&pki);
-    let dest = [tn("12155550131")];
-    let at = |iat| NewClaims::new(Attest::C, tn("12155550121"), &dest, ORIGID, iat).unwrap();
+    let dest = [party("12155550131")];
+    let at = |iat| NewClaims::new(call("12155550121", &dest, iat).unwrap(), Attest::C, ORIGID).unwrap();
     let mut buffer = [0; sign::MAX_HEADER_LEN];
     assert!(matches!(signer.sign(&at(0), &mut buffer), Err(Error::CertNotYetValid { .. })));
     assert!(matches!(signer.sign(&at(u64::MAX), &mut buffer), Err(Error::CertExpired { .. })));
@@ -184,8 +189,8 @@ fn a_certificate_is_judged_at_the_time_of_the_call() {
     // In the cache since it was valid: the window is checked with every call, and so is how long
     // ago the call was screened.
     let header = sign_call(&pki, Attest::A, "12155550121").unwrap();
-    let dest = [tn("12155550131")];
-    let (call, mut scratch) = (Call::new(tn("12155550121"), &dest), Scratch::new());
+    let dest = [party("12155550131")];
+    let (call, mut scratch) = (Call::new(party("12155550121"), &dest), Scratch::new());
     let verifier = Verifier::default();
     let screened =
         verifier.screen(&Identity::parse(header.as_bytes()).unwrap(), &call, &mut scratch, NOW).unwrap();
@@ -244,20 +249,25 @@ fn a_foreign_header_does_not_spoil_a_good_one() {
     out.push_base64url(rcd.as_bytes());
     let rcd = out.finish().unwrap();
     let certificate = trusted(&pki);
-    let verifier = Verifier::default();
+    let judge = |headers: [&str; 2]| {
+        let dest = [party("12155550132")];
+        let (call, mut scratch) = (Call::new(party("12155550121"), &dest), CallScratch::new());
+        let headers = headers.map(str::as_bytes);
+        let verifier = Verifier::default();
+        let screened = verifier.screen_call(headers, &call, &mut scratch, NOW)?;
+        let verdict = verifier.verify_call(screened, |_| Ok::<_, Error>(&certificate), NOW);
+        verdict.result().map(Verified::attest)
+    };
     for other in [
         format!("{rcd}.{payload}.AAAA;info=<{X5U}>"),
         format!("{signed}.AAAA;{params}"),
         "rubbish".to_owned(),
     ] {
-        for headers in [[&good, &other], [&other, &good]] {
-            let outcomes = headers.map(|header| verify(&verifier, header.as_bytes(), &certificate));
-            assert_eq!(shaken_core::verify::decide(outcomes), Ok(Attest::A), "{other}");
-        }
+        assert_eq!(judge([&good, &other]), Ok(Attest::A), "{other}");
+        assert_eq!(judge([&other, &good]), Ok(Attest::A), "{other}");
     }
     let forged = good.replacen(".eyJhdHRlc3QiOiJB", ".eyJhdHRlc3QiOiJC", 1);
-    let outcomes = [&good, &forged].map(|header| verify(&verifier, header.as_bytes(), &certificate));
-    assert_eq!(shaken_core::verify::decide(outcomes), Err(Error::SignatureInvalid));
+    assert_eq!(judge([&good, &forged]), Err(Error::SignatureInvalid));
 }
 
 /// Nothing of a token, and no number, gets into a log through `{:?}`.
@@ -266,8 +276,8 @@ fn debug_output_holds_no_token_and_no_number() {
     let pki = Pki::new(Some(SPC_1234));
     let header = sign_call(&pki, Attest::A, "12155550121").unwrap();
     let identity = Identity::parse(header.as_bytes()).unwrap();
-    let dest = [tn("12155550132")];
-    let call = Call::new(tn("12155550121"), &dest);
+    let dest = [party("12155550132")];
+    let call = Call::new(party("12155550121"), &dest);
     let mut scratch = Scratch::new();
     let screened = Verifier::default().screen(&identity, &call, &mut scratch, NOW).unwrap();
     let mut shown = format!("{identity:?} {call:?} {screened:?}");
@@ -308,10 +318,10 @@ proptest! {
     /// Any bytes get an answer.
     #[test]
     fn any_header_gets_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
-        let dest = [tn("1")];
+        let dest = [party("1")];
         let mut scratch = Scratch::new();
         if let Ok(identity) = Identity::parse(&bytes) {
-            let _ = Verifier::default().screen(&identity, &Call::new(tn("1"), &dest), &mut scratch, NOW);
+            let _ = Verifier::default().screen(&identity, &Call::new(party("1"), &dest), &mut scratch, NOW);
         }
     }
 }

@@ -1,23 +1,18 @@
 //! PASSporT type `shaken` (RFC 8588): who may call, at which level, and where to trace it.
 
-use arrayvec::ArrayVec;
-
-use crate::claims::{self, Attest, Dest, Orig};
-use crate::json::{self, Reader, Text};
+use crate::Error;
+use crate::claims::{self, Attest};
+use crate::json::{Reader, Text, write_string};
+use crate::party::Party;
+use crate::sign::Unsigned;
 use crate::write::Out;
-use crate::{Error, TelephoneNumber};
 
-/// The value of `ppt`.
-pub const PPT: &str = "shaken";
+use super::{Ppt, base, base::Claim};
 
-/// The claims of a `shaken` PASSporT as received: complete and of the right form, not yet
-/// compared with anything.
-#[derive(Clone, Debug)]
+/// The claims of a `shaken` PASSporT besides those of [`base`].
+#[derive(Clone, Copy, Debug)]
 pub struct Claims<'a> {
     attest: Attest,
-    dest: Dest<'a>,
-    iat: u64,
-    orig: Orig<'a>,
     origid: Text<'a>,
 }
 
@@ -26,58 +21,28 @@ impl<'a> Claims<'a> {
     /// over (RFC 8225 §8.3).
     ///
     /// # Errors
-    /// The JSON errors of [`crate::json`]; [`Error::ClaimMissing`], [`Error::ClaimType`],
-    /// [`Error::AttestInvalid`], [`Error::OrigIdInvalid`], [`Error::TnNotCanonical`],
-    /// [`Error::DestTooMany`].
-    pub fn read(payload: &'a [u8]) -> Result<Self, Error> {
-        let (mut attest, mut dest, mut iat, mut orig, mut origid) = (None, None, None, None, None);
-        let mut reader = Reader::new(payload)?;
-        reader
-            .object(|reader, name| {
-                match name.one_of(&["attest", "dest", "iat", "orig", "origid"]) {
-                    Some("attest") => attest = Some(read_attest(reader)?),
-                    Some("dest") => dest = Some(claims::read_dest(reader)?),
-                    Some("iat") => iat = Some(reader.unsigned()?.ok_or(Error::ClaimType { claim: "iat" })?),
-                    Some("orig") => orig = Some(claims::read_orig(reader)?),
-                    Some("origid") => origid = Some(read_origid(reader)?),
-                    _ => reader.skip()?,
-                }
-                Ok(())
-            })?
-            .ok_or(Error::JsonSyntax { offset: 0 })?;
-        reader.finish()?;
-
-        Ok(Self {
-            attest: claims::required(attest, "attest")?,
-            dest: claims::required(dest, "dest")?,
-            iat: claims::required(iat, "iat")?,
-            orig: claims::required(orig, "orig")?,
-            origid: claims::required(origid, "origid")?,
-        })
+    /// Those of the base claims; [`Error::ClaimMissing`], [`Error::AttestInvalid`],
+    /// [`Error::OrigIdInvalid`].
+    pub(super) fn read(payload: &'a [u8]) -> Result<(base::Claims<'a>, Self), Error> {
+        let (mut attest, mut origid) = (None, None);
+        let base = base::Claims::read(payload, |reader, name| {
+            match name.one_of(&["attest", "origid"]) {
+                Some("attest") => attest = Some(read_attest(reader)?),
+                Some("origid") => origid = Some(read_origid(reader)?),
+                _ => return Ok(Claim::Unread),
+            }
+            Ok(Claim::Read)
+        })?;
+        Ok((
+            base,
+            Self { attest: claims::required(attest, "attest")?, origid: claims::required(origid, "origid")? },
+        ))
     }
 
     /// Attestation level.
     #[must_use]
     pub fn attest(&self) -> Attest {
         self.attest
-    }
-
-    /// Called numbers and URIs.
-    #[must_use]
-    pub fn dest(&self) -> &Dest<'a> {
-        &self.dest
-    }
-
-    /// When the call was signed, in seconds since 1970.
-    #[must_use]
-    pub fn iat(&self) -> u64 {
-        self.iat
-    }
-
-    /// The calling number or URI.
-    #[must_use]
-    pub fn orig(&self) -> Orig<'a> {
-        self.orig
     }
 
     /// The signer's tracing value.
@@ -103,67 +68,47 @@ fn read_origid<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, Error> {
 /// The claims of a `shaken` PASSporT to be signed: what we say about a call of our own.
 #[derive(Clone, Copy, Debug)]
 pub struct NewClaims<'a> {
+    base: base::NewClaims<'a>,
     attest: Attest,
-    orig: TelephoneNumber,
-    dest: &'a [TelephoneNumber],
     origid: &'a str,
-    iat: u64,
 }
 
 impl<'a> NewClaims<'a> {
-    /// `iat` is the time of the call in seconds since 1970; the number in `dest` is that of the
-    /// To header (RFC 8224 §4.1). Several are signed in lexicographic order (RFC 8225 §5.2.1).
-    ///
     /// # Errors
-    /// [`Error::ClaimType`] if `dest` is empty, [`Error::DestTooMany`] if it has more than
-    /// [`claims::MAX_DEST`] entries, [`Error::OrigIdInvalid`].
-    pub fn new(
-        attest: Attest,
-        orig: TelephoneNumber,
-        dest: &'a [TelephoneNumber],
-        origid: &'a str,
-        iat: u64,
-    ) -> Result<Self, Error> {
-        if dest.is_empty() {
-            return Err(Error::ClaimType { claim: "dest" });
-        }
-        if dest.len() > claims::MAX_DEST {
-            return Err(Error::DestTooMany);
-        }
+    /// [`Error::OrigIdInvalid`] if `origid` is not 1 to [`claims::MAX_ORIGID_LEN`] characters of
+    /// printable ASCII.
+    pub fn new(base: base::NewClaims<'a>, attest: Attest, origid: &'a str) -> Result<Self, Error> {
         if !claims::is_origid(origid.chars()) {
             return Err(Error::OrigIdInvalid);
         }
-        Ok(Self { attest, orig, dest, origid, iat })
+        Ok(Self { base, attest, origid })
+    }
+}
+
+impl Unsigned for NewClaims<'_> {
+    fn ppt(&self) -> Ppt {
+        Ppt::Shaken
     }
 
-    /// The calling number.
-    pub(crate) fn orig(&self) -> TelephoneNumber {
-        self.orig
+    fn iat(&self) -> u64 {
+        self.base.iat()
     }
 
-    /// When the call is signed, in seconds since 1970.
-    pub(crate) fn iat(&self) -> u64 {
-        self.iat
+    fn authority_over(&self) -> &Party<'_> {
+        self.base.orig()
     }
 
-    /// Writes the payload in the one order that RFC 8588 §8 allows.
-    pub(crate) fn write(&self, out: &mut Out<'_>) {
+    /// The one order that RFC 8588 §8 allows.
+    fn write(&self, out: &mut Out<'_>) {
         out.push(b"{\"attest\":\"");
         out.push(self.attest.as_str().as_bytes());
-        out.push(b"\",\"dest\":{\"tn\":[");
-        let mut dest: ArrayVec<TelephoneNumber, { claims::MAX_DEST }> = self.dest.iter().copied().collect();
-        dest.sort_unstable();
-        for (i, tn) in dest.iter().enumerate() {
-            out.push(if i == 0 { b"\"" } else { b",\"" });
-            out.push(tn.as_str().as_bytes());
-            out.push(b"\"");
-        }
-        out.push(b"]},\"iat\":");
-        out.push_decimal(self.iat);
-        out.push(b",\"orig\":{\"tn\":\"");
-        out.push(self.orig.as_str().as_bytes());
-        out.push(b"\"},\"origid\":");
-        json::write_string(out, self.origid);
+        out.push(b"\",");
+        self.base.write_dest(out);
+        self.base.write_iat_and_mky(out);
+        self.base.write_orig(out);
+        out.push(b",\"origid\":");
+        write_string(out, self.origid);
+        self.base.write_rich(out);
         out.push(b"}");
     }
 }
@@ -171,34 +116,33 @@ impl<'a> NewClaims<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TelephoneNumber;
 
     const GOOD: &str = r#"{"attest":"A","dest":{"tn":["12155550131"]},"iat":1443208345,"orig":{"tn":"12155550121"},"origid":"123e4567-e89b-12d3-a456-426655440000"}"#;
 
-    fn tn(text: &str) -> TelephoneNumber {
-        TelephoneNumber::parse(text).unwrap()
+    fn party(number: &str) -> Party<'_> {
+        Party::Number(TelephoneNumber::parse(number).unwrap())
+    }
+
+    fn read(payload: &str) -> Result<(base::Claims<'_>, Claims<'_>), Error> {
+        Claims::read(payload.as_bytes())
     }
 
     #[test]
     fn what_is_written_is_canonical_and_reads_back() {
-        let dest = [tn("12155550131")];
-        let call = NewClaims::new(
-            Attest::A,
-            tn("12155550121"),
-            &dest,
-            "123e4567-e89b-12d3-a456-426655440000",
-            1_443_208_345,
-        )
-        .unwrap();
+        let dest = [party("12155550131")];
+        let call = base::NewClaims::new(party("12155550121"), &dest, 1_443_208_345).unwrap();
+        let call = NewClaims::new(call, Attest::A, "123e4567-e89b-12d3-a456-426655440000").unwrap();
         let mut buffer = [0; 512];
         let mut out = Out::new(&mut buffer);
         call.write(&mut out);
         let payload = out.finish().unwrap();
         assert_eq!(payload, GOOD);
 
-        let claims = Claims::read(payload.as_bytes()).unwrap();
-        assert_eq!((claims.attest(), claims.iat()), (Attest::A, 1_443_208_345));
-        assert_eq!(claims.orig(), Orig::Tn(tn("12155550121")));
-        assert_eq!(claims.dest().tns(), dest);
+        let (base, claims) = read(payload).unwrap();
+        assert_eq!((claims.attest(), base.iat()), (Attest::A, 1_443_208_345));
+        assert!(party("12155550121").is(&base.orig()));
+        assert!(dest[0].is_in(base.dest()));
     }
 
     #[test]
@@ -213,35 +157,34 @@ mod tests {
             let member = format!("\"{claim}\":{value}");
             assert!(GOOD.contains(&member));
             let renamed = GOOD.replace(&format!("\"{claim}\":"), "\"x\":");
-            assert_eq!(Claims::read(renamed.as_bytes()).err(), Some(Error::ClaimMissing { claim }));
+            assert_eq!(read(&renamed).err(), Some(Error::ClaimMissing { claim }));
             for wrong in ["null", "true", "[]", "-1", "\"\""] {
                 let text = GOOD.replace(&member, &format!("\"{claim}\":{wrong}"));
-                assert_eq!(Claims::read(text.as_bytes()).err(), Some(error), "{claim} {wrong}");
+                assert_eq!(read(&text).err(), Some(error), "{claim} {wrong}");
             }
         }
     }
 
     #[test]
     fn an_escaped_name_is_the_same_name() {
-        assert!(Claims::read(GOOD.replace("\"iat\"", "\"\\u0069at\"").as_bytes()).is_ok());
+        assert!(read(&GOOD.replace("\"iat\"", "\"\\u0069at\"")).is_ok());
     }
 
     #[test]
     fn unknown_claims_pass_and_still_must_be_json() {
-        assert!(Claims::read(GOOD.replace("{\"attest\"", "{\"zzz\":[{}],\"attest\"").as_bytes()).is_ok());
+        assert!(read(&GOOD.replace("{\"attest\"", "{\"zzz\":[{}],\"attest\"")).is_ok());
         let text = GOOD.replace("{\"attest\"", "{\"zzz\":NaN,\"attest\"");
-        assert!(matches!(Claims::read(text.as_bytes()), Err(Error::JsonSyntax { .. })));
+        assert!(matches!(read(&text), Err(Error::JsonSyntax { .. })));
     }
 
     #[test]
     fn a_call_needs_a_destination_and_an_origid() {
-        let dest = [tn("12155550131")];
-        for (dest, origid, error) in [
-            (&dest[..0], "x", Error::ClaimType { claim: "dest" }),
-            (&dest[..], "", Error::OrigIdInvalid),
-            (&dest[..], "a\nb", Error::OrigIdInvalid),
-        ] {
-            assert_eq!(NewClaims::new(Attest::C, tn("1"), dest, origid, 0).err(), Some(error));
+        let dest = [party("12155550131")];
+        let wrong = Error::ClaimType { claim: "dest" };
+        assert_eq!(base::NewClaims::new(party("1"), &[], 0).err(), Some(wrong));
+        let call = base::NewClaims::new(party("1"), &dest, 0).unwrap();
+        for origid in ["", "a\nb", "\u{e9}"] {
+            assert_eq!(NewClaims::new(call, Attest::C, origid).err(), Some(Error::OrigIdInvalid));
         }
     }
 }

@@ -1,0 +1,303 @@
+//! All Identity headers of one call together (RFC 8224 §6.2.1, RFC 8946 §4.2, ATIS-1000074):
+//! one verdict for each and one for the call.
+
+use core::borrow::Borrow;
+use core::fmt;
+use core::slice;
+
+use arrayvec::ArrayVec;
+
+use crate::cert::TrustedCert;
+use crate::fetch::X5u;
+use crate::passport::{Claims, Ppt};
+use crate::{Attest, Error, Verstat};
+
+use super::chain::{self, Chain, Link, Parents};
+use super::headers::{CallScratch, Own, Place, Read, read_all};
+use super::read::Token;
+use super::{Call, MAX_PASSPORTS, SiblingPolicy, Verified, Verifier};
+
+/// The PASSporTs of a call as far as no certificate is needed. Made only by
+/// [`Verifier::screen_call`].
+#[derive(Clone, Debug)]
+pub struct ScreenedCall<'a> {
+    tokens: ArrayVec<Slot<'a>, MAX_PASSPORTS>,
+    chains: ArrayVec<Chain, MAX_PASSPORTS>,
+    parents: Parents,
+    date: Option<u64>,
+    screened_at: i64,
+}
+
+impl<'a> ScreenedCall<'a> {
+    /// Where the certificates are that it takes to verify the call: of those PASSporTs that hold
+    /// in all else, in the order of the headers. One URL can come up several times.
+    pub fn x5us(&self) -> impl Iterator<Item = &X5u<'a>> {
+        self.tokens.iter().filter_map(|slot| match &slot.state {
+            State::Screened(token) => Some(&token.x5u),
+            _ => None,
+        })
+    }
+}
+
+/// One PASSporT, of a header or of the `opt` of another one.
+#[derive(Clone, Debug)]
+struct Slot<'a> {
+    header: usize,
+    ppt: Option<Ppt>,
+    place: Place,
+    state: State<'a>,
+}
+
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a box would be heap on the call path")]
+enum State<'a> {
+    Refused(Error),
+    Screened(Token<'a>),
+}
+
+impl fmt::Debug for State<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "Refused({error:?})"),
+            Self::Screened(token) => write!(f, "Screened({:?})", token.x5u),
+        }
+    }
+}
+
+/// What came of the Identity headers of one call.
+#[derive(Clone, Debug)]
+pub struct Verdict<'a> {
+    headers: ArrayVec<HeaderVerdict<'a>, MAX_PASSPORTS>,
+    chains: ArrayVec<Chain, MAX_PASSPORTS>,
+    result: Result<Verified<'a>, Error>,
+}
+
+impl<'a> Verdict<'a> {
+    /// The verdict for the call.
+    ///
+    /// It passes when one `shaken` holds in every respect, and is for the called party or leads
+    /// to it by a chain of diversions that holds; of several it is the one with the highest
+    /// attestation level, then the first. Another `shaken` with a header of its own and a wrong
+    /// signature or certificate fails it, unless [`SiblingPolicy`] says otherwise. PASSporTs of
+    /// other types, what they hold, and headers that cannot be read never decide: a base PASSporT
+    /// alone is no pass.
+    ///
+    /// # Errors
+    /// If no `shaken` passes, the first wrong signature or certificate among them, else their
+    /// first error; [`Error::ShakenMissing`] if there is none among PASSporTs of known types;
+    /// [`Error::PptUnsupported`] if there are only unknown ones; [`Error::IdentityMissing`].
+    pub fn result(&self) -> Result<&Verified<'a>, Error> {
+        self.result.as_ref().map_err(|error| *error)
+    }
+
+    /// One verdict for each PASSporT, in the order of the headers; those that stand in a `div-o`
+    /// come behind all of them.
+    pub fn headers(&self) -> slice::Iter<'_, HeaderVerdict<'a>> {
+        self.headers.iter()
+    }
+
+    /// The diversions of the call.
+    #[must_use]
+    pub fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+}
+
+/// What came of one PASSporT.
+#[derive(Clone, Debug)]
+pub struct HeaderVerdict<'a> {
+    header: usize,
+    ppt: Option<Ppt>,
+    place: Place,
+    x5u: Option<X5u<'a>>,
+    outcome: Result<Claims<'a>, Error>,
+}
+
+impl<'a> HeaderVerdict<'a> {
+    /// The place of its header among the Identity headers of the call, from 0.
+    #[must_use]
+    pub fn header(&self) -> usize {
+        self.header
+    }
+
+    /// The type, if it is known.
+    #[must_use]
+    pub fn ppt(&self) -> Option<Ppt> {
+        self.ppt
+    }
+
+    /// Where its certificate is, if screening found it worth one.
+    #[must_use]
+    pub fn x5u(&self) -> Option<&X5u<'a>> {
+        self.x5u.as_ref()
+    }
+
+    /// The claims of a PASSporT that holds in itself: signature, certificate, time and caller,
+    /// and is for the called party or part of a chain of diversions. Whether the call passes is
+    /// not said by this, but by [`Verdict::result`].
+    ///
+    /// # Errors
+    /// Why it does not hold.
+    pub fn outcome(&self) -> Result<&Claims<'a>, Error> {
+        self.outcome.as_ref().map_err(|error| *error)
+    }
+}
+
+impl Verifier {
+    /// Checks all PASSporTs of a call as far as no certificate is needed, at `now` in seconds
+    /// since 1970. `headers` are the values of its Identity headers, in their order.
+    ///
+    /// What is wrong with one PASSporT is told by the [`Verdict`].
+    ///
+    /// # Errors
+    /// [`Error::IdentityMissing`] if there are no headers; [`Error::TooManyIdentityHeaders`] for
+    /// more than [`MAX_IDENTITY_HEADERS`](super::MAX_IDENTITY_HEADERS);
+    /// [`Error::IdentityTotalTooLarge`] for more than
+    /// [`MAX_IDENTITY_LEN`](crate::sip::MAX_IDENTITY_LEN) bytes in all. A `div-o` that holds more
+    /// PASSporTs than there is room for fails alone, with [`Error::DivNestedTooDeep`].
+    pub fn screen_call<'a>(
+        &self,
+        headers: impl IntoIterator<Item = &'a [u8]>,
+        call: &Call<'_>,
+        scratch: &'a mut CallScratch,
+        now: i64,
+    ) -> Result<ScreenedCall<'a>, Error> {
+        let tokens = read_all(headers, call, scratch)?;
+        if tokens.is_empty() {
+            return Err(Error::IdentityMissing);
+        }
+        let links: ArrayVec<Option<Link<'_>>, MAX_PASSPORTS> = tokens.iter().map(Read::link).collect();
+        let parents = chain::parents(&links);
+        let leads_to_target =
+            |place: usize| tokens.get(place).is_some_and(|read: &Read<'_>| read.leads_to_target(call));
+        let mut chains = chain::find(&links, &parents, leads_to_target);
+        // Each is judged by its own before it fails for another one's fault.
+        let own: ArrayVec<Own, MAX_PASSPORTS> = tokens
+            .iter()
+            .enumerate()
+            .map(|(place, read)| read.check(self, call, self.max_age_of(place, &chains), now))
+            .collect();
+        for chain in &mut chains {
+            let is_mixed = !chain::has_one_caller(chain, &links);
+            let outermost = chain.diversions().first().copied();
+            chain.keep_held(&parents, |place| {
+                let own = own.get(place).copied().unwrap_or_default();
+                let judged = if outermost == Some(place) { own.as_latest() } else { own.judged };
+                judged.map_err(|error| if is_mixed { Error::DivOrigMismatch } else { error })
+            });
+        }
+        let screened = tokens.into_iter().zip(own).enumerate().map(|(place, (read, own))| {
+            let (header, ppt) = (read.header, read.ppt());
+            let outcome = read.role(own, call, chains.iter().filter(|chain| chain.contains(place)), place);
+            let (place, state) = match (read.token, outcome) {
+                (Err(unread), _) => (Place::Beside, State::Refused(unread.error)),
+                (Ok(_), Err(error)) => (Place::Beside, State::Refused(error)),
+                (Ok(token), Ok(place)) => (place, State::Screened(token)),
+            };
+            let place = if read.nested_in.is_some() { Place::Nested } else { place };
+            Slot { header, ppt, place, state }
+        });
+        let tokens = screened.collect();
+        Ok(ScreenedCall { tokens, chains, parents, date: call.date, screened_at: now })
+    }
+
+    /// Checks the PASSporTs of a screened call against their certificates, at `now` in seconds
+    /// since 1970. `certificate` answers with the certificate of a URL of
+    /// [`ScreenedCall::x5us`], or with why there is none.
+    pub fn verify_call<'a, C: Borrow<TrustedCert>>(
+        &self,
+        screened: ScreenedCall<'a>,
+        mut certificate: impl FnMut(&X5u<'a>) -> Result<C, Error>,
+        now: i64,
+    ) -> Verdict<'a> {
+        let ScreenedCall { tokens, mut chains, parents, date, screened_at } = screened;
+        let headers: ArrayVec<HeaderVerdict<'a>, MAX_PASSPORTS> = tokens
+            .into_iter()
+            .map(|Slot { header, ppt, place, state }| {
+                let (x5u, outcome) = match state {
+                    State::Refused(error) => (None, Err(error)),
+                    State::Screened(token) => {
+                        let outcome = certificate(&token.x5u).and_then(|certificate| {
+                            self.verify_token(&token, date, screened_at, certificate.borrow(), now)
+                        });
+                        (Some(token.x5u), outcome.map(|()| token.claims))
+                    }
+                };
+                HeaderVerdict { header, ppt, place, x5u, outcome }
+            })
+            .collect();
+        for chain in &mut chains {
+            chain.keep_held(&parents, |place| headers.get(place).map_or(Ok(()), |h| h.outcome().map(drop)));
+        }
+        let result = self.decide(&headers, &chains);
+        Verdict { headers, chains, result }
+    }
+
+    /// How old the PASSporT at `place` may be if it speaks for the call by way of a diversion. What
+    /// was signed before one is as old as the call was then (RFC 8946 §4.2).
+    fn max_age_of(&self, place: usize, chains: &[Chain]) -> u64 {
+        let is_diverted = chains.iter().any(|chain| chain.contains(place) && !chain.is_outermost(place));
+        if is_diverted { self.max_diverted_age_s.max(self.max_age_s) } else { self.max_age_s }
+    }
+
+    fn decide<'a>(&self, headers: &[HeaderVerdict<'a>], chains: &[Chain]) -> Result<Verified<'a>, Error> {
+        let (mut passed, mut forged, mut worst) = (None, None, None);
+        for (at, HeaderVerdict { ppt, place, outcome, .. }) in headers.iter().enumerate() {
+            let ours = || chains.iter().filter(|chain| chain.innermost().contains(&at));
+            let broken = || ours().find_map(|chain| chain.result().err());
+            let error = match (ppt, outcome) {
+                (Some(Ppt::Shaken), Ok(claims)) => {
+                    if *place == Place::Direct || ours().any(|chain| chain.holds_by(at)) {
+                        passed = better(passed, claims);
+                        continue;
+                    }
+                    broken().unwrap_or(Error::DestMismatch)
+                }
+                // It was for somebody else, and the diversion that would lead here does not hold.
+                (Some(Ppt::Shaken), Err(Error::DestMismatch)) => broken().unwrap_or(Error::DestMismatch),
+                (Some(Ppt::Shaken), Err(error)) => {
+                    if rank(*error) == FORGED && *place != Place::Nested {
+                        forged = forged.or(Some(*error));
+                    }
+                    *error
+                }
+                (None, Err(error)) => *error,
+                (Some(_), _) => Error::ShakenMissing,
+                (None, Ok(_)) => continue,
+            };
+            if worst.is_none_or(|other| rank(error) > rank(other)) {
+                worst = Some(error);
+            }
+        }
+        match (passed.and_then(Verified::of), forged) {
+            (Some(_), Some(error)) if self.siblings == SiblingPolicy::FailOnForged => Err(error),
+            (Some(verified), _) => Ok(verified),
+            (None, _) => Err(worst.unwrap_or(Error::IdentityMissing)),
+        }
+    }
+}
+
+/// The claims of the higher attestation level: otherwise the order of the headers, which anybody on
+/// the way may change, would decide.
+fn better<'c, 'a>(passed: Option<&'c Claims<'a>>, other: &'c Claims<'a>) -> Option<&'c Claims<'a>> {
+    let level = |claims: &Claims<'_>| claims.shaken().map(|own| own.attest());
+    let is_higher = |(a, b): (Attest, Attest)| a != b && a.lower(b) == b;
+    match passed {
+        Some(passed) if !level(other).zip(level(passed)).is_some_and(is_higher) => Some(passed),
+        _ => Some(other),
+    }
+}
+
+const FORGED: u8 = 4;
+
+/// Which of several errors speaks for a call that no `shaken` passes.
+fn rank(error: Error) -> u8 {
+    match error {
+        Error::PptUnsupported => 0,
+        Error::ShakenMissing => 1,
+        // No signature at all rather than a wrong one: the header is broken, not forged.
+        Error::SignatureLength { .. } => 3,
+        _ if error.verstat() == Verstat::Failed => FORGED,
+        _ => 2,
+    }
+}
