@@ -56,6 +56,11 @@ impl VerifyingKey {
         Ok(Self(bytes))
     }
 
+    /// The point, uncompressed: `04`, x, y.
+    pub(crate) fn as_uncompressed(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Verifies `signature` over `message`. High and low s are both valid in JOSE, so a
     /// signature is no identity of a token.
     ///

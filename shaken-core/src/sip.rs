@@ -16,6 +16,25 @@
 //! It is strict where they could: line ends are CR LF, a header that may stand once stands once, a
 //! URI has one `@` at most, the request line has single spaces.
 //!
+//! Whoever has read the message with another library hands in names and values, in the order of
+//! the message, and the Request-URI; nothing of it is copied. The feature `rsip` does so for the
+//! types of that crate.
+//!
+//! ```
+//! use shaken_core::sip::{Headers, Parties, Uri};
+//!
+//! let fields = [
+//!     ("From", "<sip:+12155550121@pbx.example;user=phone>;tag=1"),
+//!     ("To", "<sip:+12155550131@carrier.example;user=phone>"),
+//!     ("Call-ID", "a84b4c76e66710@pbx.example"),
+//!     ("CSeq", "1 INVITE"),
+//! ];
+//! let headers = Headers::collect(fields.map(|(name, value)| (name.as_bytes(), value.as_bytes())))?;
+//! let parties = Parties::new(&headers, &Uri::parse(b"sip:+12155550131@192.0.2.7;user=phone")?)?;
+//! assert_eq!(parties.orig().as_str(), "12155550121");
+//! # Ok::<(), shaken_core::Error>(())
+//! ```
+//!
 //! Headers that say nothing about who calls whom are not judged: not Via, Contact or
 //! Max-Forwards, nor whether they are there. The body is lent out and not read.
 
@@ -27,14 +46,16 @@ mod lex;
 mod name;
 mod parties;
 mod reply;
-mod uri;
+#[cfg(feature = "rsip")]
+pub mod rsip;
+pub(crate) mod uri;
 
 use core::fmt;
 
 pub use address::Address;
 pub use diversion::{Diversion, HistoryEntry};
 pub use headers::{Headers, Hints, MAX_IDENTITY_LEN};
-pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Party, Source};
+pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Source};
 pub use reply::{Reason, ReasonProtocol, write_response};
 pub use uri::{Scheme, Uri};
 
@@ -139,7 +160,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// Those of [`Parties::new`].
-    pub fn parties(&self) -> Result<Parties, Error> {
+    pub fn parties(&self) -> Result<Parties<'a>, Error> {
         Parties::new(&self.headers, &self.uri)
     }
 }

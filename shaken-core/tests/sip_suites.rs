@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use shaken_core::Error;
+use shaken_core::Party;
+use shaken_core::json::Reader;
+use shaken_core::mky::Fingerprints;
 use shaken_core::sip::{self, Request, Uri};
 use shaken_core::write::Out;
 use shaken_test_vectors::suites::{suite, suite_text};
@@ -16,20 +19,20 @@ use shaken_test_vectors::suites::{suite, suite_text};
 /// one that is judged when it is asked for (Date in `baddate`). Those of §3.2 to §3.4 are well-formed
 /// and odd: what they lack is refused, what they have twice too, all else is read.
 const RFC_4475: &[(Class, &str, &str, &str)] = &[
-    (Class::Valid, "wsinv", "read", "uri-not-a-number"),
-    (Class::Valid, "intmeth", "read", "uri-not-a-number"),
-    (Class::Valid, "esc01", "read", "uri-not-a-number"),
-    (Class::Valid, "escnull", "read", "uri-not-a-number"),
-    (Class::Valid, "esc02", "read", "uri-not-a-number"),
-    (Class::Valid, "lwsdisp", "read", "uri-not-a-number"),
-    (Class::Valid, "longreq", "read", "uri-not-a-number"),
-    (Class::Valid, "dblreq", "read", "uri-not-a-number"),
-    (Class::Valid, "semiuri", "read", "uri-not-a-number"),
-    (Class::Valid, "transports", "read", "uri-not-a-number"),
-    (Class::Valid, "mpart01", "read", "uri-not-a-number"),
+    (Class::Valid, "wsinv", "read", "uri>uri"),
+    (Class::Valid, "intmeth", "read", "uri>uri"),
+    (Class::Valid, "esc01", "read", "uri>uri"),
+    (Class::Valid, "escnull", "read", "uri>uri"),
+    (Class::Valid, "esc02", "read", "uri>uri"),
+    (Class::Valid, "lwsdisp", "read", "uri>uri"),
+    (Class::Valid, "longreq", "read", "uri>uri"),
+    (Class::Valid, "dblreq", "read", "uri>uri"),
+    (Class::Valid, "semiuri", "read", "uri>uri"),
+    (Class::Valid, "transports", "read", "uri>uri"),
+    (Class::Valid, "mpart01", "read", "uri>uri"),
     (Class::Valid, "unreason", "sip-not-a-request", ""),
     (Class::Valid, "noreason", "sip-not-a-request", ""),
-    (Class::Invalid, "badinv01", "read", "uri-not-a-number"),
+    (Class::Invalid, "badinv01", "read", "uri>uri"),
     (Class::Invalid, "clerr", "sip-incomplete", ""),
     (Class::Invalid, "ncl", "sip-header-value", ""),
     (Class::Invalid, "scalar02", "sip-header-value", ""),
@@ -40,30 +43,30 @@ const RFC_4475: &[(Class, &str, &str, &str)] = &[
     (Class::Invalid, "lwsstart", "sip-start-line", ""),
     (Class::Invalid, "trws", "sip-start-line", ""),
     (Class::Invalid, "escruri", "uri-syntax", ""),
-    (Class::Invalid, "baddate", "read", "uri-not-a-number"),
-    (Class::Invalid, "regbadct", "read", "uri-not-a-number"),
+    (Class::Invalid, "baddate", "read", "date-invalid"),
+    (Class::Invalid, "regbadct", "read", "uri>uri"),
     (Class::Invalid, "badaspec", "sip-header-value", ""),
     (Class::Invalid, "baddn", "sip-header-value", ""),
     (Class::Invalid, "badvers", "sip-version", ""),
     (Class::Invalid, "mismatch01", "sip-method-mismatch", ""),
     (Class::Invalid, "mismatch02", "sip-method-mismatch", ""),
     (Class::Invalid, "bigcode", "sip-start-line", ""),
-    (Class::Odd, "badbranch", "read", "uri-not-a-number"),
+    (Class::Odd, "badbranch", "read", "uri>uri"),
     (Class::Odd, "insuf", "sip-header-missing", ""),
-    (Class::Odd, "unkscm", "read", "uri-not-a-number"),
-    (Class::Odd, "novelsc", "read", "uri-not-a-number"),
+    (Class::Odd, "unkscm", "read", "uri>uri"),
+    (Class::Odd, "novelsc", "read", "uri>uri"),
     (Class::Odd, "unksm2", "read", "uri-scheme"),
-    (Class::Odd, "bext01", "read", "uri-not-a-number"),
-    (Class::Odd, "invut", "read", "uri-not-a-number"),
-    (Class::Odd, "regaut01", "read", "uri-not-a-number"),
+    (Class::Odd, "bext01", "read", "uri>uri"),
+    (Class::Odd, "invut", "read", "uri>uri"),
+    (Class::Odd, "regaut01", "read", "uri>uri"),
     (Class::Odd, "multi01", "sip-header-duplicate", ""),
     (Class::Odd, "mcl01", "sip-header-duplicate", ""),
     (Class::Odd, "bcast", "sip-not-a-request", ""),
-    (Class::Odd, "zeromf", "read", "uri-not-a-number"),
-    (Class::Odd, "cparam01", "read", "uri-not-a-number"),
-    (Class::Odd, "cparam02", "read", "uri-not-a-number"),
-    (Class::Odd, "regescrt", "read", "uri-not-a-number"),
-    (Class::Odd, "sdp01", "read", "uri-not-a-number"),
+    (Class::Odd, "zeromf", "read", "uri>uri"),
+    (Class::Odd, "cparam01", "read", "uri>uri"),
+    (Class::Odd, "cparam02", "read", "uri>uri"),
+    (Class::Odd, "regescrt", "read", "uri>uri"),
+    (Class::Odd, "sdp01", "read", "uri>uri"),
     (Class::Odd, "inv2543", "read", "13035551111>16505552222"),
 ];
 
@@ -88,7 +91,7 @@ fn rfc_4475_messages() {
         // Nothing that could carry a wrong identity comes out of what was refused.
         let found = request.and_then(|request| request.parties()).map_or_else(
             |error| error.name().to_owned(),
-            |parties| format!("{}>{}", parties.orig().as_str(), parties.dest()[0].as_str()),
+            |parties| format!("{}>{}", shown(&parties.orig()), shown(&parties.dest()[0])),
         );
         assert!(parties.is_empty() || found == *parties, "{class:?} {name}: {found}");
     }
@@ -113,6 +116,10 @@ fn rfc_4475_messages() {
         count(Class::Odd, is_refused),
     );
     assert_eq!(RFC_4475.len(), 49);
+}
+
+fn shown(party: &Party<'_>) -> String {
+    party.number().map_or_else(|_| "uri".to_owned(), |number| number.as_str().to_owned())
 }
 
 /// Two requests in one datagram, odd spellings, and a Date of another time zone.
@@ -232,4 +239,37 @@ fn vectors_of_numbers_uris_and_dates() {
     }
     println!("vectors.json: {numbers} tn-canonical, {uris} uri-normal, {dates} sip-date");
     assert!(numbers > 0 && uris > 0 && dates > 0);
+}
+
+/// The `mky` claim that belongs to an SDP, and the tokens that carry it.
+#[test]
+fn vectors_of_fingerprints() {
+    let Some(text) = suite_text("standards/vectors.json") else { return };
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let entries = file["vectors"].as_array().unwrap();
+    let token = |id: &str| {
+        let entry = entries.iter().find(|entry| entry["id"] == id).unwrap();
+        let payload: Value = serde_json::from_str(entry["payload_json"].as_str().unwrap()).unwrap();
+        payload["mky"].to_string()
+    };
+    // Which token was made for which SDP.
+    let tokens = [("MKY1", token("C4")), ("MKY2", token("C31"))];
+    let (mut claims, mut pairs) = (0, 0);
+    for entry in entries.iter().filter(|entry| entry["kind"] == "mky") {
+        let lines = entry["inputs"]["sdp_lines"].as_array().unwrap().iter();
+        let sdp = lines.map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\r\n");
+        let fingerprints = Fingerprints::from_sdp(sdp.as_bytes()).unwrap();
+        let mut buffer = [0; 1024];
+        let mut out = Out::new(&mut buffer);
+        fingerprints.write_mky(&mut out);
+        assert_eq!(out.finish().unwrap(), entry["expect"]["value"], "{entry}");
+        for (id, claim) in &tokens {
+            let claim = Reader::new(claim.as_bytes()).unwrap().raw().unwrap();
+            assert_eq!(fingerprints.matches(claim), Ok(entry["id"] == *id), "{entry} {id}");
+            pairs += 1;
+        }
+        claims += 1;
+    }
+    println!("vectors.json: {claims} mky, {pairs} pairs of SDP and token");
+    assert!(claims > 0);
 }

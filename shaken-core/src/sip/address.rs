@@ -91,6 +91,14 @@ impl<'a> Address<'a> {
         self.display
     }
 
+    /// The display name without quotes, as a `rcd` in compact form stands for it; empty if there is
+    /// none, `None` if it has escapes or is not UTF-8.
+    pub(super) fn name(&self) -> Option<&'a str> {
+        let quoted = self.display.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        let text = core::str::from_utf8(quoted.unwrap_or(self.display)).ok()?;
+        Some(text).filter(|text| quoted.is_none() || !text.contains('\\'))
+    }
+
     /// The URI.
     #[must_use]
     pub fn uri(&self) -> &Uri<'a> {

@@ -8,41 +8,12 @@ use arrayvec::ArrayVec;
 use super::address::Address;
 use super::headers::Headers;
 use super::uri::{Scheme, Uri};
-use crate::passport::shaken::NewClaims;
-use crate::{Attest, Call, Error, TelephoneNumber};
+use crate::passport::base::NewClaims;
+use crate::{Call, Error, Party};
 
 /// How far the Date of a request to be signed may lie from the clock, in seconds
 /// (RFC 8224 §6.1 step 3).
 pub const MAX_DATE_DISTANCE_S: u64 = 60;
-
-/// What a URI says about a party of the call (RFC 8224 §8.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 8225 defines exactly these two kinds of identity")]
-pub enum Party<'a> {
-    /// A telephone number.
-    Number(TelephoneNumber),
-    /// Anything else; [`Uri::write_normal`] gives the form that claims carry.
-    Uri(Uri<'a>),
-}
-
-impl<'a> Party<'a> {
-    /// A URI that does not stand for a number is a party as it is.
-    #[must_use]
-    pub fn of(uri: &Uri<'a>) -> Self {
-        uri.telephone_number().map_or(Self::Uri(*uri), Self::Number)
-    }
-
-    /// The number.
-    ///
-    /// # Errors
-    /// Those of [`Uri::telephone_number`].
-    pub fn number(&self) -> Result<TelephoneNumber, Error> {
-        match self {
-            Self::Number(number) => Ok(*number),
-            Self::Uri(uri) => uri.telephone_number(),
-        }
-    }
-}
 
 /// The header field that a caller was taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,55 +100,67 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The two numbers of a call and its time: what a `shaken` PASSporT is made of and compared with.
+/// The two sides of a call and its time: what a PASSporT is made of and compared with.
 #[derive(Clone, Debug)]
-pub struct Parties {
-    orig: TelephoneNumber,
-    source: Source,
+pub struct Parties<'a> {
+    caller: Caller<'a>,
     /// At least one.
-    dest: ArrayVec<TelephoneNumber, 2>,
+    dest: ArrayVec<Party<'a>, 2>,
+    target: Party<'a>,
     date: Option<u64>,
+    /// Of From.
+    display_name: Option<&'a str>,
 }
 
-impl Parties {
-    /// Finds the numbers in the headers and Request-URI of a request. A call may have been signed
-    /// for the number of To or for that of the Request-URI; To comes first.
+impl<'a> Parties<'a> {
+    /// Finds the parties in the headers and Request-URI of a request. A call may have been signed
+    /// for the party of To or for that of the Request-URI; To comes first. Where one of them is a
+    /// number, or the emergency service, a URI that is neither is not a called party but the way
+    /// to one.
     ///
     /// # Errors
-    /// Those of [`Caller::of`] and [`Headers::date`]; [`Error::UriNotANumber`],
-    /// [`Error::UriScheme`], [`Error::TnInvalid`], [`Error::TnNotGlobal`] if the caller is no
-    /// number, or neither To nor Request-URI is one: then about To.
-    pub fn new(headers: &Headers<'_>, request_uri: &Uri<'_>) -> Result<Self, Error> {
+    /// Those of [`Caller::of`] and [`Headers::date`]; [`Error::TnInvalid`],
+    /// [`Error::TnNotGlobal`] for a caller or called party that is meant to be a number and is
+    /// none, [`Error::UriScheme`] for one that a PASSporT cannot name.
+    pub fn new(headers: &Headers<'a>, request_uri: &Uri<'a>) -> Result<Self, Error> {
         let caller = Caller::of(headers)?;
-        let orig = caller.party().number()?;
-        let to = headers.to().uri().telephone_number();
+        nameable(&caller.party())?;
+        let (to, target) = (Party::of(headers.to().uri()), Party::of(request_uri));
+        let is_service = |party: &Party<'_>| match party {
+            Party::Number(_) => true,
+            Party::Uri(uri) => uri.is_emergency(),
+        };
         let mut dest = ArrayVec::new();
-        for number in [to, request_uri.telephone_number()].into_iter().flatten() {
-            if !dest.contains(&number) {
-                dest.push(number);
+        for party in [to, target] {
+            if is_service(&party) && !dest.contains(&party) {
+                dest.push(party);
             }
         }
         if dest.is_empty() {
-            to?;
+            nameable(&to)?;
+            dest.push(to);
+            if nameable(&target).is_ok() && target != to {
+                dest.push(target);
+            }
         }
-        Ok(Self { orig, source: caller.source(), dest, date: headers.date()? })
+        Ok(Self { caller, dest, target, date: headers.date()?, display_name: headers.from().name() })
     }
 
-    /// The calling number.
+    /// The calling party.
     #[must_use]
-    pub fn orig(&self) -> TelephoneNumber {
-        self.orig
+    pub fn orig(&self) -> Party<'a> {
+        self.caller.party()
     }
 
-    /// Where the calling number was found.
+    /// Where the calling party was found.
     #[must_use]
     pub fn source(&self) -> Source {
-        self.source
+        self.caller.source()
     }
 
-    /// The called numbers: that of To, then that of the Request-URI, if they differ.
+    /// The called parties: that of To, then that of the Request-URI, if they differ.
     #[must_use]
-    pub fn dest(&self) -> &[TelephoneNumber] {
+    pub fn dest(&self) -> &[Party<'a>] {
         &self.dest
     }
 
@@ -187,10 +170,17 @@ impl Parties {
         self.date
     }
 
-    /// The call to verify a PASSporT against.
+    /// The call to verify PASSporTs against.
     #[must_use]
     pub fn call(&self) -> Call<'_> {
-        let call = Call::new(self.orig, &self.dest);
+        let mut call = Call::new(self.orig(), &self.dest);
+        // A Request-URI that is no called party is the way to one.
+        if self.dest.contains(&self.target) {
+            call = call.with_target(self.target);
+        }
+        if let Some(name) = self.display_name {
+            call = call.with_display_name(name);
+        }
         self.date.map_or(call, |date| call.with_date(date))
     }
 
@@ -210,13 +200,23 @@ impl Parties {
         }
     }
 
-    /// The claims to sign for this call: the caller, the first of the called numbers, and
+    /// The claims to sign for this call: the caller, the first of the called parties, and
     /// [`iat`](Self::iat).
     ///
     /// # Errors
-    /// Those of [`iat`](Self::iat); [`Error::OrigIdInvalid`].
-    pub fn claims<'a>(&'a self, attest: Attest, origid: &'a str, now: i64) -> Result<NewClaims<'a>, Error> {
-        let dest = self.dest.get(..1).unwrap_or_default();
-        NewClaims::new(attest, self.orig, dest, origid, self.iat(now)?)
+    /// Those of [`iat`](Self::iat); [`Error::UriTooLong`].
+    pub fn claims(&self, now: i64) -> Result<NewClaims<'_>, Error> {
+        NewClaims::new(self.orig(), self.dest.get(..1).unwrap_or_default(), self.iat(now)?)
+    }
+}
+
+/// Whether a PASSporT can name the party (RFC 8224 §8.1).
+fn nameable(party: &Party<'_>) -> Result<(), Error> {
+    match party {
+        Party::Number(_) => Ok(()),
+        Party::Uri(uri) => match uri.telephone_number() {
+            Err(Error::UriNotANumber) | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        },
     }
 }

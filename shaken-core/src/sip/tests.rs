@@ -1,7 +1,8 @@
 use super::*;
 use crate::identity::Identity;
+use crate::sign::Unsigned;
 use crate::write::Out;
-use crate::{Attest, Call, Verstat};
+use crate::{Call, Party, Verstat};
 
 const CALL: &str = "INVITE sip:+12155550131@carrier.example;user=phone SIP/2.0\r\n\
     v: SIP/2.0/TLS 192.0.2.1:5061;branch=z9hG4bK1,\r\n SIP/2.0/UDP 192.0.2.2\r\n\
@@ -34,8 +35,8 @@ fn call_with(lines: &[&str]) -> String {
     format!("{}\r\n\r\n{body}", kept.join("\r\n"))
 }
 
-fn parties_with(lines: &[&str]) -> Result<Parties, Error> {
-    request(&call_with(lines)).unwrap().parties()
+fn parties_with(lines: &[&str]) -> Result<Parties<'static>, Error> {
+    request(Box::leak(call_with(lines).into_boxed_str()))?.parties()
 }
 
 fn written(write: impl FnOnce(&mut Out<'_>)) -> String {
@@ -211,8 +212,6 @@ fn callers_without_a_number_have_a_name() {
         ),
         (&["f: \"Unavailable\" <sip:unavailable@unknown.invalid>"], Error::CallerUnavailable),
         (&["f: <sip:unavailable@carrier.example>"], Error::CallerUnavailable),
-        (&["f: <sip:alice@pbx.example>"], Error::UriNotANumber),
-        (&["f: <sip:anonymous@anonymous.invalid>", asserted], Error::UriNotANumber),
         (&["f: <tel:555-0123;phone-context=+1215>"], Error::TnNotGlobal),
         (&["f: <tel:+>"], Error::TnInvalid),
         (&["f: <https://pbx.example>"], Error::UriScheme),
@@ -224,6 +223,12 @@ fn callers_without_a_number_have_a_name() {
     ] {
         assert_eq!(parties_with(lines).err(), Some(error), "{lines:?}");
     }
+    for (lines, uri) in [
+        (&["f: <sip:alice@pbx.example>"][..], "sip:alice@pbx.example"),
+        (&["f: <sip:anonymous@anonymous.invalid>", asserted], "sip:ada@pbx.example"),
+    ] {
+        assert_eq!(parties_with(lines).unwrap().orig().as_str(), uri, "{lines:?}");
+    }
     let text = call_with(&["f: <sip:alice@pbx.example>;tag=1", asserted]);
     let caller = Caller::of(request(&text).unwrap().headers()).unwrap();
     assert_eq!(caller.source().header(), "P-Asserted-Identity");
@@ -232,21 +237,23 @@ fn callers_without_a_number_have_a_name() {
 }
 
 #[test]
-fn the_called_number_is_that_of_to_or_of_the_request_uri() {
+fn the_called_party_is_that_of_to_or_of_the_request_uri() {
     let dest = |request_uri: &str, to: &str| -> Result<Vec<String>, Error> {
         let text = call_with(&[&format!("TO : {to}")])
             .replace("sip:+12155550131@carrier.example;user=phone SIP", &format!("{request_uri} SIP"));
         let parties = request(&text).unwrap().parties()?;
-        Ok(parties.dest().iter().map(|tn| tn.as_str().to_owned()).collect())
+        Ok(parties.dest().iter().map(|party| party.as_str().to_owned()).collect())
     };
     for (request_uri, to, numbers) in [
         ("sip:+12155550131@a.example", "<tel:+1-215-555-0131>", Ok(vec!["12155550131"])),
         ("sip:+12155550132@a.example", "<tel:+12155550131>", Ok(vec!["12155550131", "12155550132"])),
         ("sip:+12155550132@a.example", "<sip:bob@a.example>", Ok(vec!["12155550132"])),
-        ("urn:service:sos", "<sip:911@a.example;user=phone>", Ok(vec!["911"])),
+        ("urn:service:sos", "<sip:911@a.example;user=phone>", Ok(vec!["911", "urn:service:sos"])),
         ("soap.beep://192.0.2.103:3002", "<tel:+12155550131>", Ok(vec!["12155550131"])),
         ("sip:bob@a.example", "<tel:555-0131;phone-context=+1215>", Err(Error::TnNotGlobal)),
-        ("urn:service:sos", "<urn:service:sos>", Err(Error::UriNotANumber)),
+        ("urn:service:sos", "<urn:service:sos>", Ok(vec!["urn:service:sos"])),
+        ("sip:carol@a.example", "<sip:bob@a.example>", Ok(vec!["sip:bob@a.example", "sip:carol@a.example"])),
+        ("sip:bob@a.example", "<sip:bob@a.example>", Ok(vec!["sip:bob@a.example"])),
         ("sip:bob@a.example", "isbn:2983792873", Err(Error::UriScheme)),
     ] {
         let numbers = numbers.map(|numbers| numbers.into_iter().map(str::to_owned).collect());
@@ -259,7 +266,7 @@ fn the_date_becomes_iat_if_it_is_fresh() {
     let date: i64 = 1_443_208_345;
     let claims = |lines: &[&str], now: i64| {
         let parties = parties_with(lines)?;
-        parties.claims(Attest::B, "origin", now).map(|claims| claims.iat())
+        parties.claims(now).map(|claims| claims.iat())
     };
     for (now, iat) in [
         (date, Ok(date)),
@@ -274,13 +281,12 @@ fn the_date_becomes_iat_if_it_is_fresh() {
     let undated = call_with(&[]).replace("Date:\r\n\tFri, 25 Sep 2015 19:12:25 GMT\r\n", "");
     let parties = request(&undated).unwrap().parties().unwrap();
     assert_eq!(parties.date(), None);
-    let call = Call::new(parties.orig(), parties.dest());
+    let call = Call::new(parties.orig(), parties.dest()).with_target(parties.dest()[0]);
     assert_eq!(format!("{:?}", parties.call()), format!("{call:?}"));
     let dated = parties_with(&[]).unwrap();
     let call = call.with_date(date.unsigned_abs());
     assert_eq!(format!("{:?}", dated.call()), format!("{call:?}"));
-    assert_eq!(parties.claims(Attest::B, "origin", 42).unwrap().iat(), 42);
-    assert_eq!(parties.claims(Attest::B, "", 42).err(), Some(Error::OrigIdInvalid));
+    assert_eq!(parties.claims(42).unwrap().iat(), 42);
     let misdated = CALL.replace("GMT", "EST");
     assert_eq!(request(&misdated).unwrap().parties().err(), Some(Error::DateInvalid));
 }
