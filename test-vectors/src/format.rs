@@ -193,7 +193,7 @@ fn last_line_of(text: &str, name: &str, value: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Expect;
+    use crate::{Expect, ExpectHeader, Name};
 
     const CASE: &str = r#"{"id":"a/1","now":7,"identity":"x","orig_tn":"12025550101","dest_tn":["12025550187"],"expect":"accept","why":"w"}"#;
 
@@ -233,6 +233,46 @@ mod tests {
         assert_eq!((case.comment.as_deref(), case.date), (Some("rule"), Some(9)));
         let error = Some("iat-stale".to_owned());
         assert_eq!(case.expect, Expect::Reject { error });
+    }
+
+    #[test]
+    fn a_case_names_what_its_types_need() {
+        let case = CASE
+            .replace("\"orig_tn\":\"12025550101\"", "\"orig_uri\":\"sip:a@b.example\"")
+            .replace("\"dest_tn\"", "\"dest_uri\":[\"urn:service:sos\"],\"target_tn\":\"911\",\"dest_tn\"")
+            .replace("\"x\"", "[\"x\",\"y\"]")
+            .replace(
+                "\"why\"",
+                "\"expect_headers\":[\"accept\",\"iat-stale\"],\"sdp\":\"v\",\"body\":\"\",\"priority\":\"p\",\
+                 \"resource_priority\":\"r\",\"display_name\":\"d\",\"why\"",
+            );
+        let loaded = VectorFile::parse(&file("", &case)).unwrap();
+        let case = &loaded.cases[0];
+        assert_eq!(case.orig, Name::Uri("sip:a@b.example".to_owned()));
+        assert_eq!(case.dest, [Name::Tn("12025550187".to_owned()), Name::Uri("urn:service:sos".to_owned())]);
+        assert_eq!(case.target, Some(Name::Tn("911".to_owned())));
+        let names = [&case.sdp, &case.body, &case.priority, &case.resource_priority, &case.display_name];
+        assert_eq!(names.map(|name| name.as_deref().unwrap()), ["v", "", "p", "r", "d"]);
+        let stale = ExpectHeader::Reject("iat-stale".to_owned());
+        assert_eq!(case.expect_headers.as_deref(), Some(&[ExpectHeader::Accept, stale][..]));
+    }
+
+    #[test]
+    fn a_party_is_there_and_has_one_name() {
+        for (from, to, says) in [
+            ("\"orig_tn\":\"12025550101\",", "", "has neither orig_tn nor orig_uri"),
+            ("\"orig_tn\"", "\"orig_uri\":\"sip:a@b.example\",\"orig_tn\"", "by number and by URI"),
+            (
+                "\"why\"",
+                "\"target_tn\":\"1\",\"target_uri\":\"sip:b.example\",\"why\"",
+                "by number and by URI",
+            ),
+            ("[\"12025550187\"]", "[]", "has neither dest_tn nor dest_uri"),
+            ("\"why\"", "\"expect_headers\":[],\"why\"", "has not one expect_headers"),
+        ] {
+            let message = refused(&file("", &CASE.replace(from, to))).to_string();
+            assert!(message.contains(says) && message.contains("a/1"), "{message}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! for path in shaken_test_vectors::files_under(concat!(env!("CARGO_MANIFEST_DIR"), "/data").as_ref())? {
 //!     let file = VectorFile::read(&path)?;
 //!     for case in &file.cases {
-//!         // Hand case.identity, case.orig_tn and case.dest_tn to the verifier at the time
+//!         // Hand case.identity, case.orig and case.dest to the verifier at the time
 //!         // case.now, with file.trust_anchor_pem as only trust and file.x5u_bodies as the web.
 //!         match &case.expect {
 //!             Expect::Accept => {}
@@ -32,7 +32,7 @@ mod files;
 mod format;
 pub mod suites;
 
-pub use case::{Case, Expect};
+pub use case::{Case, Expect, ExpectHeader, Name};
 pub use error::{LoadError, Problem};
 pub use files::files_under;
 pub use format::{Body, VectorFile};

@@ -111,8 +111,8 @@ def refused(f: VectorFile) -> None:
     f.reject("compact", field(compact), "compact-form", "compact form with a full set of parameters",
              "RFC 8588 §3: SHAKEN has the full form only", "Profile")
     f.reject("compact-empty", field(".."), None, "two dots and no signature", "RFC 8224 §4; RFC 8225 §7", "Grammar")
-    huge = field(t) + ";x-pad=" + "a" * 70_000
-    f.reject("too-large", huge, "identity-too-large", "a value of 70,000 characters", "no deployed SIP element passes this on; a bound is needed", "Limit")
+    huge = field(t) + ";x-pad=" + "a" * 30_000
+    f.reject("too-large", huge, "identity-too-large", "a value of 30,000 characters", "no deployed SIP element passes this on; a bound is needed", "Limit")
     two = field(t) + "," + field(t)
     f.policy("comma-joined", two, "two values joined by a comma",
              "RFC 8224 §4 is no comma list, so nothing may join values; some elements do", "Grammar")

@@ -31,16 +31,35 @@ FLAGS = {
     "EdgeOfCurve": "A valid or invalid signature that ordinary signing does not produce; shows errors in point arithmetic.",
     "SeveralHeaders": "Several Identity headers in one call, RFC 8224 §6.2.1.",
     "Limit": "Size or count far beyond every real call, where a verifier needs a bound of its own. Whatever it answers, it must stay quick.",
+    "Base": "A PASSporT without type (RFC 8225): it says who called whom, and that alone lets no call pass.",
+    "CompactForm": "Header and payload are left out and rebuilt from the call, RFC 8225 §7 and RFC 8224 §6.2.4.",
+    "Diversion": "PASSporTs of type div, RFC 8946 §4: each is compared with the one before it and with where the call goes.",
+    "Nested": "PASSporTs of type div-o, which hold another one in opt, RFC 8946 §5.",
+    "Priority": "PASSporTs of type rph with the claims rph and sph, RFC 8443 and RFC 9027.",
+    "RichCallData": "The claims rcd, rcdi and crn, RFC 9795, in a PASSporT of their own or in another one.",
+    "Message": "PASSporTs of type msg, RFC 9475: the digest of a message's body.",
+    "MediaKeys": "The claim mky against the fingerprints of the SDP, RFC 8225 §5.2.2.",
+    "SeveralTypes": "A call passes by its shaken PASSporT; those of other types are judged for themselves.",
+    "Delegation": "Certificates that limit each other along the path, RFC 9060 §4.",
+    "ClaimConstraints": "What the certificate says of the claims that may be signed with it, RFC 8226 §8 and RFC 9118.",
+    "Revocation": "The STI-PA's indirect revocation list, RFC 5280 §5 and §6.3, ATIS-1000080.",
+    "Uri": "Callers and called parties that are no telephone numbers, RFC 8224 §8.5.",
+    "RfcExample": "A token as an RFC prints it. Most of them break a rule of their own or verify with no published key.",
+    "ExactClock": "Holds within seconds of its clock: a verifier whose clock cannot be set exactly has to set it aside.",
     "Strict": "The rule is in the standard, yet some deployed verifiers do not apply it.",
 }
 
 
 class VectorFile:
-    def __init__(self, stem: str, note: str, anchors: list = (pki.ROOT,), intermediates: list = ()):
+    def __init__(self, stem: str, note: str, anchors: list = (pki.ROOT,), intermediates: list = (),
+                 crls: list = (), crl_anchors: list = (), now: int = pki.NOW):
         self.stem = stem
         self.note = note
         self.anchors = anchors
         self.intermediates = intermediates
+        self.crls = crls
+        self.crl_anchors = crl_anchors
+        self.now = now
         self.bodies: dict[str, str] = {}
         self.cases: list[dict] = []
         self.body(passport.LEAF_URL, pki.LEAF, pki.ISSUING)
@@ -72,38 +91,72 @@ class VectorFile:
     def policy(self, slug: str, identity, why: str, rule: str, *flags: str, **call):
         self._add(slug, identity, "policy", None, why, rule, flags, **call)
 
-    def _add(self, slug, identity, expect, error, why, rule, flags, *, orig=passport.ORIG,
-             dest=(passport.DEST,), now=pki.NOW, date=None):
+    def _add(self, slug, identity, expect, error, why, rule, flags, *, orig=passport.ORIG, orig_uri=None,
+             dest=(passport.DEST,), dest_uri=(), target=None, target_uri=None, now=None, date=None, sdp=None, body=None,
+             resource_priority=None, priority=None, display_name=None, headers=None):
+        """`headers` is the verdict of each header: accept or the name of its failure, divided by spaces."""
         assert flags and all(f in FLAGS for f in flags), (slug, flags)
+        now = self.now if now is None else now
+        identity = [identity] if isinstance(identity, str) else identity
+        if is_exact(now, date, identity) and "ExactClock" not in flags:
+            flags = [*flags, "ExactClock"]
         case = {
             "id": f"{self.stem}/{slug}",
             "comment": rule,
             "flags": list(flags),
             "now": now,
             "date": date,
-            "orig_tn": orig,
-            "dest_tn": list(dest),
-            "identity": [identity] if isinstance(identity, str) else identity,
+            "orig_tn": None if orig_uri else orig,
+            "orig_uri": orig_uri,
+            "dest_tn": list(dest) or None,
+            "dest_uri": list(dest_uri) or None,
+            "target_tn": target,
+            "target_uri": target_uri,
+            "display_name": display_name,
+            "resource_priority": resource_priority,
+            "priority": priority,
+            "sdp": sdp,
+            "body": body,
+            "identity": identity,
             "expect": expect,
             "error": error,
+            "expect_headers": headers.split() if headers else None,
             "why": why,
         }
         assert all(c["id"] != case["id"] for c in self.cases), case["id"]
+        assert not headers or len(case["expect_headers"]) == len(identity), case["id"]
         self.cases.append({k: v for k, v in case.items() if v is not None})
 
     def text(self) -> str:
         used = {flag for case in self.cases for flag in case["flags"]}
         whole = {
             "format_version": 1,
-            "source": "test-vectors/generate/generate.py",
+            "source": "test-vectors/make/make.py",
             "note": self.note,
             "notes": {flag: text for flag, text in FLAGS.items() if flag in used},
-            "now": pki.NOW,
+            "now": self.now,
             "numberOfCases": len(self.cases),
             "trust_anchor_pem": "".join(a.pem for a in self.anchors),
             "intermediates_pem": "".join(i.pem for i in self.intermediates) or None,
+            "crls": list(self.crls) or None,
+            "crl_anchor_pem": "".join(a.pem for a in self.crl_anchors) or None,
             "x5u_bodies": self.bodies,
             "cases": self.cases,
         }
         text = json.dumps({k: v for k, v in whole.items() if v is not None}, indent=1, ensure_ascii=False)
         return text.replace("\ufeff", "\\ufeff") + "\n"
+
+
+def is_exact(now: int, date: int | None, identity: list[str]) -> bool:
+    """Whether a minute more or less would change what becomes of the call: a time of it is near
+    the edge of the 60 seconds that it may be off."""
+    times = [date, *(iat_of(value) for value in identity)]
+    return any(t is not None and 10 < abs(now - t) < 110 for t in times)
+
+
+def iat_of(identity: str) -> int | None:
+    try:
+        iat = json.loads(passport.unb64(identity.split(".")[1]))["iat"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+    return iat if type(iat) is int else None

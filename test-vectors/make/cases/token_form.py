@@ -68,6 +68,8 @@ def encoding(f: VectorFile) -> None:
         ("non-ascii", t[:100] + "é" + t[100:], "a letter beyond ASCII in the token"),
     ]:
         f.reject(slug, field(value), None, why, "RFC 8224 §4: the digest holds base64url characters and dots only", "Encoding")
+    large = seal(signing_input(header(), payload(zzz="a" * 13_000)))
+    f.reject("large", field(large), "token-too-large", "a claim of 13,000 characters", "no standard sets a limit; deployed SIP elements pass on no such header", "Limit")
 
 
 def bump(segment: str) -> str:

@@ -35,6 +35,7 @@ def build() -> VectorFile:
     windows(f)
     untrusted(f)
     issuers(f)
+    policies(f)
     keys(f)
     undecided(f)
     return f
@@ -139,7 +140,7 @@ def windows(f: VectorFile) -> None:
         ("one-hour", NOW - 1800, NOW + 1800, "a certificate of one hour"),
     ]:
         body = payload(iat=NOW)
-        f.accept(slug, f.signed_by(slug, from_to(slug, start, end), ISSUING, body=body), why, WINDOW, "Validity", "Lenience")
+        f.accept(slug, f.signed_by(slug, from_to(slug, start, end), ISSUING, body=body), why, WINDOW, "Validity", "Lenience", *(["ExactClock"] if slug.endswith("-now") else []))
     for slug, start, end, error, why in [
         ("ended", NOW - 60 * DAY, NOW - DAY, "cert-expired", "the period ended a day ago"),
         ("ended-second", NOW - DAY, NOW - 1, "cert-expired", "the period ended a second ago"),
@@ -147,7 +148,7 @@ def windows(f: VectorFile) -> None:
         ("starts-tomorrow", NOW + DAY, NOW + 60 * DAY, "cert-not-yet-valid", "the period starts in a day"),
         ("starts-second", NOW + 1, NOW + DAY, "cert-not-yet-valid", "the period starts in a second"),
     ]:
-        f.reject(slug, f.signed_by(slug, from_to(slug, start, end), ISSUING), error, why, WINDOW, "Validity")
+        f.reject(slug, f.signed_by(slug, from_to(slug, start, end), ISSUING), error, why, WINDOW, "Validity", *(["ExactClock"] if slug.endswith("-second") else []))
     for slug, valid, error, why in [
         ("ca-ended", (NOW - 400 * DAY, NOW - DAY), "cert-expired", "the issuer's period ended a day ago"),
         ("ca-starts-tomorrow", (NOW + DAY, NOW + 400 * DAY), "cert-not-yet-valid", "the issuer's period starts in a day"),
@@ -208,6 +209,23 @@ def issuers(f: VectorFile) -> None:
     f.reject("path-length-1", f.signed_by("path-length-1", leaf("deeper", last), last, middle, top), "cert-path-length", "two CAs under a CA of path length 1", "RFC 5280 §4.2.1.9: pathLenConstraint", "Path", "Attack")
     signer = authority("CA that signs", ROOT, key_usage=usage("digital_signature", "key_cert_sign"), more=[(raw_extension(pki.TN_AUTH_LIST, pki.spc_list()), False)])
     f.reject("ca-signs", f.signed_by("ca-signs", signer), "cert-is-ca", "a CA signed the token with its own key", "RFC 9060 §4: only end-entity certificates sign PASSporTs", "Profile")
+
+
+def policies(f: VectorFile) -> None:
+    demanding = [(x509.PolicyConstraints(0, None), True)]
+    rule = "RFC 5280 §6.1: requireExplicitPolicy, and no policy holds for the whole path"
+    ca = authority("CA that demands a policy", ROOT, more=demanding)
+    f.accept("policy-demanded", f.signed_by("policy-demanded", leaf("with the policy", ca), ca), "the CA demands a policy, and the signer has its own", rule, "Path", "Lenience")
+    other = pki.issue("other policy", name("SHAKEN TEST", "Example Telecom"), ca, valid=(NOW - DAY, NOW + DAY), extensions=[
+        (x509.BasicConstraints(False, None), True), (usage("digital_signature"), True), (pki.policies("2.16.840.1.114569.1.1.3"), False), (raw_extension(pki.TN_AUTH_LIST, pki.spc_list()), False)])
+    f.reject("policy-other", f.signed_by("policy-other", other, ca), "cert-policy", "the CA demands a policy, and the signer has another one", rule, "Path")
+    form = "RFC 5280 §4: "
+    zero = reissue(leaf("serial zero", ISSUING), ISSUING.key, lambda fields: [fields[0], der.integer(0), *fields[2:]])
+    f.reject("serial-zero", f.signed_by("serial-zero", zero, ISSUING), "cert-nonconforming", "the serial number is zero", form + "a serial number is positive (§4.1.2.2)", "Path", "Strict")
+    long = reissue(leaf("serial of 30 bytes", ISSUING), ISSUING.key, lambda fields: [fields[0], der.integer(1 << 239), *fields[2:]])
+    f.reject("serial-long", f.signed_by("serial-long", long, ISSUING), "cert-nonconforming", "a serial number of 30 bytes", form + "20 bytes at most (§4.1.2.2)", "Path", "Strict")
+    signing = leaf("leaf with keyCertSign", ISSUING, key_usage=usage("digital_signature", "key_cert_sign"))
+    f.reject("leaf-cert-sign", f.signed_by("leaf-cert-sign", signing, ISSUING), "cert-nonconforming", "the signer may issue certificates by its key usage, and is no CA", form + "keyCertSign stands with cA TRUE (§4.2.1.9)", "Path", "Strict")
 
 
 def keys(f: VectorFile) -> None:

@@ -13,13 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import curve
 import der
+from clock import NOW
 
-NOW = 1_767_268_800  # Thu, 01 Jan 2026 12:00:00 GMT
 DAY = 86_400
 SPC = "TEST"
 
 TN_AUTH_LIST = "1.3.6.1.5.5.7.1.26"
 POLICY = "2.16.840.1.114569.1.1.4"  # the certificate policy of ATIS-1000080, CP 1.4
+CLAIM_CONSTRAINTS = "1.3.6.1.5.5.7.1.27"  # RFC 8226 §8
+ENHANCED_CONSTRAINTS = "1.3.6.1.5.5.7.1.33"  # RFC 9118 §3
+STIR_TN_LIST = "1.3.6.1.5.5.7.48.14"  # RFC 8226 §10.1
+CRL_URL = "https://pa.example.org/download/v1/crl"
 UNKNOWN_EXTENSION = "1.3.6.1.4.1.32473.1"  # enterprise number for examples (RFC 5612)
 
 
@@ -99,8 +103,18 @@ def raw_extension(dotted: str, value: bytes) -> x509.UnrecognizedExtension:
     return x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
 
 
+def crl_points(url: str = CRL_URL, crl_issuer: x509.Name | None = None) -> x509.CRLDistributionPoints:
+    """Where the revocation list of a certificate is, and who issues it if its own CA does not."""
+    issuers = [x509.DirectoryName(crl_issuer)] if crl_issuer else None
+    return x509.CRLDistributionPoints([x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, issuers)])
+
+
 def policies(dotted: str = POLICY) -> x509.CertificatePolicies:
     return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(dotted), None)])
+
+
+def serial_of(label: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"serial {label}".encode()).digest()[:16], "big") >> 1
 
 
 def issue(
@@ -114,6 +128,7 @@ def issue(
     digest=None,
     extensions: list[tuple[object, bool]],
     aki: object = "from issuer",
+    serial: int | None = None,
 ) -> Certificate:
     """One certificate; `issuer` None makes it self-signed, `extensions` are (value, critical)."""
     key = key or (None if public_key else p256(label))
@@ -124,7 +139,7 @@ def issue(
         .subject_name(subject)
         .issuer_name(issuer.name if issuer else subject)
         .public_key(public_key)
-        .serial_number(int.from_bytes(hashlib.sha256(f"serial {label}".encode()).digest()[:16], "big") >> 1)
+        .serial_number(serial_of(label) if serial is None else serial)
         .not_valid_before(moment(valid[0]))
         .not_valid_after(moment(valid[1]))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
@@ -202,6 +217,37 @@ def reissue(old: Certificate, signer, edit=None, *, algorithm: bytes | None = No
 
 def moment(unix: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(unix, datetime.timezone.utc)
+
+
+def crl(
+    signer: Certificate,
+    entries: list[tuple[int, x509.Name | None]],
+    *,
+    number: int = 1,
+    dates: tuple[int, int] = (NOW - DAY, NOW + 30 * DAY),
+    indirect: bool = True,
+    url: str = CRL_URL,
+    key=None,
+) -> str:
+    """A revocation list in PEM and its signer's certificate behind it. Of an entry's serial number
+    and issuer the latter is None where the entry does not state it (RFC 5280 §5.3.3)."""
+    point = x509.IssuingDistributionPoint([x509.UniformResourceIdentifier(url)], None, False, False, None, indirect, False)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(signer.name)
+        .last_update(moment(dates[0]))
+        .next_update(moment(dates[1]))
+        .add_extension(x509.CRLNumber(number), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), False)
+        .add_extension(point, True)
+    )
+    for serial, issuer in entries:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment(dates[0]))
+        if issuer is not None:
+            entry = entry.add_extension(x509.CertificateIssuer([x509.DirectoryName(issuer)]), True)
+        builder = builder.add_revoked_certificate(entry.build())
+    made = builder.sign(key or signer.key, hashes.SHA256(), ecdsa_deterministic=True)
+    return pem(made.public_bytes(serialization.Encoding.DER), "X509 CRL") + signer.pem
 
 
 # The path that every file uses unless it is about paths.

@@ -77,3 +77,19 @@ def tn_range(start: str, count: int, *more: bytes) -> bytes:
 
 def one(number: str) -> bytes:
     return tlv(0xA2, ia5(number))
+
+
+# JWTClaimConstraints, RFC 8226 §8, and EnhancedJWTClaimConstraints, RFC 9118 §3; explicit tags too.
+
+
+def claim_constraints(include: tuple = (), permitted: dict[str, tuple] | None = None, exclude: tuple = ()) -> bytes:
+    def names(tag: int, listed: tuple) -> bytes:
+        return tlv(tag, sequence(*(ia5(name) for name in listed))) if listed else b""
+
+    values = [sequence(ia5(claim), sequence(*(utf8(value) for value in some))) for claim, some in (permitted or {}).items()]
+    return sequence(names(0xA0, include), tlv(0xA1, sequence(*values)) if values else b"", names(0xA2, exclude))
+
+
+def list_by_reference(url: str) -> bytes:
+    """The value of an authorityInfoAccess that says where the TNAuthList is (RFC 8226 §10.1)."""
+    return sequence(sequence(oid("1.3.6.1.5.5.7.48.14"), tlv(0x86, url.encode())))

@@ -119,7 +119,7 @@ def refused(f: VectorFile) -> None:
     f.policy("escaped-digit", sent(usual.replace('"tn":"1', '"tn":"\\u0031')), "a number with an escaped digit",
              "RFC 8259 §7 makes the strings equal; RFC 8225 §9 would not write it so", "Json")
     for depth in [100, 3000]:
-        f.policy(f"deep-{depth}", sent(plus(f'"zzz":{"[" * depth}{"]" * depth}')), f"an unknown claim nested {depth} deep",
+        f.reject(f"deep-{depth}", sent(plus(f'"zzz":{"[" * depth}{"]" * depth}')), "json-too-deep", f"an unknown claim nested {depth} deep",
                  "RFC 8259 §9 lets a reader set limits; it must not exhaust its stack", "Limit")
     many = ",".join(f'"k{n}":0' for n in range(1000))
-    f.policy("many-members", sent(plus(many)), "1,000 unknown claims", "RFC 8259 §9 lets a reader set limits", "Limit")
+    f.reject("many-members", sent(plus(many)), "json-too-many-members", "1,000 unknown claims", "RFC 8259 §9 lets a reader set limits", "Limit")

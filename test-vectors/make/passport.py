@@ -30,6 +30,11 @@ def payload(**changes) -> dict:
     return without({**usual, **changes})
 
 
+def base_claims(**changes) -> dict:
+    """The claims that every PASSporT has."""
+    return without({"dest": {"tn": [DEST]}, "iat": pki.NOW - 1, "orig": {"tn": ORIG}, **changes})
+
+
 class Absent:
     """Stands for a member that is left out, as `None` stands for null."""
 
@@ -84,3 +89,23 @@ def token(head: dict | str | bytes | None = None, body: dict | str | bytes | Non
 def field(made: str | None = None, info: str = LEAF_URL, params: str = ";alg=ES256;ppt=shaken") -> str:
     """The value of an Identity header in the order that deployed signers emit."""
     return f"{made or token()};info=<{info}>{params}"
+
+
+def typed(ppt: str | None, claims: dict | str | bytes, url: str = LEAF_URL, key=None) -> str:
+    """The value of an Identity header of a PASSporT type in full form; None is a base PASSporT."""
+    return field(token(header(url, ppt=Absent if ppt is None else ppt), claims, key), url, params(ppt))
+
+
+def compact(ppt: str | None, claims: dict, url: str = LEAF_URL, key=None) -> str:
+    """The same in compact form: header and payload are left out (RFC 8225 §7)."""
+    text = signing_input(header(url, ppt=Absent if ppt is None else ppt), claims)
+    return field(f"..{b64(signature(text, key))}", url, params(ppt))
+
+
+def params(ppt: str | None) -> str:
+    return ";alg=ES256" + (f";ppt={ppt}" if ppt else "")
+
+
+def bare(identity: str) -> str:
+    """The token of a header."""
+    return identity.split(";")[0]

@@ -63,7 +63,7 @@ def members(f: VectorFile) -> None:
                         ("empty", ""), ("number", 1), ("null", None), ("array", ["passport"])]:
         f.reject(f"typ-{slug}", field(token(header(typ=value))), "typ-invalid", f"typ is {canonical(value)}", TYP, "JoseHeader")
     for slug, value in [("div", "div"), ("rph", "rph"), ("msec", "msec"), ("unknown", "example")]:
-        f.reject(f"ppt-{slug}", field(token(header(ppt=value)), params=f";alg=ES256;ppt={value}"), "ppt-unsupported",
+        f.reject(f"ppt-{slug}", field(token(header(ppt=value)), params=f";alg=ES256;ppt={value}"), "shaken-missing" if value in ("div", "rph") else "ppt-unsupported",
                  f"a SHAKEN payload under ppt {value}", PPT, "JoseHeader")
     for slug, value in [("upper-case", "SHAKEN"), ("space", "shaken "), ("nul", "shaken\0"), ("empty", ""), ("number", 7), ("null", None), ("array", ["shaken"])]:
         f.reject(f"ppt-{slug}", field(token(header(ppt=value)), params=";alg=ES256"), "ppt-unsupported",

@@ -92,6 +92,8 @@ def undecided(f: VectorFile) -> None:
         ("x509-label", pki.pem(LEAF.der, "X509 CERTIFICATE") + ISSUING.pem, "the label X509 CERTIFICATE", "RFC 7468 §5 lets a reader take it"),
         ("private-key", chain + key, "the private key stands in the body too", "RFC 7468 §2 would ignore the block; the key is public now"),
         ("damaged-last", chain + "-----BEGIN CERTIFICATE-----\nAAAA", "the chain is whole, a third block does not end", "RFC 7468 §2; what is needed can be read"),
-        ("twelve", LEAF.pem + ISSUING.pem * 11, "twelve certificates", "no standard sets a limit; eight and more is no chain"),
     ]:
-        f.policy(slug, behind(f, slug, content), why, rule, "Limit" if slug == "twelve" else "Pem")
+        f.policy(slug, behind(f, slug, content), why, rule, "Pem")
+    f.reject("twelve", behind(f, "twelve", LEAF.pem + ISSUING.pem * 11), "cert-too-many", "twelve certificates", "no standard sets a limit; eight and more is no chain", "Limit")
+    large = pki.leaf("40 KB", ISSUING, more=[(pki.raw_extension(pki.UNKNOWN_EXTENSION, bytes(40_000)), False)])
+    f.reject("large", f.signed_by("large", large, ISSUING), "cert-too-large", "a certificate of 40 KB", "no standard sets a limit", "Limit")
