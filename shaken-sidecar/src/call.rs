@@ -1,12 +1,14 @@
 //! The life of one call: who asks, may they, sign or verify, record, answer. The only file that
 //! knows the order of these steps.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use shaken_core::passport::shaken::NewClaims;
+use futures_util::future::join_all;
+use shaken_core::passport::{Ppt, base, shaken};
+use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, Error, Identity, Scratch, Signer, TelephoneNumber, Verified, Verifier, Verstat, sign,
+    Attest, Call, Error, Identity, Signer, TelephoneNumber, TrustedCert, Verifier, Verstat, X5u, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
@@ -29,13 +31,15 @@ pub struct Calls {
 pub struct Verification {
     verifier: Verifier,
     certs: Arc<Certs>,
+    /// What calls have left behind; one is some 180 KB, too much to make for each.
+    scratches: Mutex<Vec<CallScratch>>,
 }
 
 impl Verification {
     /// `verifier` judges, `certs` obtains what it judges by.
     #[must_use]
     pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
-        Self { verifier, certs }
+        Self { verifier, certs, scratches: Mutex::default() }
     }
 }
 
@@ -100,8 +104,8 @@ pub struct VerifyRequest {
     pub dest: Vec<Party>,
     /// The Date of the request in seconds since 1970.
     pub date: u64,
-    /// The value of the Identity header.
-    pub identity: String,
+    /// The values of the Identity headers, in their order.
+    pub identity: Vec<String>,
 }
 
 /// A signed call.
@@ -122,6 +126,8 @@ pub struct Signed {
 pub struct Judged {
     /// What the signer said, if the call passes; else why it does not.
     pub outcome: Result<Attested, Error>,
+    /// What came of each Identity header, in their order; nothing if none of them was looked at.
+    pub headers: Vec<JudgedHeader>,
     /// Index of the record.
     pub record: u64,
 }
@@ -132,6 +138,15 @@ impl Judged {
     pub fn verstat(&self) -> Verstat {
         self.outcome.as_ref().map_or_else(Error::verstat, |_| Verstat::Passed)
     }
+}
+
+/// What came of one Identity header.
+#[derive(Clone, Debug)]
+pub struct JudgedHeader {
+    /// The PASSporT type, if it is known.
+    pub ppt: Option<Ppt>,
+    /// Why it does not hold in itself, if it does not. Whether the call passes is another question.
+    pub error: Option<Error>,
 }
 
 /// What a verified `shaken` PASSporT says beyond the numbers.
@@ -239,14 +254,15 @@ impl Calls {
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let Some(verification) = &self.verification else { return Err(Refusal::NotOffered) };
         let mut record = new_record(Op::Verify, origin, &request.orig, &request.dest);
-        record.identity = vec![request.identity.clone()];
+        record.identity.clone_from(&request.identity);
 
         let Some(trunk) = policy::recognize(&self.trunks, origin.listener, origin.peer.uid) else {
             return self.refuse(record, Refusal::TrunkUnknown, origin).await;
         };
         record.trunk = Some(trunk.name().to_owned());
 
-        let outcome = verification.judge(&request, origin.unix_s(), &mut record).await;
+        let mut headers = Vec::new();
+        let outcome = verification.judge(&request, origin.unix_s(), &mut record, &mut headers).await;
         record.verdict = if outcome.is_ok() { "passed" } else { "failed" }.into();
         record.http_status = Some(200);
         match &outcome {
@@ -262,7 +278,7 @@ impl Calls {
             }
         }
         let record = self.keep(record, origin).await?;
-        Ok(Judged { outcome, record })
+        Ok(Judged { outcome, headers, record })
     }
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
@@ -289,20 +305,64 @@ impl Calls {
 }
 
 impl Verification {
-    async fn judge(&self, request: &VerifyRequest, now: i64, record: &mut Record) -> Result<Attested, Error> {
-        let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
-        let call = Call::new(request.orig.tn, &dest).with_date(request.date);
-        let mut scratch = Box::new(Scratch::new());
+    async fn judge(
+        &self,
+        request: &VerifyRequest,
+        now: i64,
+        record: &mut Record,
+        headers: &mut Vec<JudgedHeader>,
+    ) -> Result<Attested, Error> {
+        let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = scratches().pop().unwrap_or_default();
+        let outcome = self.judge_in(&mut scratch, request, now, record, headers).await;
+        scratches().push(scratch);
+        outcome
+    }
 
-        let identity = Identity::parse(request.identity.as_bytes())?;
-        record.ppt = identity.ppt().map(str::to_owned).into_iter().collect();
-        record.x5u = Some(identity.info().to_owned());
-        let screened = self.verifier.screen(&identity, &call, &mut scratch, now)?;
-        let certificate = self.certs.obtain(screened.x5u(), now).await?;
-        record.cert = Some(cert_of(certificate.certificate()));
-        let verified: Verified<'_> = self.verifier.verify(screened, &certificate, now)?;
-        let claims = verified.claims();
-        Ok(Attested { attest: claims.attest(), origid: claims.origid().to_string() })
+    async fn judge_in(
+        &self,
+        scratch: &mut CallScratch,
+        request: &VerifyRequest,
+        now: i64,
+        record: &mut Record,
+        headers: &mut Vec<JudgedHeader>,
+    ) -> Result<Attested, Error> {
+        let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
+        let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
+        let values = || request.identity.iter().map(String::as_bytes);
+        for identity in values().filter_map(|value| Identity::parse(value).ok()) {
+            record.ppt.extend(identity.ppt().map(str::to_owned));
+            record.x5u.get_or_insert_with(|| identity.info().to_owned());
+        }
+        let screened = self.verifier.screen_call(values(), &call, scratch, now)?;
+        let mut x5us: Vec<&X5u<'_>> = Vec::new();
+        for x5u in screened.x5us() {
+            if !x5us.contains(&x5u) {
+                x5us.push(x5u);
+            }
+        }
+        // All at once: the deadline of a request has room for one download, not for one after another.
+        let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, now))).await;
+        let certificates: Vec<(String, Result<Arc<TrustedCert>, Error>)> =
+            x5us.iter().map(|x5u| x5u.as_str().to_owned()).zip(found).collect();
+        record.cert = certificates
+            .iter()
+            .find_map(|(_, found)| found.as_ref().ok())
+            .map(|cert| cert_of(cert.certificate()));
+        let verdict = self.verifier.verify_call(
+            screened,
+            |x5u| {
+                let found = certificates.iter().find(|(url, _)| url == x5u.as_str());
+                found.map_or(Err(Error::CertUnavailable), |(_, certificate)| certificate.clone())
+            },
+            now,
+        );
+        let of_headers = verdict.headers().take(request.identity.len());
+        *headers = of_headers
+            .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
+            .collect();
+        let verified = verdict.result()?;
+        Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
     }
 }
 
@@ -327,8 +387,9 @@ fn make_header(
         Some(origid) => origid.clone(),
         None => origid::random()?,
     };
-    let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
-    let claims = NewClaims::new(attest, request.orig.tn, &dest, &origid, iat)?;
+    let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
+    let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;
+    let claims = shaken::NewClaims::new(claims, attest, &origid)?;
     let mut buffer = [0; sign::MAX_HEADER_LEN];
     let identity = signer.sign(&claims, &mut buffer)?.to_owned();
     Ok((identity, origid))

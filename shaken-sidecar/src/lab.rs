@@ -25,6 +25,7 @@ mod error;
 mod options;
 mod repository;
 mod tn_auth_list;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
@@ -40,6 +41,7 @@ pub use error::LabError;
 pub use options::LabOptions;
 pub use repository::{DownloadCount, Repository};
 pub use tn_auth_list::{TnAuthListDer, TnEntryDer};
+pub use vectors::VectorLab;
 
 use ca::Pki;
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use running::{CALLED, CALLER, json_lines, run};
+use shaken_test_vectors::VectorFile;
 use shaken_test_vectors::suites::{suite, suite_text};
 use tempfile::TempDir;
 
@@ -143,6 +144,74 @@ fn cert_verify_gives_one_answer_per_block() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(answers[2]["tn_auth_list"], serde_json::json!(["spc LAB0"]));
     assert_eq!(answers[2]["deviations"], serde_json::json!([]));
+}
+
+/// Delegates of the vectors, each with its issuers as the known intermediates.
+#[test]
+fn cert_verify_compares_the_lists_of_a_path() {
+    let folder = TempDir::new().unwrap();
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../test-vectors/data/delegation.json");
+    let vectors = VectorFile::read(std::path::Path::new(data)).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let anchors = file("anchors.pem", &vectors.trust_anchor_pem);
+    let at = vectors.now.to_string();
+    for (name, chain, encompassed, code) in [
+        ("leaf", "ok", None, 0),
+        ("range-one", "ok", Some("encompassed"), 0),
+        ("spc-one", "ok", Some("unknown-by-provider"), 0),
+        ("range-wider", "tn-auth-list-not-encompassed", None, 1),
+    ] {
+        let file_name = format!("/{name}.pem");
+        let (_, body) = vectors.x5u_bodies.iter().find(|(url, _)| url.ends_with(&file_name)).unwrap();
+        let body = String::from_utf8(body.as_bytes().to_vec()).unwrap();
+        let (delegate, issuers) = body.split_once("-----END CERTIFICATE-----\n").unwrap();
+        let intermediates = file("issuers.pem", issuers);
+        let args = ["cert", "verify", "--anchors", &anchors, "--intermediates", &intermediates, "--at", &at];
+        let delegate = format!("{delegate}-----END CERTIFICATE-----\n");
+        let output = run(&[&args[..], &["--json", "-"]].concat(), delegate.as_bytes());
+        let answer = &json_lines(&output)[0];
+        assert_eq!(
+            (&answer["chain"], answer["encompassed"].as_str()),
+            (&chain.into(), encompassed),
+            "{name}"
+        );
+        assert_eq!(output.status.code(), Some(code), "{name}");
+    }
+}
+
+#[test]
+fn cert_inspect_shows_role_list_and_deviations() {
+    let files = Files::new();
+    let bundle = ["provider.pem", "sti-intermediate.pem", "sti-root.pem"]
+        .map(|name| std::fs::read_to_string(files.path(name)).unwrap())
+        .concat();
+    let output = run(&["cert", "inspect", "--json", "-"], bundle.as_bytes());
+    assert_eq!(output.status.code(), Some(0));
+    let answers = json_lines(&output);
+    let provider = &answers[0];
+    assert_eq!(provider["role"], "leaf");
+    assert_eq!(provider["tn_auth_list"], serde_json::json!(["spc LAB0"]));
+    for absent in ["tn_auth_list_error", "tn_auth_list_url", "encompassed"] {
+        assert_eq!(provider.get(absent), Some(&serde_json::Value::Null), "{absent}");
+    }
+    assert!(answers.iter().any(|answer| answer["role"] == "root"));
+
+    // A certificate of the web, which is no STI certificate.
+    let odd = rcgen::generate_simple_self_signed(["sip.example.com".to_owned()]).unwrap().cert.pem();
+    let output = run(&["cert", "inspect", "-"], odd.as_bytes());
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "role        leaf",
+        "TNAuthList  none",
+        "  tn-auth-list-missing: no TNAuthList (ATIS-1000080 §6.4.1)",
+        "  subject-country-missing: the subject has no country (C) (ATIS-1000080 §6.4.1)",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
 }
 
 #[test]

@@ -129,6 +129,13 @@ fn request_names_are_echoed() {
     assert!(running.sign("A").head.contains("x-requestid: "));
 }
 
+/// The first letter of the signature is another one.
+fn with_changed_signature(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", &signature[1..])
+}
+
 /// E3 to E19: every outcome of a verification is an answer, with the code of the table.
 #[test]
 fn verification_outcomes() {
@@ -137,26 +144,22 @@ fn verification_outcomes() {
     let (token, params) = good.split_once(';').unwrap();
     for (identity, code, error) in [
         (format!("..{};{params}", token.rsplit('.').next().unwrap()), 438, "compact-form"),
-        (good.replace("ppt=shaken", "ppt=div"), 438, "ppt-unsupported"),
+        (good.replace("ppt=shaken", "ppt=div"), 438, "ppt-mismatch"),
+        (good.replace("ppt=shaken", "ppt=foo"), 438, "ppt-unsupported"),
         (token.to_owned(), 436, "info-missing"),
         (good.replace("info=<", "info=<x"), 436, "x5u-info-mismatch"),
         (good.replace("alg=ES256", "alg=HS256"), 437, "param-alg-unsupported"),
-        (format!("{}A;{params}", &token[..token.len() - 1]), 438, "signature-invalid"),
+        (format!("{};{params}", with_changed_signature(token)), 438, "signature-invalid"),
         (String::new(), 438, "token-segments"),
     ] {
         let answer = running.verify(&identity);
         let body = &answer.body["verificationResponse"];
         assert_eq!(answer.status, 200);
-        // The last letter of a signature has unused bits; either way it is refused.
-        if error != "signature-invalid" {
-            assert_eq!(
-                (&body["reasoncode"], &body["shaken"]["error"]),
-                (&code.into(), &error.into()),
-                "{answer:?}"
-            );
-        } else {
-            assert_eq!(body["reasoncode"], code);
-        }
+        assert_eq!(
+            (&body["reasoncode"], &body["shaken"]["error"]),
+            (&code.into(), &error.into()),
+            "{answer:?}"
+        );
         assert!(body["reasontext"].is_string() && body["reasondesc"].is_string());
     }
     for (member, value, error) in [
@@ -170,6 +173,25 @@ fn verification_outcomes() {
         let answer = running.post("/stir/v1/verification", &request);
         assert_eq!(answer.body["verificationResponse"]["shaken"]["error"], error, "{answer:?}");
     }
+    // All Identity headers of a call together: one verdict for each, and one for the call.
+    let mut request = verification(&good);
+    let forged = format!("{};{params}", with_changed_signature(token));
+    let other = good.replace("ppt=shaken", "ppt=foo");
+    request["verificationRequest"]["identity"] = json!([other, good]);
+    let answer = running.post("/stir/v1/verification", &request);
+    let body = &answer.body["verificationResponse"];
+    assert_eq!(body["verstat"], "TN-Validation-Passed", "{answer:?}");
+    let headers = json!([
+        { "type": null, "error": "ppt-unsupported" },
+        { "type": "shaken", "error": null },
+    ]);
+    assert_eq!(body["shaken"]["headers"], headers);
+    request["verificationRequest"]["identity"] = json!([good, forged]);
+    let answer = running.post("/stir/v1/verification", &request);
+    assert_eq!(answer.body["verificationResponse"]["verstat"], "TN-Validation-Failed", "{answer:?}");
+    request["verificationRequest"]["identity"] = json!([]);
+    let answer = running.post("/stir/v1/verification", &request);
+    assert_eq!(answer.body["verificationResponse"]["shaken"]["error"], "identity-missing", "{answer:?}");
     // 3GPP clients send the called number as a string.
     let mut request = verification(&good);
     request["verificationRequest"]["to"] = json!({ "tn": format!("+{CALLED}") });

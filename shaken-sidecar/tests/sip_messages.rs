@@ -160,7 +160,7 @@ fn every_failed_header_has_a_reason_and_the_call_one_verdict() {
     let other = format!("y: {token};{}\r\nFrom:", params.replace("ppt=shaken", "ppt=div"));
     let (code, answer) = lab.verify(&signed.replacen("From:", &other, 1), &[]);
     assert_eq!((code, &answer["verdict"]), (0, &"accept".into()), "{answer}");
-    assert_eq!(answer["identity"][0]["error"], "ppt-unsupported");
+    assert_eq!(answer["identity"][0]["error"], "ppt-mismatch");
     let reason = format!("STIR;cause=438;text=\"Invalid Identity Header\";ppi=\"..{signature}\"");
     assert_eq!(answer["reasons"], serde_json::json!([reason]));
 
@@ -177,13 +177,54 @@ fn every_failed_header_has_a_reason_and_the_call_one_verdict() {
     );
 }
 
+/// The SDP matters to a PASSporT that has signed its keys, and to no other.
+#[test]
+fn a_fingerprint_that_cannot_be_read_fails_only_what_relies_on_it() {
+    let lab = Lab::new();
+    let signed = lab.signed(&invite(""));
+    let spoilt = signed
+        .replace("Content-Length: 5", "Content-Length: 21")
+        .replace("v=0\r\n", "v=0\na=fingerprint:?\r\n");
+    let (code, answer) = lab.verify(&spoilt, &[]);
+    assert_eq!((code, &answer["verdict"]), (0, &"accept".into()), "{answer}");
+
+    // The same call with keys signed, and the body taken away.
+    let read = |name: &str| std::fs::read(lab.path(name)).unwrap();
+    let key = shaken_core::key::signing_key_from_pem(&read("provider.key")).unwrap();
+    let signer =
+        shaken_core::Signer::new(key, &read("provider.pem"), "https://cr.lab.example/provider.pem").unwrap();
+    let number = |text: &str| shaken_core::TelephoneNumber::parse(text).unwrap().into();
+    let dest = [number("12155550131")];
+    let keys = shaken_core::mky::Fingerprints::from_sdp(b"a=fingerprint:sha-256 AB:CD").unwrap();
+    let claims =
+        shaken_core::passport::base::NewClaims::new(number("12155550121"), &dest, unix_now()).unwrap();
+    let claims = claims.with_fingerprints(&keys);
+    let claims = shaken_core::passport::shaken::NewClaims::new(claims, shaken_core::Attest::B, "x").unwrap();
+    let mut buffer = [0; shaken_core::sign::MAX_HEADER_LEN];
+    let header = format!("Identity: {}\r\n", signer.sign(&claims, &mut buffer).unwrap());
+    let bare = |sdp: &str| {
+        let length = format!("Content-Length: {}", sdp.len());
+        invite(&header)
+            .replace("Content-Length: 5", &length)
+            .replace("\r\n\r\nv=0\r\n", &format!("\r\n\r\n{sdp}"))
+    };
+    for (sdp, error) in [
+        ("a=fingerprint:sha-256 AB:CD\r\n", Value::Null),
+        ("a=fingerprint:sha-256 AB:CE\r\n", "mky-mismatch".into()),
+        ("a=fingerprint:?\r\n", "mky-mismatch".into()),
+        ("", "mky-mismatch".into()),
+    ] {
+        let (_, answer) = lab.verify(&bare(sdp), &[]);
+        assert_eq!(answer["error"], error, "{sdp:?}: {answer}");
+    }
+}
+
 #[test]
 fn callers_without_a_number_are_refused_by_name() {
     let lab = Lab::new();
     for (from, name, code) in [
         ("<sip:anonymous@anonymous.invalid>", "caller-anonymous", 433),
         ("<sip:unavailable@unknown.invalid>", "caller-unavailable", 433),
-        ("<sip:ada@pbx.example>", "uri-not-a-number", 438),
     ] {
         let message = invite("").replace("\"Ada\" <sip:+1-215-555-0121@pbx.example;user=phone>", from);
         let output = lab.sign(&message, &[]);
@@ -192,6 +233,14 @@ fn callers_without_a_number_are_refused_by_name() {
         let (exit, answer) = lab.verify(&message, &[]);
         assert_eq!((exit, &answer["error"], &answer["sip"]["code"]), (1, &name.into(), &code.into()));
     }
+    // Others may sign for a user without a number; a shaken PASSporT of ours is for numbers.
+    let message =
+        invite("").replace("\"Ada\" <sip:+1-215-555-0121@pbx.example;user=phone>", "<sip:ada@pbx.example>");
+    let output = lab.sign(&message, &[]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(65), 0));
+    assert!(errors(&output).contains("uri-not-a-number"), "{}", errors(&output));
+    let (exit, answer) = lab.verify(&message, &[]);
+    assert_eq!((exit, &answer["error"]), (1, &"identity-missing".into()));
 }
 
 #[test]
@@ -206,6 +255,92 @@ fn only_the_start_of_a_call_is_signed() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(65), 0));
         assert!(errors(&output).contains("only an INVITE without To tag"), "{}", errors(&output));
     }
+}
+
+/// A call that was diverted twice, and what becomes of it when a part is missing or moved.
+#[test]
+fn a_diverted_call_passes_by_its_chain() {
+    let lab = Lab::new();
+    let signed = lab.signed(&invite("Resource-Priority: ets.0\r\n"));
+    let iat = unix_now().to_string();
+    let header = |more: &[&str]| {
+        let (key, cert) = (lab.path("provider.key"), lab.path("provider.pem"));
+        let x5u = "https://cr.lab.example/provider.pem";
+        let args =
+            ["sign", "--key", &key, "--cert", &cert, "--x5u", x5u, "--iat", &iat, "--from", "12155550121"];
+        let output = run(&[&args[..], more].concat(), b"");
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        format!("Identity: {}", String::from_utf8(output.stdout).unwrap().trim_end())
+    };
+    let first = header(&["--ppt", "div", "--to", "12155550132", "--div", "12155550131"]);
+    let second = header(&["--ppt", "div", "--to", "12155550133", "--div", "12155550132"]);
+    let priority = header(&["--ppt", "rph", "--to", "12155550131", "--auth", "ets.0"]);
+    let name = header(&["--ppt", "rcd", "--to", "12155550131", "--nam", "Ada"]);
+    let base = header(&["--ppt", "base", "--to", "12155550131"]);
+    // The Request-URI is where the call goes now; To stays.
+    let diverted = |target: &str, headers: &[&str]| {
+        let signed = signed.replace("INVITE sip:+12155550131@", &format!("INVITE sip:+{target}@"));
+        signed.replacen("From:", &format!("{}\r\nFrom:", headers.join("\r\n")), 1)
+    };
+
+    let (code, answer) =
+        lab.verify(&diverted("12155550133", &[&second, &priority, &first, &name, &base]), &[]);
+    assert_eq!((code, &answer["verdict"]), (0, &"accept".into()), "{answer}");
+    let types: Vec<&Value> =
+        answer["identity"].as_array().unwrap().iter().map(|header| &header["type"]).collect();
+    assert_eq!(types, ["div", "rph", "div", "rcd", "base", "shaken"], "{answer}");
+    let chain = serde_json::json!([{ "diversions": [1, 3], "innermost": [2, 4, 5, 6], "error": null }]);
+    assert_eq!(answer["chains"], chain);
+
+    // Without To to go by, only the chain can lead to the called party.
+    let elsewhere = |message: String| message.replace("To: <sip:+12155550131@", "To: <sip:+12155550133@");
+    let (code, answer) = lab.verify(&elsewhere(diverted("12155550133", &[&second, &first])), &[]);
+    assert_eq!((code, &answer["verdict"]), (0, &"accept".into()), "{answer}");
+    for (target, headers, error) in [
+        ("12155550133", vec![&second], "div-chain-incomplete"),
+        ("12155550133", vec![&first], "div-target-mismatch"),
+        ("12155550134", vec![&second, &first], "div-target-mismatch"),
+    ] {
+        let headers: Vec<&str> = headers.into_iter().map(String::as_str).collect();
+        let message = elsewhere(diverted(target, &headers));
+        let (code, answer) = lab.verify(&message, &[]);
+        assert_eq!(code, 1, "{answer}");
+        assert_eq!(answer["chains"][0]["error"], error, "{answer}");
+    }
+    // None of the others is a right to the number.
+    let message = diverted("12155550131", &[&priority, &name, &base]);
+    let shaken = message.lines().rfind(|line| line.starts_with("Identity: ")).unwrap();
+    let (code, answer) = lab.verify(&message.replace(&format!("{shaken}\r\n"), ""), &[]);
+    assert_eq!((code, &answer["error"], &answer["sip"]["code"]), (1, &"shaken-missing".into(), &428.into()));
+    assert!(answer["identity"].as_array().unwrap().iter().all(|header| header["verdict"] == "accept"));
+}
+
+/// The compact form has the Date of the request, and no shaken has it.
+#[test]
+fn a_compact_form_is_rebuilt_from_the_message() {
+    let lab = Lab::new();
+    let date = unix_now();
+    let (key, cert) = (lab.path("provider.key"), lab.path("provider.pem"));
+    let iat = date.to_string();
+    let args = ["sign", "--key", &key, "--cert", &cert, "--x5u", "https://cr.lab.example/provider.pem"];
+    let call = ["--from", "12155550121", "--to", "12155550131", "--iat", &iat, "--compact"];
+    let output = run(&[&args[..], &call, &["--ppt", "base"]].concat(), b"");
+    let compact = String::from_utf8(output.stdout).unwrap();
+    assert!(compact.starts_with(".."), "{compact}");
+    let message = |date: u64| {
+        invite(&format!("Date: {}\r\nIdentity: {compact}\r\n", sip_date(date)).replace("\n\r\n", "\r\n"))
+    };
+    let (code, answer) = lab.verify(&message(date), &[]);
+    assert_eq!((code, &answer["error"]), (1, &"shaken-missing".into()), "{answer}");
+    assert_eq!(
+        (&answer["identity"][0]["verdict"], &answer["identity"][0]["type"]),
+        (&"accept".into(), &"base".into())
+    );
+    let (_, answer) = lab.verify(&message(date + 1), &[]);
+    assert_eq!(answer["identity"][0]["error"], "signature-invalid", "{answer}");
+    let output = run(&[&args[..], &call].concat(), b"");
+    assert_eq!(output.status.code(), Some(65));
+    assert!(errors(&output).contains("compact-form"), "{}", errors(&output));
 }
 
 #[test]

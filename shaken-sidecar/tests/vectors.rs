@@ -4,13 +4,18 @@
 mod running;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use running::{json_lines, run};
+use running::{json_lines, run, shaken, unix_now};
 use serde_json::{Value, json};
 use shaken_core::Error;
 use shaken_test_vectors::suites::{suite, suite_text};
-use shaken_test_vectors::{Expect, VectorFile, files_under};
+use shaken_test_vectors::{Expect, ExpectHeader, VectorFile, files_under};
 
 fn verdicts(path: &Path) -> Vec<Value> {
     json_lines(&run(&["vectors", "run", "--json", path.to_str().unwrap()], b""))
@@ -32,7 +37,12 @@ fn our_vectors_name_errors_that_exist() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-vectors/data");
     for path in files_under(&data).unwrap() {
         for case in VectorFile::read(&path).unwrap().cases {
-            if let Expect::Reject { error: Some(name) } = &case.expect {
+            let call = if let Expect::Reject { error } = &case.expect { error.as_ref() } else { None };
+            let headers = case.expect_headers.iter().flatten().filter_map(|header| match header {
+                ExpectHeader::Reject(name) => Some(name),
+                ExpectHeader::Accept => None,
+            });
+            for name in call.into_iter().chain(headers) {
                 assert!(Error::ALL.iter().any(|error| error.name() == name), "{}: {name}", case.id);
             }
         }
@@ -50,7 +60,10 @@ fn a_difference_is_named_and_ends_with_1() {
     let output = run(&["vectors", "run", changed.to_str().unwrap()], b"");
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains(": expected reject (iat-stale), got reject (signature-invalid)\n"), "{text}");
+    assert!(
+        text.contains(": expected reject (iat-stale), got reject (signature-invalid) [signature-invalid]\n"),
+        "{text}"
+    );
     assert!(text.ends_with(" passed, 1 failed\n"));
 }
 
@@ -97,7 +110,7 @@ fn revocation_lists_are_used() {
     let mut other = file.clone();
     other["crl_anchor_pem"] = pem("root").into();
     let (stdout, _) = run_with(&other);
-    assert!(stdout.contains("TR1: expected reject (cert-revoked), got accept\n"), "{stdout}");
+    assert!(stdout.contains("TR1: expected reject (cert-revoked), got accept [accept]\n"), "{stdout}");
     assert!(stdout.ends_with("2 passed, 2 failed\n"), "{stdout}");
 
     let mut alone = file;
@@ -150,4 +163,145 @@ fn passport_neg() {
         "passport-neg: {accepted} accepted, {rejected} rejected, {chosen} policy cases as in the golden file, {} not in it: {undecided:?}",
         undecided.len()
     );
+}
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-vectors/data")
+}
+
+/// Exit code and standard output.
+fn run_with(args: &[&str], paths: &Path) -> (Option<i32>, String) {
+    let output = run(&[&["vectors", "run"], args, &[paths.to_str().unwrap()]].concat(), b"");
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+#[test]
+fn another_program_is_judged_line_by_line() {
+    let judge = format!("{} vectors judge", env!("CARGO_BIN_EXE_shaken"));
+    let (code, text) = run_with(&["--exec", &judge], &data());
+    println!("another process: {text}");
+    assert!(code == Some(0) && text.ends_with(" passed, 0 failed\n"), "{text}");
+    let passed: usize = text.split(' ').next().unwrap().parse().unwrap();
+    assert!(passed > 1400, "{passed}");
+
+    let file = data().join("messages.json");
+    let always = |answer: &str| format!("read file; while read case; do echo '{answer}'; done");
+    let (code, text) = run_with(&["--exec", &always(r#"{"verdict":"accept"}"#)], &file);
+    assert!(code == Some(1) && text.ends_with("27 passed, 27 failed\n"), "{text}");
+    let skip = always(r#"{"verdict":"skip","reason":"no messages here"}"#);
+    let (code, text) = run_with(&["--exec", &skip], &file);
+    assert_eq!((code, text.as_str()), (Some(1), "54 skipped: no messages here\n0 passed, 0 failed\n"));
+    for (command, says) in [
+        ("read file", "it ended without an answer"),
+        (&always("yes"), "its answer"),
+        (&always(r#"{"verdict":"accept","error":"iat-stale"}"#), "its answer"),
+    ] {
+        let (code, text) = run_with(&["--exec", command], &file);
+        assert!(code == Some(69) && text.contains(says), "{command}: {text}");
+    }
+}
+
+#[test]
+fn a_service_is_asked_only_what_it_can_be_asked() {
+    let (code, text) = run_with(&["--against", "/nowhere/shaken.sock"], &data().join("call.json"));
+    // The clock of these cases is not the one of now, so nothing is asked.
+    assert!(code == Some(1) && text.contains("make.py --now"), "{text}");
+    assert!(text.ends_with("0 passed, 0 failed\n"), "{text}");
+    let (code, text) = run_with(&["--against", "https://a.example"], &data().join("call.json"));
+    assert!(code == Some(2) && text.contains("not http://host:port"), "{text}");
+}
+
+/// A Python that has what the generator needs.
+fn python() -> Option<String> {
+    let named = std::env::var("SHAKEN_VECTORS_PYTHON");
+    let python = named.clone().unwrap_or_else(|_| "python3".to_owned());
+    let outcome = Command::new(&python).args(["-c", "import cryptography, jsonschema"]).output();
+    let usable = outcome.is_ok_and(|output| output.status.success());
+    assert!(usable || named.is_err(), "SHAKEN_VECTORS_PYTHON lacks the packages of requirements.txt");
+    if !usable {
+        println!("not run: no Python with the packages of test-vectors/make/requirements.txt");
+    }
+    usable.then_some(python)
+}
+
+/// Processes that end with the test.
+struct Children(Vec<Child>);
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Cases signed for this very minute, against our daemon and against a service that passes every
+/// call.
+#[test]
+fn a_running_service_is_judged() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (cases, lab) = (folder.path().join("cases"), folder.path().join("lab"));
+    let made = Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-vectors/make/make.py"))
+        .args(["--now", &(unix_now() + 20).to_string(), "--out"])
+        .arg(&cases)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let mut repository = shaken()
+        .args(["vectors", "serve", "--address", "127.0.0.1:0", "--dir"])
+        .args([&lab, &cases])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(repository.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let mut children = Children(vec![repository]);
+    assert!(line.contains("serving on 127.0.0.1:"), "{line}");
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let daemon =
+        shaken().args(["serve", "--config"]).arg(lab.join("shaken.toml")).stderr(log).spawn().unwrap();
+    children.0.push(daemon);
+    let (socket, patience) = (lab.join("shaken.sock"), Instant::now() + Duration::from_secs(20));
+    while UnixStream::connect(&socket).is_err() {
+        assert!(Instant::now() < patience, "{}", std::fs::read_to_string(folder.path().join("log")).unwrap());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    let (code, text) = run_with(&["--against", socket.to_str().unwrap()], &cases);
+    println!("our daemon: {text}");
+    assert!(code == Some(0) && text.ends_with(" passed, 0 failed\n"), "{text}");
+    let count = text.lines().last().unwrap().split(' ').next().unwrap();
+    let passed: usize = count.parse().unwrap();
+    assert!(passed > 900, "{passed}");
+
+    let (code, text) = run_with(&["--against", &credulous_service()], &cases.join("call.json"));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("call/orig-other: expected reject (orig-mismatch), got accept\n"), "{text}");
+}
+
+/// An HTTP service that passes every call. It ends with the process.
+fn credulous_service() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut buffer = [0; 4096];
+            while !request.ends_with(b"}}") {
+                let len = stream.read(&mut buffer).unwrap();
+                request.extend_from_slice(&buffer[..len]);
+            }
+            assert!(request.starts_with(b"POST /base/stir/v1/verification HTTP/1.1\r\n"));
+            let body = r#"{"verificationResponse":{"verstat":"TN-Validation-Passed"}}"#;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}/base/")
 }

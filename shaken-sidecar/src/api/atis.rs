@@ -4,10 +4,11 @@
 //! add to an answer stands in one object named `shaken`.
 
 use serde_json::{Map, Value, json};
+use shaken_core::passport::Ppt;
 use shaken_core::{Attest, TelephoneNumber, json as strict};
 
 use super::error::RequestError;
-use crate::call::{Calls, Origin, Party, SignRequest, VerifyRequest};
+use crate::call::{Calls, JudgedHeader, Origin, Party, SignRequest, VerifyRequest};
 
 pub(super) async fn sign(body: &[u8], calls: &Calls, origin: &Origin) -> Result<Value, RequestError> {
     let request = read_sign(&members(body, "signingRequest")?)?;
@@ -43,6 +44,10 @@ pub(super) async fn verify(body: &[u8], calls: &Calls, origin: &Origin) -> Resul
             answer.insert("reasondesc".into(), error.to_string().into());
             ours.insert("error".into(), error.name().into());
         }
+    }
+    if judged.headers.len() > 1 {
+        let header = |header: &JudgedHeader| json!({ "type": header.ppt.map(Ppt::name), "error": header.error.map(|error| error.name()) });
+        ours.insert("headers".into(), judged.headers.iter().map(header).collect());
     }
     ours.insert("record".into(), judged.record.into());
     answer.insert("shaken".into(), ours.into());
@@ -103,11 +108,18 @@ fn read_verify(request: &Map<String, Value>) -> Result<VerifyRequest, RequestErr
     let dest = parties(request, "to", "to.tn")?;
     let date = request.get("time").ok_or(RequestError::ParameterMissing { name: "time" })?;
     let identity = request.get("identity").ok_or(RequestError::ParameterMissing { name: "identity" })?;
+    let identity = match identity {
+        Value::Array(values) => values.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    let identity = identity.iter().map(|value| value.as_str().map(str::to_owned));
     Ok(VerifyRequest {
         orig,
         dest,
         date: date.as_u64().ok_or_else(|| invalid("time", "not a whole number of seconds"))?,
-        identity: identity.as_str().ok_or_else(|| invalid("identity", "not a string"))?.to_owned(),
+        identity: identity
+            .collect::<Option<_>>()
+            .ok_or_else(|| invalid("identity", "neither a string nor an array of strings"))?,
     })
 }
 

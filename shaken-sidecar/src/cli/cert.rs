@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use shaken_core::cert::{Fingerprint, TnAuthList, check_path, profile};
+use shaken_core::cert::{Fingerprint, TnAuthList, check_delegation, check_path, encompass, profile};
 use shaken_core::{Certificate, Error, Trust, pem};
 
 use super::input::{Output, parse_time, printable, read, read_trust, show_time};
@@ -11,7 +11,8 @@ use super::{Exit, Failure};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Show what certificates say, and where they deviate from the profile
+    /// Show what certificates say, where they deviate from the profile, and whether the lists of
+    /// their issuers in the same file hold what they claim
     Inspect {
         /// PEM file, or - for standard input
         file: PathBuf,
@@ -19,7 +20,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check for each certificate whether a path leads to a trust anchor
+    /// Check for each certificate whether a path leads to a trust anchor, and whether the lists of
+    /// the issuers on it hold what the certificate claims
     Verify {
         /// PEM bundle of trust anchors
         #[arg(long)]
@@ -82,13 +84,16 @@ fn verify(text: &[u8], trust: &Trust, at: Moment, json: bool) -> Result<Exit, Fa
         };
         let chain = match &certificate {
             Err(error) => Err(*error),
-            Ok(certificate) => check_path(certificate, &[], trust, at(certificate)),
+            Ok(certificate) => check_path(certificate, &[], trust, at(certificate))
+                .and_then(|()| check_delegation(certificate, &[], trust, at(certificate))),
         };
         all_chain &= chain.is_ok();
-        let chain = chain.map_or_else(|error| error.name(), |()| "ok");
+        let encompassed = chain.ok().flatten().map(encompass::Encompassing::name);
+        let chain = chain.map_or_else(|error| error.name(), |_| "ok");
         if json {
             let mut answer = describe(sha256, certificate.as_ref().ok());
             answer["chain"] = chain.into();
+            answer["encompassed"] = encompassed.into();
             out.line(format_args!("{answer}"))?;
         } else {
             let subject = certificate.as_ref().map_or("(unreadable)", |certificate| certificate.subject());
@@ -114,6 +119,8 @@ fn describe(sha256: Option<Fingerprint>, certificate: Option<&Certificate>) -> V
 fn inspect(text: &[u8], json: bool) -> Result<Exit, Failure> {
     let mut out = Output::new();
     let mut exit = None;
+    let chain: Vec<Certificate> =
+        certificates(text).filter_map(|(_, certificate)| certificate.ok()).collect();
     for (sha256, certificate) in certificates(text) {
         let readable = certificate.is_ok();
         exit = Some(match exit {
@@ -132,17 +139,27 @@ fn inspect(text: &[u8], json: bool) -> Result<Exit, Failure> {
                 facts["not_after"] = show_time(certificate.not_after()).into();
                 facts["key"] = certificate.key_name().into();
                 facts["ca"] = certificate.is_ca().into();
+                facts["role"] = profile::Role::of(&certificate).name().into();
+                facts["tn_auth_list_error"] = list_error(&certificate).map(|error| error.name()).into();
+                facts["tn_auth_list_url"] = certificate.tn_auth_list_url().into();
+                facts["encompassed"] = encompassed(&certificate, &chain).into();
                 out.line(format_args!("{facts}"))?;
             }
-            Ok(certificate) => show(&mut out, &certificate)?,
+            Ok(certificate) => show(&mut out, &certificate, &chain)?,
         }
     }
     out.finish()?;
     exit.ok_or_else(|| Failure::new(Exit::BadData, "no PEM block in the input; give certificates as PEM"))
 }
 
-fn show(out: &mut Output, certificate: &Certificate) -> Result<(), Failure> {
-    let list = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
+fn show(out: &mut Output, certificate: &Certificate, chain: &[Certificate]) -> Result<(), Failure> {
+    let tn_auth_list = match (list_error(certificate), certificate.tn_auth_list_url()) {
+        (Some(Error::TnAuthListByReference), Some(url)) => format!("at {}", printable(url)),
+        (Some(error), _) => error.name().to_owned(),
+        (None, _) if certificate.tn_auth_list().is_none() => "none".to_owned(),
+        (None, _) => entries(certificate).join(", "),
+    };
+    let deviations = profile::deviations(certificate);
     for (name, value) in [
         ("subject", printable(certificate.subject())),
         ("issuer", printable(certificate.issuer())),
@@ -152,14 +169,28 @@ fn show(out: &mut Output, certificate: &Certificate) -> Result<(), Failure> {
             format!("{} to {}", show_time(certificate.not_before()), show_time(certificate.not_after())),
         ),
         ("key", certificate.key_name().to_owned()),
-        ("CA", if certificate.is_ca() { "yes" } else { "no" }.to_owned()),
-        ("TNAuthList", list(entries(certificate))),
-        ("deviations", list(deviations(certificate))),
+        ("role", profile::Role::of(certificate).name().to_owned()),
+        ("TNAuthList", tn_auth_list),
+        ("encompassed", encompassed(certificate, chain).unwrap_or("no issuer with a TNAuthList").to_owned()),
         ("SHA-256", certificate.fingerprint().to_string()),
+        ("deviations", if deviations.is_empty() { "none" } else { "" }.to_owned()),
     ] {
-        out.line(format_args!("{name:<11} {value}"))?;
+        out.line(format_args!("{}", format!("{name:<11} {value}").trim_end()))?;
+    }
+    for deviation in deviations {
+        out.line(format_args!("  {}: {deviation} ({})", deviation.name(), deviation.source()))?;
     }
     out.line(format_args!(""))
+}
+
+/// Why the TNAuthList that is there cannot be shown.
+fn list_error(certificate: &Certificate) -> Option<Error> {
+    certificate.tn_auth_list().and_then(|list| list.as_ref().err().copied())
+}
+
+/// Whether the lists of the issuers that the same file has hold what the certificate claims.
+fn encompassed(certificate: &Certificate, chain: &[Certificate]) -> Option<&'static str> {
+    encompass::in_chain(certificate, chain).map(encompass::Encompassing::name)
 }
 
 fn entries(certificate: &Certificate) -> Vec<String> {

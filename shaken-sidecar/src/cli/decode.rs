@@ -3,7 +3,7 @@
 use std::io::{BufRead, stdin};
 
 use serde_json::{Value, json};
-use shaken_core::passport::{Passport, segments, shaken};
+use shaken_core::passport::{Claims, Passport, Ppt, segments};
 use shaken_core::{Error, Identity, Scratch, X5u, base64url, json as strict};
 
 use super::input::{Output, header_value, printable, show_time};
@@ -212,9 +212,7 @@ fn findings(value: &str, header: Option<&[u8]>, payload: Option<&[u8]>) -> Vec<F
             errors.extend(
                 identity.is_ok_and(|identity| identity.info() != x5u).then_some(Error::X5uInfoMismatch),
             );
-            let is_shaken = passport.ppt().is_some_and(|ppt| ppt == *shaken::PPT);
-            errors.extend((!is_shaken).then_some(Error::PptUnsupported));
-            errors.extend(is_shaken.then(|| shaken::Claims::read(payload).err()).flatten());
+            errors.extend(Ppt::of(passport.ppt()).and_then(|ppt| Claims::read(ppt, payload)).err());
         }
     }
     // One fault may be found on several ways.

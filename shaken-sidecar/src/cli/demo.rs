@@ -2,6 +2,8 @@
 //! https, the real daemon as a process of its own, one call signed and verified through its
 //! socket, three bad ones refused, and the records of all of them.
 
+mod message;
+
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -16,14 +18,14 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use shaken_core::passport::{segments, shaken::NewClaims};
+use shaken_core::passport::{base, segments, shaken};
+use shaken_core::sip::Parties;
 use shaken_core::{Attest, Signer, TelephoneNumber, key, sign};
-use time::OffsetDateTime;
-use time::macros::format_description;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
+use self::message::Message;
 use super::input::{Output, clock, note, read};
 use super::lab::failure;
 use super::serve::stop_signal;
@@ -199,17 +201,25 @@ impl Scene {
         serde_json::from_slice(&body).map_err(|error| lost(&error))
     }
 
-    async fn sign(&self, attest: &str) -> Result<Value, Failure> {
+    async fn sign(&self, message: &Message, attest: &str) -> Result<Value, Failure> {
+        let parties = message.parties()?;
         let request = json!({ "signingRequest": {
-            "attest": attest, "orig": { "tn": CALLER }, "dest": { "tn": [CALLED] }, "iat": clock(),
+            "attest": attest,
+            "orig": { "tn": parties.orig().as_str() },
+            "dest": { "tn": numbers(&parties) },
+            "iat": parties.date(),
         } });
         let answer = self.post("/stir/v1/signing", &request).await?;
         unwrap(answer, "signingResponse")
     }
 
-    async fn verify(&self, from: &str, identity: &str) -> Result<Value, Failure> {
+    async fn verify(&self, message: &Message) -> Result<Value, Failure> {
+        let parties = message.parties()?;
         let request = json!({ "verificationRequest": {
-            "from": { "tn": from }, "to": { "tn": [CALLED] }, "time": clock(), "identity": identity,
+            "from": { "tn": parties.orig().as_str() },
+            "to": { "tn": numbers(&parties) },
+            "time": parties.date(),
+            "identity": message.identity()?,
         } });
         let answer = self.post("/stir/v1/verification", &request).await?;
         unwrap(answer, "verificationResponse")
@@ -222,13 +232,18 @@ impl Scene {
         let key = key::signing_key_from_pem(&read(&self.lab.dir().join("provider.key"))?).map_err(bad)?;
         let signer = Signer::new(key, &chain, &self.lab.x5u()).map_err(bad)?;
         let number = |text: &str| TelephoneNumber::parse(text).map_err(bad);
-        let dest = [number(CALLED)?];
+        let dest = [number(CALLED)?.into()];
         let origid = origid::random().map_err(bad)?;
         let iat = u64::try_from(clock() - 120).unwrap_or_default();
-        let claims = NewClaims::new(Attest::A, number(CALLER)?, &dest, &origid, iat).map_err(bad)?;
+        let claims = base::NewClaims::new(number(CALLER)?.into(), &dest, iat).map_err(bad)?;
+        let claims = shaken::NewClaims::new(claims, Attest::A, &origid).map_err(bad)?;
         let mut buffer = vec![0; sign::MAX_HEADER_LEN];
         signer.sign(&claims, &mut buffer).map(str::to_owned).map_err(bad)
     }
+}
+
+fn numbers(parties: &Parties<'_>) -> Vec<String> {
+    parties.dest().iter().map(|party| party.as_str().to_owned()).collect()
 }
 
 fn unwrap(mut answer: Value, wrapper: &str) -> Result<Value, Failure> {
@@ -240,30 +255,32 @@ fn unwrap(mut answer: Value, wrapper: &str) -> Result<Value, Failure> {
 
 async fn play(scene: &Scene) -> Result<Exit, Failure> {
     let mut out = Output::new();
-    let signed = scene.sign("A").await?;
-    let identity = signed["identity"].as_str().unwrap_or_default().to_owned();
+    let call = Message::new(u64::try_from(clock()).unwrap_or_default())?;
+    let answer = scene.sign(&call, "A").await?;
+    let signed = call.signed(answer["identity"].as_str().unwrap_or_default())?;
     out.line(format_args!("# Signed through {}", scene.socket().display()))?;
     out.line(format_args!(
         "# level {}, {} by {}\n",
-        text(&signed, "attest"),
-        text(&signed, "reason"),
-        text(&signed, "rule")
+        text(&answer, "attest"),
+        text(&answer, "reason"),
+        text(&answer, "rule")
     ))?;
-    print_invite(&mut out, &identity)?;
+    for line in signed.lines() {
+        out.line(format_args!("{line}"))?;
+    }
 
-    let gateway = scene.sign("C").await?;
+    let gateway = scene.sign(&call, "C").await?;
     let forged = promote(gateway["identity"].as_str().unwrap_or_default())
         .ok_or_else(|| Failure::new(Exit::BadData, "the daemon's answer holds no PASSporT"))?;
-    let stale = scene.sign_stale()?;
     out.line(format_args!("# Verified through the same socket"))?;
     let mut all_as_told = true;
-    for (what, from, header, expected) in [
-        ("the call as signed", CALLER, &identity, None),
-        ("a C changed into an A", CALLER, &forged, Some("signature-invalid")),
-        ("signed two minutes ago", CALLER, &stale, Some("iat-stale")),
-        ("another calling number", STRANGER, &identity, Some("orig-mismatch")),
+    for (what, message, expected) in [
+        ("the call as signed", signed.clone(), None),
+        ("a C changed into an A", call.signed(&forged)?, Some("signature-invalid")),
+        ("signed two minutes ago", call.signed(&scene.sign_stale()?)?, Some("iat-stale")),
+        ("another calling number", signed.from(STRANGER), Some("orig-mismatch")),
     ] {
-        let verdict = scene.verify(from, header).await?;
+        let verdict = scene.verify(&message).await?;
         let error = verdict["shaken"]["error"].as_str();
         all_as_told &= error == expected;
         let verstat = verdict["verstat"].as_str().unwrap_or_default();
@@ -302,31 +319,6 @@ fn promote(identity: &str) -> Option<String> {
     let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
     let claims = URL_SAFE_NO_PAD.encode(claims.replace("\"attest\":\"C\"", "\"attest\":\"A\""));
     Some(format!("{header}.{claims}.{signature};{params}"))
-}
-
-/// The request that carries the header (RFC 8224 §5.1).
-fn print_invite(out: &mut Output, identity: &str) -> Result<(), Failure> {
-    let date = format_description!(
-        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-    );
-    let date = OffsetDateTime::now_utc().format(date).unwrap_or_default();
-    for line in [
-        format_args!("INVITE sip:+{CALLED}@sbc.example.net;user=phone SIP/2.0"),
-        format_args!("Via: SIP/2.0/TLS sbc.example.com;branch=z9hG4bKdemo"),
-        format_args!("Max-Forwards: 70"),
-        format_args!("From: <sip:+{CALLER}@sbc.example.com;user=phone>;tag=demo"),
-        format_args!("To: <sip:+{CALLED}@sbc.example.net;user=phone>"),
-        format_args!("Call-ID: demo@sbc.example.com"),
-        format_args!("CSeq: 1 INVITE"),
-        format_args!("Contact: <sip:sbc.example.com>"),
-        format_args!("P-Asserted-Identity: <sip:+{CALLER}@sbc.example.com;user=phone>"),
-        format_args!("Date: {date}"),
-        format_args!("Identity: {identity}"),
-        format_args!("Content-Length: 0\n"),
-    ] {
-        out.line(line)?;
-    }
-    Ok(())
 }
 
 fn print_curl_lines(scene: &Scene) -> Result<(), Failure> {

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use shaken_core::{Error, Trust};
+use shaken_core::sip::Uri;
+use shaken_core::{Error, Party, TelephoneNumber, Trust};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -134,6 +135,17 @@ impl Output {
 /// terminal.
 pub(super) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// A number as a person writes it, or a URI.
+///
+/// # Errors
+/// [`Error::TnInvalid`] if it is neither.
+pub(super) fn party(text: &str) -> Result<Party<'_>, Error> {
+    match TelephoneNumber::parse(text) {
+        Ok(number) => Ok(Party::Number(number)),
+        Err(error) => Uri::parse(text.as_bytes()).map(|uri| Party::of(&uri)).map_err(|_| error),
+    }
 }
 
 #[cfg(test)]

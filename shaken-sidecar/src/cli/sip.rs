@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use shaken_core::mky::Fingerprints;
+use shaken_core::passport::shaken;
 use shaken_core::sip::{self, Parties, Reason, Request};
-use shaken_core::verify::decide;
+use shaken_core::verify::{CallScratch, Chain, HeaderVerdict};
 use shaken_core::write::Out;
-use shaken_core::{Attest, Error, Identity, Scratch, Signer, Verstat, sign::MAX_HEADER_LEN};
+use shaken_core::{Attest, Error, Identity, Party, Signer, Verified, Verstat, sign::MAX_HEADER_LEN};
 
 use super::input::{Output, read_message};
-use super::verify::{Report, Rules, exit_of};
+use super::verify::{Judged, Report, Rules, exit_of};
 use super::{Exit, Failure};
 
 /// Signs the call that the message starts. `now` is in seconds since 1970.
@@ -33,7 +35,10 @@ pub(super) fn sign(
         return Err(Failure::new(Exit::BadData, message));
     }
     let parties = request.parties().map_err(refused)?;
-    let claims = parties.claims(attest, origid, now).map_err(refused)?;
+    // ATIS-1000074: SHAKEN speaks for telephone numbers.
+    parties.orig().number().map_err(refused)?;
+    let claims = parties.claims(now).map_err(refused)?;
+    let claims = shaken::NewClaims::new(claims, attest, origid).map_err(refused)?;
     let mut buffer = vec![0; MAX_HEADER_LEN];
     let identity = signer.sign(&claims, &mut buffer).map_err(refused)?;
     let iat = parties.iat(now).map_err(refused)?;
@@ -48,18 +53,21 @@ pub(super) fn sign(
         let answer = json!({ "identity": identity, "origid": origid, "iat": iat, "date": date });
         out.line(format_args!("{answer}"))?;
     } else {
-        // Behind the other headers, before the empty line.
-        let head_len = request.len_bytes() - request.body().len() - 2;
-        let (head, rest) = bytes[..request.len_bytes()].split_at(head_len);
-        out.bytes(head)?;
-        if let Some(date) = date {
-            out.bytes(format!("Date: {date}\r\n").as_bytes())?;
-        }
-        out.bytes(format!("Identity: {identity}\r\n").as_bytes())?;
-        out.bytes(rest)?;
+        let date = date.as_deref().map(|date| ("Date", date));
+        let headers: Vec<(&str, &str)> = date.into_iter().chain([("Identity", identity)]).collect();
+        out.bytes(&with_headers(&request, &bytes, &headers))?;
     }
     out.finish()?;
     Ok(Exit::Yes)
+}
+
+/// The request with more headers, behind its own; `bytes` is what it was read from.
+pub(super) fn with_headers(request: &Request<'_>, bytes: &[u8], headers: &[(&str, &str)]) -> Vec<u8> {
+    // Before the empty line.
+    let head_len = request.len_bytes() - request.body().len() - 2;
+    let (head, rest) = bytes[..request.len_bytes()].split_at(head_len);
+    let added: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    [head, added.as_bytes(), rest].concat()
 }
 
 /// Verifies all Identity headers of the message against the call that it starts.
@@ -67,59 +75,79 @@ pub(super) fn verify(path: &Path, rules: &Rules, json: bool) -> Result<Exit, Fai
     let bytes = read_message(path)?;
     let request = Request::parse(&bytes).map_err(|error| unusable(path, error))?;
     let parties = request.parties();
-    let values = request.headers().identity();
-    let mut scratches: Vec<Scratch> = values.iter().map(|_| Scratch::new()).collect();
-    let headers: Vec<Header<'_>> = match &parties {
-        // Without a call there is nothing to verify them against.
+    let mut scratch = CallScratch::new();
+    // Without a call there is nothing to verify them against.
+    let judged = parties.as_ref().map_err(|error| *error).and_then(|parties| {
+        // Without a body there is no key of the media, which a `mky` must find out (RFC 8225
+        // §5.2.2); and fingerprints that cannot be read are none that a `mky` could hold.
+        let sdp = if request.body().is_empty() { Some(&[][..]) } else { request.sdp() };
+        let fingerprints = sdp.map(|sdp| Fingerprints::from_sdp(sdp).unwrap_or_default());
+        let resource_priority = joined(&request, "Resource-Priority");
+        let priority = joined(&request, "Priority");
+        let mut call = parties.call().with_resource_priority(&resource_priority).with_priority(&priority);
+        if let Some(fingerprints) = &fingerprints {
+            call = call.with_fingerprints(fingerprints);
+        }
+        if request.method() == "MESSAGE" {
+            call = call.with_body(request.body());
+        }
+        rules.judge(request.headers().identity(), &call, &mut scratch)
+    });
+    let verdict = match &judged {
+        Err(error) => Err(*error),
+        Ok(judged) => judged.verdict.result().map(Verified::attest),
+    };
+    let headers: Vec<Header<'_, '_>> = match &judged {
         Err(_) => Vec::new(),
-        Ok(parties) => values
-            .iter()
-            .zip(&mut scratches)
-            .map(|(value, scratch)| Header::judge(value, rules, parties, scratch))
+        Ok(judged) => judged
+            .verdict
+            .headers()
+            .map(|header| Header::new(header, judged, request.headers().identity()))
             .collect(),
     };
-    let verdict = match &parties {
-        Err(error) => Err(*error),
-        Ok(_) => decide(headers.iter().map(Header::outcome)),
-    };
+    let chains = judged.as_ref().map_or(&[][..], |judged| judged.verdict.chains());
 
     let mut out = Output::new();
     if json {
-        out.line(format_args!("{}", to_json(verdict, parties.as_ref().ok(), &headers)))?;
+        out.line(format_args!("{}", to_json(verdict, parties.as_ref().ok(), &headers, chains)))?;
     } else {
-        show(verdict, parties.as_ref().ok(), &headers, &mut out)?;
+        show(verdict, parties.as_ref().ok(), &headers, chains, &mut out)?;
     }
     out.finish()?;
     Ok(exit_of(&verdict))
+}
+
+/// The values of a header field that may stand several times, joined as RFC 3261 §7.3.1 has it.
+fn joined(request: &Request<'_>, name: &str) -> String {
+    let values = request.fields().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+    values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(",")
 }
 
 fn unusable(path: &Path, error: Error) -> Failure {
     Failure::new(Exit::BadData, format_args!("{}: {error} ({})", path.display(), error.name()))
 }
 
-/// One Identity header: what became of it, and the Reason that tells its signer.
-struct Header<'a> {
-    report: Report<'a>,
+/// One PASSporT: what became of it, and the Reason that tells its signer.
+struct Header<'a, 'c> {
+    number: usize,
+    report: Report<'a, 'c>,
     reason: Option<String>,
 }
 
-impl<'a> Header<'a> {
-    fn judge(value: &'a [u8], rules: &Rules, parties: &Parties, scratch: &'a mut Scratch) -> Self {
-        let report = rules.judge(value, &parties.call(), scratch);
+impl<'a, 'c> Header<'a, 'c> {
+    fn new(header: &HeaderVerdict<'a>, judged: &'c Judged<'a>, values: &[&[u8]]) -> Self {
+        let report = judged.report(header);
         let reason = report.outcome.as_ref().err().and_then(|error| {
             let reason = Reason::new(error.sip());
-            let reason = Identity::parse(value).map_or(reason, |identity| reason.with_passport(&identity));
+            let identity = values.get(header.header()).and_then(|value| Identity::parse(value).ok());
+            let reason = identity.map_or(reason, |identity| reason.with_passport(&identity));
             text(|out| {
                 reason.write(out);
                 Ok(())
             })
             .ok()
         });
-        Self { report, reason }
-    }
-
-    fn outcome(&self) -> Result<Attest, Error> {
-        self.report.outcome.as_ref().map(|verified| verified.claims().attest()).map_err(|error| *error)
+        Self { number: header.header() + 1, report, reason }
     }
 }
 
@@ -127,9 +155,24 @@ fn verstat_of(verdict: Result<Attest, Error>) -> Verstat {
     verdict.map_or_else(|error| error.verstat(), |_| Verstat::Passed)
 }
 
-fn to_json(verdict: Result<Attest, Error>, parties: Option<&Parties>, headers: &[Header<'_>]) -> Value {
+fn to_json(
+    verdict: Result<Attest, Error>,
+    parties: Option<&Parties<'_>>,
+    headers: &[Header<'_, '_>],
+    chains: &[Chain],
+) -> Value {
     let error = verdict.err();
-    let dest = |parties: &Parties| parties.dest().iter().map(|tn| tn.as_str().to_owned()).collect::<Vec<_>>();
+    let dest = |parties: &Parties<'_>| {
+        parties.dest().iter().map(|party: &Party<'_>| party.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let chain = |chain: &Chain| {
+        let number = |place: &usize| headers.get(*place).map(|header| header.number);
+        json!({
+            "diversions": chain.diversions().iter().map(number).collect::<Vec<_>>(),
+            "innermost": chain.innermost().iter().map(number).collect::<Vec<_>>(),
+            "error": chain.result().err().map(|error| error.name()),
+        })
+    };
     json!({
         "verdict": if error.is_none() { "accept" } else { "reject" },
         "error": error.map(|error| error.name()),
@@ -140,16 +183,18 @@ fn to_json(verdict: Result<Attest, Error>, parties: Option<&Parties>, headers: &
         "orig": parties.map(|parties| parties.orig().as_str().to_owned()),
         "orig_header": parties.map(|parties| parties.source().header()),
         "dest": parties.map(dest),
-        "date": parties.and_then(Parties::date),
+        "date": parties.and_then(|parties| parties.date()),
         "reasons": headers.iter().filter_map(|header| header.reason.as_deref()).collect::<Vec<_>>(),
         "identity": headers.iter().map(|header| header.report.to_json()).collect::<Vec<_>>(),
+        "chains": chains.iter().map(chain).collect::<Vec<_>>(),
     })
 }
 
 fn show(
     verdict: Result<Attest, Error>,
-    parties: Option<&Parties>,
-    headers: &[Header<'_>],
+    parties: Option<&Parties<'_>>,
+    headers: &[Header<'_, '_>],
+    chains: &[Chain],
     out: &mut Output,
 ) -> Result<(), Failure> {
     match verdict {
@@ -166,8 +211,15 @@ fn show(
             out.line(format_args!("called    {}", number.as_str()))?;
         }
     }
-    for (i, header) in headers.iter().enumerate() {
-        out.line(format_args!("\nIdentity {} of {}", i + 1, headers.len()))?;
+    for chain in chains {
+        let number = |place: &usize| headers.get(*place).map_or(0, |header| header.number).to_string();
+        let places = chain.diversions().iter().chain(chain.innermost()).map(number).collect::<Vec<_>>();
+        let outcome = chain.result().map_or_else(|error| error.to_string(), |()| "holds".to_owned());
+        out.line(format_args!("diverted  by way of Identity {}: {outcome}", places.join(", ")))?;
+    }
+    let total = headers.iter().map(|header| header.number).max().unwrap_or(0);
+    for header in headers {
+        out.line(format_args!("\nIdentity {} of {total}", header.number))?;
         header.report.show(out)?;
         if let Some(reason) = &header.reason {
             out.line(format_args!("Reason    {reason}"))?;

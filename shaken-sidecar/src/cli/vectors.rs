@@ -1,202 +1,169 @@
-//! `shaken vectors run`: test vectors against this verifier, with the web in memory and the clock
-//! of the vector.
+//! `shaken vectors`: test vectors against this verifier, or against another one.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+mod against;
+mod exec;
+mod judge;
+mod judgement;
+mod ours;
+mod serve;
 
-use serde_json::json;
-use shaken_core::cert::crl::{self, Crl};
-use shaken_core::trust::StiPa;
-use shaken_core::verify::decide;
-use shaken_core::{
-    Call, Certificate, Error, Identity, Scratch, TelephoneNumber, Trust, TrustedCert, Verifier, cert,
-};
-use shaken_test_vectors::{Case, Expect, LoadError, Problem, VectorFile, files_under};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use shaken_test_vectors::{Case, LoadError, Problem, VectorFile, files_under};
 
 use super::input::{Output, printable};
 use super::{Exit, Failure};
+use against::Service;
+use exec::{Program, Said};
+use judgement::{Judgement, wanted};
+use ours::World;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
     /// Run vector files and name the cases that differ
-    Run {
-        /// One JSON object per case
-        #[arg(long)]
-        json: bool,
-        /// Vector files, or folders of them
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-    },
+    Run(RunArgs),
+    /// Serve the certificates of vector files over https on loopback, until stopped, and write a
+    /// configuration with which the daemon takes them from there
+    Serve(serve::Args),
+    /// Judge cases from standard input: the other end of run --exec
+    Judge,
+}
+
+#[derive(clap::Args)]
+pub(super) struct RunArgs {
+    /// One JSON object per case
+    #[arg(long)]
+    json: bool,
+    /// Judge a verification service of ATIS-1000082 instead: http://host:port, or the path of a
+    /// Unix socket. The cases must have been signed for now (make.py --now)
+    #[arg(long, conflicts_with = "exec")]
+    against: Option<String>,
+    /// Judge a program instead, started once for each file; the README of the vectors has the
+    /// lines that it reads and writes
+    #[arg(long)]
+    exec: Option<String>,
+    /// Vector files, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
-    let Command::Run { json, paths } = command;
-    let mut out = Output::new();
-    let (mut passed, mut failed) = (0_usize, 0_usize);
-    for path in paths {
-        let files = files_under(path).map_err(unloadable)?;
-        for path in files {
-            let file = VectorFile::read(&path).map_err(unloadable)?;
-            let unreadable = |error| Failure::new(Exit::BadData, format_args!("{}: {error}", path.display()));
-            let trust = read_trust(&file).map_err(unreadable)?;
-            let revocation = Revocation::read(&file).map_err(unreadable)?;
-            for case in &file.cases {
-                let trust = revocation.known_at(clock_of(case), trust.clone());
-                let result = judge(case, &file, &trust);
-                let as_expected = result.is_as_expected(case);
-                *if as_expected { &mut passed } else { &mut failed } += 1;
-                if *json {
-                    let (verdict, error) = (result.verdict(), result.error_name());
-                    let line = json!({ "id": case.id, "verdict": verdict, "error": error, "fetches": result.fetches });
-                    out.line(format_args!("{line}"))?;
-                } else if !as_expected {
-                    out.line(format_args!(
-                        "{}: expected {}, got {result}",
-                        printable(&case.id),
-                        wanted(case)
-                    ))?;
+    match command {
+        Command::Run(args) => run_all(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Judge => judge::run(),
+    }
+}
+
+fn run_all(args: &RunArgs) -> Result<Exit, Failure> {
+    let service = args.against.as_deref().map(Service::at).transpose()?;
+    let mut tally =
+        Tally { json: args.json, out: Output::new(), passed: 0, failed: 0, skipped: BTreeMap::new() };
+    for (path, file) in load(&args.paths)? {
+        match (&service, &args.exec) {
+            (Some(service), _) => {
+                for case in &file.cases {
+                    match against::inexpressible(case, &file) {
+                        Some(reason) => tally.skip(case, reason)?,
+                        None => tally.count(case, &service.judge(case)?)?,
+                    }
+                }
+            }
+            (None, Some(command)) => {
+                let (file_value, cases) = raw(&path)?;
+                let mut program = Program::start(command, file_value)?;
+                for (case, value) in file.cases.iter().zip(&cases) {
+                    match program.judge(value)? {
+                        Said::Verdict(judgement) => tally.count(case, &judgement)?,
+                        Said::Skipped(reason) => tally.skip(case, &reason)?,
+                    }
+                }
+            }
+            (None, None) => {
+                let bad = |error| Failure::new(Exit::BadData, format_args!("{}: {error}", path.display()));
+                let world = World::of(&file).map_err(bad)?;
+                for case in &file.cases {
+                    tally.count(case, &world.judge(case))?;
                 }
             }
         }
     }
-    if !json {
-        out.line(format_args!("{passed} passed, {failed} failed"))?;
+    tally.finish()
+}
+
+/// How many cases came out how, and the report on them.
+struct Tally {
+    json: bool,
+    out: Output,
+    passed: usize,
+    failed: usize,
+    /// By reason.
+    skipped: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn count(&mut self, case: &Case, result: &Judgement) -> Result<(), Failure> {
+        let as_expected = result.is_as_expected(case);
+        *if as_expected { &mut self.passed } else { &mut self.failed } += 1;
+        if self.json {
+            self.out.line(format_args!("{}", result.to_json(&case.id)))?;
+        } else if !as_expected {
+            let wanted = wanted(case);
+            self.out.line(format_args!("{}: expected {wanted}, got {result}", printable(&case.id)))?;
+        }
+        Ok(())
     }
-    out.finish()?;
-    Ok(if failed == 0 { Exit::Yes } else { Exit::No })
+
+    fn skip(&mut self, case: &Case, reason: &str) -> Result<(), Failure> {
+        *self.skipped.entry(reason.to_owned()).or_default() += 1;
+        if self.json {
+            self.out.line(format_args!("{}", json!({ "id": case.id, "skipped": reason })))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing run is no success.
+    fn finish(mut self) -> Result<Exit, Failure> {
+        let (passed, failed) = (self.passed, self.failed);
+        if !self.json {
+            for (reason, count) in &self.skipped {
+                self.out.line(format_args!("{count} skipped: {}", printable(reason)))?;
+            }
+            self.out.line(format_args!("{passed} passed, {failed} failed"))?;
+        }
+        self.out.finish()?;
+        Ok(if failed == 0 && passed > 0 { Exit::Yes } else { Exit::No })
+    }
+}
+
+/// A file as it stands, without and with its cases: what another program gets.
+fn raw(path: &Path) -> Result<(Map<String, Value>, Vec<Value>), Failure> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| Failure::new(Exit::Io, format_args!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    let mut file: Map<String, Value> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    match file.remove("cases") {
+        Some(Value::Array(cases)) => Ok((file, cases)),
+        _ => Err(unreadable(&"it has no cases")),
+    }
+}
+
+/// The files that the paths stand for.
+fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, VectorFile)>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        for path in files_under(path).map_err(unloadable)? {
+            let file = VectorFile::read(&path).map_err(unloadable)?;
+            files.push((path, file));
+        }
+    }
+    Ok(files)
 }
 
 fn unloadable(error: LoadError) -> Failure {
     let exit = if matches!(error.problem(), Problem::Unreadable(_)) { Exit::Io } else { Exit::BadData };
     Failure::new(exit, error)
-}
-
-fn read_trust(file: &VectorFile) -> Result<Trust, Error> {
-    let trust = Trust::from_pem(file.trust_anchor_pem.as_bytes())?;
-    if file.intermediates_pem.is_empty() {
-        Ok(trust)
-    } else {
-        trust.with_intermediates_pem(file.intermediates_pem.as_bytes())
-    }
-}
-
-/// The revocation lists of a file, and who may have signed them.
-struct Revocation<'a> {
-    sti_pa: Option<StiPa>,
-    lists: Vec<(&'a str, Vec<Certificate>)>,
-}
-
-impl<'a> Revocation<'a> {
-    fn read(file: &'a VectorFile) -> Result<Self, Error> {
-        if file.crls.is_empty() {
-            return Ok(Self { sti_pa: None, lists: Vec::new() });
-        }
-        let lists = file.crls.iter().map(|text| {
-            // The signer's certificate and those above it stand behind the list.
-            let certificates = text.find(CERTIFICATE).map(|at| cert::read_chain(&text.as_bytes()[at..]));
-            Ok((text.as_str(), certificates.transpose()?.unwrap_or_default()))
-        });
-        Ok(Self {
-            sti_pa: Some(StiPa::from_pem(file.crl_anchor_pem.as_bytes())?),
-            lists: lists.collect::<Result<_, Error>>()?,
-        })
-    }
-
-    /// `trust` with the lists that can be accepted at `now`. One that cannot is none, as in
-    /// service.
-    fn known_at(&self, now: i64, mut trust: Trust) -> Trust {
-        let Some(sti_pa) = &self.sti_pa else { return trust };
-        for (text, signers) in &self.lists {
-            let accepted = crl::decode(text.as_bytes()).and_then(|der| {
-                let list = Crl::from_der(&der)?.verify(signers, sti_pa, now)?;
-                trust.update_crl(Arc::new(list))
-            });
-            if let Err(error) = accepted {
-                tracing::info!(error = error.name(), "revocation list not accepted");
-            }
-        }
-        trust
-    }
-}
-
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
-
-fn clock_of(case: &Case) -> i64 {
-    i64::try_from(case.now).unwrap_or(i64::MAX)
-}
-
-/// What the verifier made of one call.
-struct Outcome {
-    verdict: Result<(), Error>,
-    fetches: usize,
-}
-
-fn judge(case: &Case, file: &VectorFile, trust: &Trust) -> Outcome {
-    let mut fetched = BTreeSet::new();
-    let verdict = verify(case, file, trust, &mut fetched);
-    Outcome { verdict, fetches: fetched.len() }
-}
-
-fn verify<'a>(
-    case: &'a Case,
-    file: &VectorFile,
-    trust: &Trust,
-    fetched: &mut BTreeSet<String>,
-) -> Result<(), Error> {
-    let orig = TelephoneNumber::parse(&case.orig_tn)?;
-    let dest = case.dest_tn.iter().map(|tn| TelephoneNumber::parse(tn)).collect::<Result<Vec<_>, _>>()?;
-    let mut call = Call::new(orig, &dest);
-    if let Some(date) = case.date {
-        call = call.with_date(date);
-    }
-    let now = clock_of(case);
-    let verifier = Verifier::default();
-    decide(case.identity.iter().map(|header: &'a String| {
-        let mut scratch = Scratch::new();
-        let screened = verifier.screen(&Identity::parse(header.as_bytes())?, &call, &mut scratch, now)?;
-        let url = screened.x5u().as_str();
-        fetched.insert(url.to_owned());
-        let body = file.x5u_bodies.get(url).ok_or(Error::FetchStatus { status: 404 })?;
-        let certificate = TrustedCert::from_pem(body.as_bytes(), trust, now)?;
-        verifier.verify(screened, &certificate, now).map(drop)
-    }))
-}
-
-impl Outcome {
-    fn verdict(&self) -> &'static str {
-        if self.verdict.is_ok() { "accept" } else { "reject" }
-    }
-
-    fn error_name(&self) -> Option<&'static str> {
-        self.verdict.as_ref().err().map(Error::name)
-    }
-
-    fn is_as_expected(&self, case: &Case) -> bool {
-        match &case.expect {
-            Expect::Accept => self.verdict.is_ok(),
-            Expect::Reject { error } => {
-                self.verdict.is_err() && error.as_deref().is_none_or(|name| Some(name) == self.error_name())
-            }
-            Expect::Policy => true,
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.verdict {
-            Ok(()) => f.write_str("accept"),
-            Err(error) => write!(f, "reject ({})", error.name()),
-        }
-    }
-}
-
-fn wanted(case: &Case) -> String {
-    match &case.expect {
-        Expect::Accept => "accept".to_owned(),
-        Expect::Reject { error: None } => "reject".to_owned(),
-        Expect::Reject { error: Some(name) } => format!("reject ({name})"),
-        Expect::Policy => "either".to_owned(),
-    }
 }

@@ -5,23 +5,24 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use shaken_core::fetch::{FetchPolicy, Fetcher};
+use shaken_core::passport::{Claims, check_signature as check_token};
+use shaken_core::verify::{CallScratch, HeaderVerdict, Verdict};
 use shaken_core::{
-    Call, Error, Identity, Scratch, Screened, TelephoneNumber, TnAuthListPolicy, Trust, TrustedCert,
-    Verified, Verifier, Verstat, key, passport,
+    Call, Error, Party, Scratch, TnAuthListPolicy, Trust, TrustedCert, Verifier, Verstat, X5u, key,
 };
 
-use super::input::{Output, clock, header_value, note, parse_time, read, read_trust, show_time};
+use super::input::{Output, clock, header_value, note, parse_time, party, read, read_trust, show_time};
 use super::{Exit, Failure, sip};
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("against").required(true).args(["from", "key", "sip"]))]
 pub(super) struct Args {
-    /// Calling number of the call
+    /// Calling number of the call, or URI
     #[arg(long, requires_all = ["to", "anchors"])]
-    from: Option<TelephoneNumber>,
-    /// Called number of the call; may be given several times (To, Request-URI)
+    from: Option<String>,
+    /// Called number of the call, or URI; may be given several times (To, Request-URI)
     #[arg(long)]
-    to: Vec<TelephoneNumber>,
+    to: Vec<String>,
     /// SIP request, a file or - for standard input: its Identity headers are verified against its
     /// own numbers and Date
     #[arg(long, requires = "anchors", conflicts_with_all = ["to", "value"])]
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// When: Unix seconds or RFC 3339 [default: now]
     #[arg(long, value_parser = parse_time)]
     at: Option<i64>,
+    /// Date of the request, which a compact form needs: Unix seconds or RFC 3339
+    #[arg(long, value_parser = parse_time, conflicts_with = "sip")]
+    date: Option<i64>,
     /// PEM bundle of trust anchors
     #[arg(long)]
     anchors: Option<PathBuf>,
@@ -61,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         _ => read_stdin()?,
     };
     let value = header_value(&text);
-    match (&args.key, args.from, &args.anchors) {
+    match (&args.key, &args.from, &args.anchors) {
         (Some(key), _, _) => check_signature(value, key, args.json),
         (None, Some(from), Some(anchors)) => verify(value, from, anchors, args),
         _ => Err(Failure::new(Exit::Usage, "give --from, --to and --anchors, or --key")),
@@ -82,7 +86,7 @@ fn check_signature(value: &str, key: &Path, json: bool) -> Result<Exit, Failure>
     let key = key::verifying_key_from_pem(&read(key)?)
         .map_err(|e| Failure::new(Exit::BadData, format_args!("{}: {e} ({})", key.display(), e.name())))?;
     let token = value.split_once(';').map_or(value, |(token, _)| token).trim_end();
-    let outcome = passport::check_signature(token, &key, &mut Scratch::new());
+    let outcome = check_token(token, &key, &mut Scratch::new());
     let word = if outcome.is_ok() { "valid" } else { "invalid" };
 
     let mut out = Output::new();
@@ -109,17 +113,21 @@ pub(super) struct Rules {
     now: i64,
 }
 
-/// What is known about a header: how far verification came, and the certificate if there was
-/// one.
-pub(super) struct Report<'a> {
-    pub(super) outcome: Result<Verified<'a>, Error>,
-    certificate: Option<TrustedCert>,
-}
-
-fn verify(value: &str, from: TelephoneNumber, anchors: &Path, args: &Args) -> Result<Exit, Failure> {
+fn verify(value: &str, from: &str, anchors: &Path, args: &Args) -> Result<Exit, Failure> {
     let rules = Rules::of(anchors, args)?;
-    let mut scratch = Scratch::new();
-    let report = rules.judge(value.as_bytes(), &Call::new(from, &args.to), &mut scratch);
+    let party =
+        |text| party(text).map_err(|error: Error| Failure::new(Exit::Usage, format_args!("{text}: {error}")));
+    let to = args.to.iter().map(|text| party(text)).collect::<Result<Vec<Party<'_>>, Failure>>()?;
+    let mut call = Call::new(party(from)?, &to);
+    if let Some(date) = args.date {
+        call = call.with_date(u64::try_from(date).unwrap_or_default());
+    }
+    let mut scratch = CallScratch::new();
+    let judged = rules.judge(&[value.as_bytes()], &call, &mut scratch);
+    let report = match &judged {
+        Err(error) => Report { outcome: Err(*error), certificate: None },
+        Ok(judged) => judged.sole_report(),
+    };
 
     let mut out = Output::new();
     if args.json {
@@ -156,40 +164,90 @@ impl Rules {
         })
     }
 
-    pub(super) fn judge<'a>(&self, value: &'a [u8], call: &Call<'_>, scratch: &'a mut Scratch) -> Report<'a> {
-        let screened = Identity::parse(value)
-            .and_then(|identity| self.verifier.screen(&identity, call, scratch, self.now));
-        match screened {
-            Err(error) => Report { outcome: Err(error), certificate: None },
-            Ok(screened) => self.judge_screened(screened),
+    /// Verifies all Identity headers of a call. Each certificate is obtained once.
+    pub(super) fn judge<'a>(
+        &self,
+        values: &[&'a [u8]],
+        call: &Call<'_>,
+        scratch: &'a mut CallScratch,
+    ) -> Result<Judged<'a>, Error> {
+        let screened = self.verifier.screen_call(values.iter().copied(), call, scratch, self.now)?;
+        let mut certificates = Certificates(Vec::new());
+        for x5u in screened.x5us() {
+            if certificates.at(x5u).is_none() {
+                certificates.0.push((x5u.as_str().to_owned(), self.obtain(x5u)));
+            }
         }
+        let certificate = |x5u: &X5u<'_>| match certificates.at(x5u) {
+            Some(Ok(certificate)) => Ok(certificate),
+            Some(Err(error)) => Err(*error),
+            None => Err(Error::CertUnavailable),
+        };
+        let verdict = self.verifier.verify_call(screened, certificate, self.now);
+        Ok(Judged { verdict, certificates })
     }
 
-    fn judge_screened<'a>(&self, screened: Screened<'a>) -> Report<'a> {
-        let certificate = match &self.body {
+    fn obtain(&self, x5u: &X5u<'_>) -> Result<TrustedCert, Error> {
+        match &self.body {
             Some(body) => TrustedCert::from_pem(body, &self.trust, self.now),
-            None => fetch(&screened).and_then(|body| TrustedCert::from_pem(&body, &self.trust, self.now)),
-        };
-        match certificate {
-            Err(error) => Report { outcome: Err(error), certificate: None },
-            Ok(certificate) => Report {
-                outcome: self.verifier.verify(screened, &certificate, self.now),
-                certificate: Some(certificate),
-            },
+            None => TrustedCert::from_pem(&fetch(x5u)?, &self.trust, self.now),
         }
     }
 }
 
-fn fetch(screened: &Screened<'_>) -> Result<Vec<u8>, Error> {
+fn fetch(x5u: &X5u<'_>) -> Result<Vec<u8>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|_| Error::CertUnavailable)?;
     let fetcher = Fetcher::new(FetchPolicy::default())?;
-    runtime.block_on(fetcher.fetch(screened.x5u())).map(|fetched| fetched.body)
+    runtime.block_on(fetcher.fetch(x5u)).map(|fetched| fetched.body)
 }
 
-impl Report<'_> {
+/// What was found under each URL.
+struct Certificates(Vec<(String, Result<TrustedCert, Error>)>);
+
+impl Certificates {
+    fn at(&self, x5u: &X5u<'_>) -> Option<&Result<TrustedCert, Error>> {
+        self.0.iter().find(|(url, _)| url == x5u.as_str()).map(|(_, found)| found)
+    }
+}
+
+/// The verdict on a call, and the certificates that it took.
+pub(super) struct Judged<'a> {
+    pub(super) verdict: Verdict<'a>,
+    certificates: Certificates,
+}
+
+impl<'a> Judged<'a> {
+    /// What is known about one PASSporT.
+    pub(super) fn report(&self, header: &HeaderVerdict<'a>) -> Report<'a, '_> {
+        let certificate = header.x5u().and_then(|x5u| self.certificates.at(x5u)?.as_ref().ok());
+        Report { outcome: header.outcome().cloned(), certificate }
+    }
+
+    /// What is known about a call with one header: whether the call passes, and if it does not,
+    /// what is wrong with the header, if anything is.
+    fn sole_report(&self) -> Report<'a, '_> {
+        let Some(header) = self.verdict.headers().next() else {
+            return Report { outcome: Err(Error::IdentityMissing), certificate: None };
+        };
+        let report = self.report(header);
+        match self.verdict.result() {
+            Ok(verified) => Report { outcome: Ok(verified.claims().clone()), ..report },
+            Err(error) => Report { outcome: report.outcome.and(Err(error)), ..report },
+        }
+    }
+}
+
+/// What is known about a header: how far verification came, and the certificate if there was
+/// one.
+pub(super) struct Report<'a, 'c> {
+    pub(super) outcome: Result<Claims<'a>, Error>,
+    certificate: Option<&'c TrustedCert>,
+}
+
+impl Report<'_, '_> {
     /// The signature is checked before the TNAuthList, so an error about the list says that the
     /// signature is good.
     fn signature(&self) -> &'static str {
@@ -215,7 +273,8 @@ impl Report<'_> {
 
     pub(super) fn to_json(&self) -> Value {
         let error = self.outcome.as_ref().err();
-        let claims = self.outcome.as_ref().ok().map(Verified::claims);
+        let claims = self.outcome.as_ref().ok();
+        let shaken = claims.and_then(Claims::shaken);
         json!({
             "verdict": if error.is_none() { "accept" } else { "reject" },
             "error": error.map(Error::name),
@@ -224,10 +283,11 @@ impl Report<'_> {
             "verstat": self.verstat().as_str(),
             "signature": self.signature(),
             "chain": self.chain(),
-            "attest": claims.map(|claims| claims.attest().as_str()),
-            "iat": claims.map(|claims| claims.iat()),
-            "origid": claims.map(|claims| claims.origid().to_string()),
-            "certificate": self.certificate.as_ref().map(|trusted| json!({
+            "type": claims.map(|claims| claims.ppt().name()),
+            "attest": shaken.map(|shaken| shaken.attest().as_str()),
+            "iat": claims.map(Claims::iat),
+            "origid": shaken.map(|shaken| shaken.origid().to_string()),
+            "certificate": self.certificate.map(|trusted| json!({
                 "sha256": trusted.certificate().fingerprint().to_string(),
                 "subject": trusted.certificate().subject(),
                 "spc": spc(trusted),
@@ -237,14 +297,16 @@ impl Report<'_> {
 
     pub(super) fn show(&self, out: &mut Output) -> Result<(), Failure> {
         match &self.outcome {
-            Ok(verified) => {
-                let claims = verified.claims();
+            Ok(claims) => {
                 let iat = i64::try_from(claims.iat()).map_or_else(|_| claims.iat().to_string(), show_time);
-                out.line(format_args!(
-                    "accept: attest {}, signed {iat}, origid {}",
-                    claims.attest(),
-                    claims.origid()
-                ))?;
+                match claims.shaken() {
+                    Some(shaken) => out.line(format_args!(
+                        "accept: attest {}, signed {iat}, origid {}",
+                        shaken.attest(),
+                        shaken.origid()
+                    ))?,
+                    None => out.line(format_args!("accept: {}, signed {iat}", claims.ppt().name()))?,
+                }
             }
             Err(error) => {
                 let sip = error.sip();
@@ -255,7 +317,7 @@ impl Report<'_> {
         out.line(format_args!("verstat   {}", self.verstat()))?;
         out.line(format_args!("chain     {}", self.chain()))?;
         out.line(format_args!("signature {}", self.signature()))?;
-        if let Some(trusted) = &self.certificate {
+        if let Some(trusted) = self.certificate {
             out.line(format_args!("signer    {}", super::input::printable(trusted.certificate().subject())))?;
             out.line(format_args!("SPC       {}", spc(trusted).unwrap_or("none")))?;
         }

@@ -62,25 +62,48 @@ impl Pki {
         let provider_key = KeyPair::generate()?;
         let provider = params.signed_by(&provider_key, &sti_intermediate)?;
 
-        let tls_root = CertifiedIssuer::self_signed(
-            ca(name("Lab TLS", "Lab TLS Root CA")?, BasicConstraints::Constrained(0), now)?,
-            KeyPair::generate()?,
-        )?;
-        let mut params = end_entity(name("Lab TLS", "Lab certificate repository")?, now)?;
-        params.subject_alt_names = vec![SanType::DnsName(Ia5String::try_from(options.host.as_str())?)];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let tls_server_key = KeyPair::generate()?;
-        let tls_server = params.signed_by(&tls_server_key, &tls_root)?;
-
+        let tls = Tls::issue([options.host.as_str()], now)?;
         Ok(Self {
             sti_root: sti_root.pem(),
             sti_intermediate: sti_intermediate.pem(),
             provider_chain: provider.pem() + &sti_intermediate.pem(),
             provider_key: provider_key.serialize_pem(),
-            tls_root: tls_root.pem(),
-            tls_server_chain: tls_server.pem(),
-            tls_server_key: tls_server_key.serialize_pem(),
+            tls_root: tls.root,
+            tls_server_chain: tls.server_chain,
+            tls_server_key: tls.server_key,
         })
+    }
+}
+
+/// What an https server on loopback needs, as PEM text.
+pub(super) struct Tls {
+    pub(super) root: String,
+    /// The certificate of the hosts; the root signed it directly.
+    pub(super) server_chain: String,
+    /// PKCS#8.
+    pub(super) server_key: String,
+}
+
+impl Tls {
+    /// Makes keys and certificates for a server of these hosts.
+    ///
+    /// # Errors
+    /// As [`Pki::issue`].
+    pub(super) fn issue<'a>(
+        hosts: impl IntoIterator<Item = &'a str>,
+        now: SystemTime,
+    ) -> Result<Self, LabError> {
+        let root = CertifiedIssuer::self_signed(
+            ca(name("Lab TLS", "Lab TLS Root CA")?, BasicConstraints::Constrained(0), now)?,
+            KeyPair::generate()?,
+        )?;
+        let mut params = end_entity(name("Lab TLS", "Lab certificate repository")?, now)?;
+        let names = hosts.into_iter().map(|host| Ok(SanType::DnsName(Ia5String::try_from(host)?)));
+        params.subject_alt_names = names.collect::<Result<_, LabError>>()?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let server_key = KeyPair::generate()?;
+        let server = params.signed_by(&server_key, &root)?;
+        Ok(Self { root: root.pem(), server_chain: server.pem(), server_key: server_key.serialize_pem() })
     }
 }
 
