@@ -12,10 +12,11 @@ use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
-use shaken_core::passport::shaken::NewClaims;
+use shaken_core::passport::{base, div, shaken::NewClaims};
+use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, CertCache, Identity, Lookup, Scratch, Signer, TelephoneNumber, Trust, TrustedCert,
-    Verifier, key, pem, sign,
+    Attest, Call, CertCache, Identity, Lookup, Party, Scratch, Signer, TelephoneNumber, Trust, TrustedCert,
+    Verifier, X5u, key, pem, sign,
 };
 
 const X5U: &str = "https://cr.example.com/shaken.pem";
@@ -23,6 +24,7 @@ const X5U: &str = "https://cr.example.com/shaken.pem";
 struct Bench {
     signer: Signer,
     header: String,
+    diversion: String,
     cache: CertCache,
     trust: Trust,
     raw_key: EcdsaKeyPair,
@@ -35,6 +37,12 @@ fn set_up() -> Bench {
     let mut buffer = [0; sign::MAX_HEADER_LEN];
     let header = signer.sign(&claims(&[called()]), &mut buffer).unwrap().to_owned();
 
+    let step = [diverted()];
+    let step = base::NewClaims::new(caller(), &step, NOW.unsigned_abs()).unwrap();
+    let step = div::NewClaims::new(step, called()).unwrap();
+    let mut buffer = [0; sign::MAX_HEADER_LEN];
+    let diversion = signer.sign(&step, &mut buffer).unwrap().to_owned();
+
     let trust = Trust::from_pem(pki.root_pem.as_bytes()).unwrap();
     let certificate = TrustedCert::from_pem(pki.chain_pem.as_bytes(), &trust, NOW).unwrap();
     let cache = CertCache::new(1 << 20);
@@ -44,20 +52,24 @@ fn set_up() -> Bench {
     let raw_key =
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.der(), &SystemRandom::new())
             .unwrap();
-    Bench { signer, header, cache, trust, raw_key }
+    Bench { signer, header, diversion, cache, trust, raw_key }
 }
 
-fn caller() -> TelephoneNumber {
-    TelephoneNumber::parse("12155550121").unwrap()
+fn caller() -> Party<'static> {
+    TelephoneNumber::parse("12155550121").unwrap().into()
 }
 
-fn called() -> TelephoneNumber {
-    TelephoneNumber::parse("12155550131").unwrap()
+fn called() -> Party<'static> {
+    TelephoneNumber::parse("12155550131").unwrap().into()
 }
 
-fn claims(dest: &[TelephoneNumber]) -> NewClaims<'_> {
-    let iat = NOW.unsigned_abs();
-    NewClaims::new(Attest::A, caller(), dest, "123e4567-e89b-12d3-a456-426655440000", iat).unwrap()
+fn diverted() -> Party<'static> {
+    TelephoneNumber::parse("12155550199").unwrap().into()
+}
+
+fn claims<'a>(dest: &'a [Party<'a>]) -> NewClaims<'a> {
+    let call = base::NewClaims::new(caller(), dest, NOW.unsigned_abs()).unwrap();
+    NewClaims::new(call, Attest::A, "123e4567-e89b-12d3-a456-426655440000").unwrap()
 }
 
 fn sign_bench(c: &mut Criterion) {
@@ -107,9 +119,36 @@ fn verify_bench(c: &mut Criterion) {
             else {
                 panic!("the certificate is in the cache");
             };
-            verifier.verify(screened, &certificate, NOW).unwrap().claims().attest()
+            verifier.verify(screened, &certificate, NOW).unwrap().attest()
         });
     });
+    // All headers of a call at once: the same header alone, then with a diversion behind it.
+    let to_target = [diverted()];
+    let diverted_call = Call::new(caller(), &to_target).with_target(diverted());
+    let (shaken, div) = (bench.header.as_bytes(), bench.diversion.as_bytes());
+    let mut scratch = CallScratch::new();
+    for (name, call, headers) in [
+        ("screen_call and verify_call, shaken", &call, &[shaken][..]),
+        ("screen_call and verify_call, shaken and div", &diverted_call, &[shaken, div]),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let headers = black_box(headers).iter().copied();
+                let screened = verifier.screen_call(headers, call, &mut scratch, NOW).unwrap();
+                let certificate = |x5u: &X5u<'_>| match bench.cache.lookup(x5u.as_str(), &bench.trust, NOW) {
+                    Lookup::Fresh(certificate) => Ok(certificate),
+                    _ => panic!("the certificate is in the cache"),
+                };
+                verifier.verify_call(screened, certificate, NOW).result().unwrap().attest()
+            });
+        });
+        group.bench_function(format!("{name}: screen_call alone"), |b| {
+            b.iter(|| {
+                let headers = black_box(headers).iter().copied();
+                verifier.screen_call(headers, call, &mut scratch, NOW).unwrap().x5us().count()
+            });
+        });
+    }
     group.finish();
 }
 
