@@ -8,7 +8,8 @@ use crate::passport::{Ppt, base};
 use crate::sign::Unsigned;
 use crate::write::Out;
 
-/// Rich call data as it will stand in PASSporTs. Made by [`NewRcd::prepare`].
+/// Rich call data as it will stand in PASSporTs. Made by
+/// [`NewRcd::prepare`](super::NewRcd::prepare).
 #[derive(Clone, Copy)]
 pub struct Prepared<'a> {
     pub(super) rcd: &'a str,
