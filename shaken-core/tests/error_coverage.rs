@@ -68,7 +68,6 @@ const TESTED: &[(&str, &str, &str)] = &[
     ("TnNotGlobal", "shaken-core/src/sip/uri/tests.rs", "what_is_no_number_has_a_name"),
     ("CallerAnonymous", "shaken-core/src/sip/tests.rs", "callers_without_a_number_have_a_name"),
     ("CallerUnavailable", "shaken-core/src/sip/tests.rs", "callers_without_a_number_have_a_name"),
-    ("DivNestedTooDeep", "shaken-core/tests/several_headers", "one_that_holds_too_much_fails_alone"),
     ("UriTooLong", "shaken-core/src/party.rs", "a_uri_that_is_too_long_is_an_error_and_equals_nothing"),
 ];
 

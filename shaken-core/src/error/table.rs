@@ -281,10 +281,10 @@ errors! {
     356 "div-orig-mismatch" INVALID NoValidation: DivOrigMismatch
         => "the PASSporTs of a diverted call name different callers";
 
-    /// A `div-o` holds more PASSporTs than are read: with those of all headers, more than
+    /// The `div-o` of a call hold more PASSporTs than are read: with those of all headers, more than
     /// [`crate::verify::MAX_PASSPORTS`].
     357 "div-o-too-deep" INVALID NoValidation: DivNestedTooDeep
-        => "a div-o PASSporT holds one more PASSporT than is read";
+        => "the div-o PASSporTs of the call hold more PASSporTs than are read";
 
     // 4xx: the certificate URL and its download.
 

@@ -166,18 +166,23 @@ pub(super) fn read_all<'a>(
         let slot = slots.next().filter(|_| header < MAX_IDENTITY_HEADERS).ok_or(too_many)?;
         tokens.try_push(read(header, value, call, slot)).map_err(|_| too_many)?;
     }
+    let header_count = tokens.len();
     let mut place = 0;
-    while let Some(Read { header, token, .. }) = tokens.get_mut(place) {
+    while let Some(Read { header, token, .. }) = tokens.get(place) {
         let header = *header;
         if let Some(opt) = token.as_ref().ok().and_then(|token| token.claims.diversion()?.opt()) {
-            if let Some(slot) = slots.next() {
-                let nested = Read { header, nested_in: Some(place), token: Token::nested(opt, slot) };
-                // There is a place for every slot.
-                let _ = tokens.try_push(nested);
-            } else {
-                // Only the `div-o` is refused: it must not take the other headers with it.
-                *token = Err(Unread::of_type(Some(Ppt::DivO))(Error::DivNestedTooDeep));
-            }
+            let Some(slot) = slots.next() else {
+                // Which of them is too much would depend on the order of the headers, so none of
+                // them counts. They must not take the other headers with them.
+                tokens.truncate(header_count);
+                for Read { token, .. } in tokens.iter_mut().filter(|read| read.ppt() == Some(Ppt::DivO)) {
+                    *token = Err(Unread::of_type(Some(Ppt::DivO))(Error::DivNestedTooDeep));
+                }
+                break;
+            };
+            let nested = Read { header, nested_in: Some(place), token: Token::nested(opt, slot) };
+            // There is a place for every slot.
+            let _ = tokens.try_push(nested);
         }
         place += 1;
     }

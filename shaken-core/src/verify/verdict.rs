@@ -153,8 +153,9 @@ impl Verifier {
     /// [`Error::IdentityMissing`] if there are no headers; [`Error::TooManyIdentityHeaders`] for
     /// more than [`MAX_IDENTITY_HEADERS`](super::MAX_IDENTITY_HEADERS);
     /// [`Error::IdentityTotalTooLarge`] for more than
-    /// [`MAX_IDENTITY_LEN`](crate::sip::MAX_IDENTITY_LEN) bytes in all. A `div-o` that holds more
-    /// PASSporTs than there is room for fails alone, with [`Error::DivNestedTooDeep`].
+    /// [`MAX_IDENTITY_LEN`](crate::sip::MAX_IDENTITY_LEN) bytes in all. If the `div-o`
+    /// hold more PASSporTs than there is room for, all of them fail, and nothing else, with
+    /// [`Error::DivNestedTooDeep`].
     pub fn screen_call<'a>(
         &self,
         headers: impl IntoIterator<Item = &'a [u8]>,

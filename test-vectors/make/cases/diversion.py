@@ -208,4 +208,4 @@ def nested_badly(f: VectorFile) -> None:
     inner = good
     for n in range(4):
         inner = div_o(inner, [DEST, FIRST, SECOND, THIRD][n], [FIRST, SECOND, THIRD, "12025550153"][n])
-    f.reject("nested-fifteen", [inner] * 3, "shaken-missing", "three headers with five PASSporTs in each", "no standard sets a limit; the work must have one", "Nested", "Limit", dest=["12025550153"], target="12025550153", headers="div-chain-incomplete div-chain-incomplete div-chain-incomplete")
+    f.reject("nested-fifteen", [inner] * 3, "shaken-missing", "three headers with five PASSporTs in each", "no standard sets a limit; the work must have one", "Nested", "Limit", dest=["12025550153"], target="12025550153", headers="div-o-too-deep div-o-too-deep div-o-too-deep")
