@@ -93,10 +93,6 @@ impl<'a> Passport<'a> {
             Some(signature) if !signature.contains('.') => signature,
             _ => return Err(Error::TokenSegments { count: token.split('.').count() }),
         };
-        let too_large = |error| match error {
-            Error::BufferTooSmall { needed_bytes } => Error::TokenTooLarge { len_bytes: needed_bytes },
-            error => error,
-        };
         let mut header = Out::new(&mut scratch.header);
         write_header(&mut header, ppt, x5u);
         let header = header.finish().map_err(too_large)?;
@@ -182,6 +178,14 @@ pub fn check_signature(token: &str, key: &VerifyingKey, scratch: &mut Scratch) -
     let jws = Jws::decode(token, scratch)?;
     Header::read(jws.header)?;
     key.verify(jws.signed, &jws.signature()?)
+}
+
+/// What does not fit into room of our own is no fault of the caller's buffer.
+pub(crate) fn too_large(error: Error) -> Error {
+    match error {
+        Error::BufferTooSmall { needed_bytes } => Error::TokenTooLarge { len_bytes: needed_bytes },
+        error => error,
+    }
 }
 
 /// `{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"…"}`: names in lexicographic order, no

@@ -5,7 +5,7 @@ use crate::cert::{Certificate, TnAuthList, read_chain, signing_certificate, tn_a
 use crate::es256::{SIGNATURE_LEN, Signature, SigningKey};
 use crate::fetch::X5u;
 use crate::party::Party;
-use crate::passport::Ppt;
+use crate::passport::{Ppt, base};
 use crate::write::Out;
 use crate::{Error, identity, passport};
 
@@ -23,11 +23,13 @@ pub trait Unsigned {
     /// The PASSporT type.
     fn ppt(&self) -> Ppt;
 
-    /// When the call is signed, in seconds since 1970.
-    fn iat(&self) -> u64;
+    /// The claims that every PASSporT has.
+    fn base(&self) -> &base::NewClaims<'_>;
 
-    /// The party that the certificate must have authority over.
-    fn authority_over(&self) -> &Party<'_>;
+    /// The party that the certificate must have authority over: the caller, but for a diversion.
+    fn authority_over(&self) -> &Party<'_> {
+        self.base().orig()
+    }
 
     /// Whether a verifier can rebuild all claims from the request, so that they may be left out
     /// (RFC 8225 §7): never for a type that forbids it.
@@ -89,7 +91,8 @@ impl Signer {
     /// # Errors
     /// [`Error::CertNotYetValid`], [`Error::CertExpired`] if `iat` is outside of the
     /// certificate's validity (RFC 8224 §6.1 step 3); [`Error::TnNotAuthorized`] if the
-    /// certificate lists numbers and not this one; [`Error::BufferTooSmall`];
+    /// certificate lists numbers and not this one; [`Error::TokenTooLarge`] for a nested PASSporT
+    /// or rich call data beyond what verifiers read; [`Error::BufferTooSmall`];
     /// [`Error::SigningFailed`].
     pub fn sign<'b>(&self, claims: &impl Unsigned, out: &'b mut [u8]) -> Result<&'b str, Error> {
         let mut out = Out::new(out);
@@ -122,7 +125,7 @@ impl Signer {
 
     /// Writes what is signed, `header.payload`, and signs it.
     fn write_signed(&self, claims: &impl Unsigned, out: &mut Out<'_>) -> Result<Signature, Error> {
-        self.certificate.check_valid(i64::try_from(claims.iat()).unwrap_or(i64::MAX))?;
+        self.certificate.check_valid(i64::try_from(claims.base().iat()).unwrap_or(i64::MAX))?;
         match claims.authority_over() {
             Party::Number(number) if self.tn_auth_list.coverage(number) == Coverage::Uncovered => {
                 return Err(Error::TnNotAuthorized);
@@ -135,7 +138,7 @@ impl Signer {
         let mut payload = [0; MAX_PAYLOAD_LEN];
         let mut json = Out::new(&mut payload);
         claims.write(&mut json);
-        let payload = json.finish()?;
+        let payload = json.finish().map_err(passport::too_large)?;
 
         let header = self.headers.iter().zip(Ppt::ALL).find(|(_, ppt)| *ppt == claims.ppt());
         out.push(header.map_or("", |(header, _)| header).as_bytes());

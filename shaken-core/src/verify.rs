@@ -149,8 +149,9 @@ impl Verifier {
     /// [`Error::CertExpired`], [`Error::CertNotYetValid`] for the clock, `iat` or Date (RFC 8224
     /// §6.2 step 4); [`Error::SignatureInvalid`]; [`Error::ClaimDemanded`],
     /// [`Error::ClaimNotPermitted`], [`Error::ClaimExcluded`]; [`Error::TnAuthListMissing`],
-    /// [`Error::TnAuthListInvalid`], [`Error::TnAuthListByReference`], [`Error::TnNotAuthorized`]. The list comes last, so that an
-    /// error about it says that all else is good.
+    /// [`Error::TnAuthListInvalid`], [`Error::TnAuthListByReference`],
+    /// [`Error::TnNotAuthorized`]. The list comes last, so that an error about it says that all
+    /// else is good.
     pub fn verify<'a>(
         &self,
         screened: Screened<'a>,

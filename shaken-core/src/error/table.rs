@@ -142,7 +142,7 @@ errors! {
     302 "claim-type" INVALID NoValidation: ClaimType {
         /// Name of the claim.
         claim: &'static str = "iat",
-    } => "the {claim} claim is not of the form that RFC 8225 gives it";
+    } => "the {claim} claim is not of the form that its RFC gives it";
     /// `attest` is not `A`, `B` or `C` (RFC 8588 §4).
     303 "attest-invalid" INVALID NoValidation: AttestInvalid
         => "the attest claim is not A, B or C";

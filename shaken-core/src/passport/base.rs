@@ -162,8 +162,16 @@ impl<'a> NewClaims<'a> {
         Self { iss: Some(iss), ..self }
     }
 
-    pub(super) fn orig(&self) -> &Party<'a> {
+    /// The calling party.
+    #[must_use]
+    pub fn orig(&self) -> &Party<'a> {
         &self.orig
+    }
+
+    /// When the call is signed, in seconds since 1970.
+    #[must_use]
+    pub fn iat(&self) -> u64 {
+        self.iat
     }
 
     pub(super) fn dest(&self) -> &NewDest<'a> {
@@ -226,12 +234,8 @@ impl Unsigned for NewClaims<'_> {
         Ppt::Base
     }
 
-    fn iat(&self) -> u64 {
-        self.iat
-    }
-
-    fn authority_over(&self) -> &Party<'_> {
-        &self.orig
+    fn base(&self) -> &NewClaims<'_> {
+        self
     }
 
     fn can_be_rebuilt(&self) -> bool {

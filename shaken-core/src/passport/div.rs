@@ -140,8 +140,8 @@ impl Unsigned for NewClaims<'_> {
         if self.opt.is_some() { Ppt::DivO } else { Ppt::Div }
     }
 
-    fn iat(&self) -> u64 {
-        self.base.iat()
+    fn base(&self) -> &base::NewClaims<'_> {
+        &self.base
     }
 
     fn authority_over(&self) -> &Party<'_> {

@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::digest::{Algorithm, Digest};
-use crate::party::Party;
 use crate::sign::Unsigned;
 use crate::write::Out;
 
@@ -70,12 +69,8 @@ impl Unsigned for NewClaims<'_> {
         Ppt::Msg
     }
 
-    fn iat(&self) -> u64 {
-        self.base.iat()
-    }
-
-    fn authority_over(&self) -> &Party<'_> {
-        self.base.orig()
+    fn base(&self) -> &base::NewClaims<'_> {
+        &self.base
     }
 
     fn write(&self, out: &mut Out<'_>) {

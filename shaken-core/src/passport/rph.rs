@@ -10,7 +10,6 @@ use arrayvec::ArrayVec;
 use crate::Error;
 use crate::claims;
 use crate::json::{Reader, Text, write_string};
-use crate::party::Party;
 use crate::sign::Unsigned;
 use crate::write::Out;
 
@@ -181,12 +180,8 @@ impl Unsigned for NewClaims<'_> {
         Ppt::Rph
     }
 
-    fn iat(&self) -> u64 {
-        self.base.iat()
-    }
-
-    fn authority_over(&self) -> &Party<'_> {
-        self.base.orig()
+    fn base(&self) -> &base::NewClaims<'_> {
+        &self.base
     }
 
     fn write(&self, out: &mut Out<'_>) {

@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::claims::{self, Attest};
 use crate::json::{Reader, Text, write_string};
-use crate::party::Party;
 use crate::sign::Unsigned;
 use crate::write::Out;
 
@@ -90,12 +89,8 @@ impl Unsigned for NewClaims<'_> {
         Ppt::Shaken
     }
 
-    fn iat(&self) -> u64 {
-        self.base.iat()
-    }
-
-    fn authority_over(&self) -> &Party<'_> {
-        self.base.orig()
+    fn base(&self) -> &base::NewClaims<'_> {
+        &self.base
     }
 
     /// The one order that RFC 8588 §8 allows.
@@ -116,7 +111,7 @@ impl Unsigned for NewClaims<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TelephoneNumber;
+    use crate::{Party, TelephoneNumber};
 
     const GOOD: &str = r#"{"attest":"A","dest":{"tn":["12155550131"]},"iat":1443208345,"orig":{"tn":"12155550121"},"origid":"123e4567-e89b-12d3-a456-426655440000"}"#;
 

@@ -1,6 +1,5 @@
 use super::*;
 use crate::identity::Identity;
-use crate::sign::Unsigned;
 use crate::write::Out;
 use crate::{Call, Party, Verstat};
 

@@ -5,7 +5,7 @@ use shaken_core::mky::Fingerprints;
 use shaken_core::passport::{Ppt, base, div, msg, rph, segments, shaken};
 use shaken_core::sign::{MAX_HEADER_LEN, Unsigned};
 use shaken_core::write::Out;
-use shaken_core::{Attest, Signer, key};
+use shaken_core::{Attest, Error, Signer, key};
 
 use crate::rig::{Vectors, World, all_claimed, claimed};
 
@@ -150,8 +150,23 @@ fn a_buffer_of_the_stated_length_is_enough() {
         match signer.sign(&diversion.around(&opt).unwrap(), &mut buffer) {
             Ok(header) => longest = longest.max(header.len()),
             // Too much for one payload, not for the buffer.
-            Err(error) => assert_eq!((error.name(), longest), ("buffer-too-small", 0)),
+            Err(error) => assert_eq!((error.name(), longest), ("token-too-large", 0)),
         }
     }
     assert!(longest > MAX_HEADER_LEN - 1024, "{longest}");
+}
+
+/// What no verifier would read is not signed, and the caller's buffer is not blamed for it.
+#[test]
+fn a_payload_beyond_what_is_read_is_refused() {
+    let world = World::new();
+    let (key_pem, chain_pem) = world.provider();
+    let key = key::signing_key_from_pem(key_pem.as_bytes()).unwrap();
+    let signer = Signer::new(key, chain_pem.as_bytes(), X5U).unwrap();
+    let dest = [crate::rig::party("12155550131")];
+    let base = base::NewClaims::new(crate::rig::party("12155550121"), &dest, 1_443_208_345).unwrap();
+    let token = format!("{0}.{0}.{0}", "A".repeat(2_000));
+    let diversion = div::NewClaims::new(base, crate::rig::party("12155550199")).unwrap();
+    let outcome = signer.sign(&diversion.around(&token).unwrap(), &mut [0; MAX_HEADER_LEN]).map(drop);
+    assert!(matches!(outcome, Err(Error::TokenTooLarge { len_bytes: 6_000.. })), "{outcome:?}");
 }

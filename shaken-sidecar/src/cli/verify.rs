@@ -120,7 +120,8 @@ fn verify(value: &str, from: &str, anchors: &Path, args: &Args) -> Result<Exit, 
     let to = args.to.iter().map(|text| party(text)).collect::<Result<Vec<Party<'_>>, Failure>>()?;
     let mut call = Call::new(party(from)?, &to);
     if let Some(date) = args.date {
-        call = call.with_date(u64::try_from(date).unwrap_or_default());
+        let date = u64::try_from(date);
+        call = call.with_date(date.map_err(|_| Failure::new(Exit::Usage, "the Date lies before 1970"))?);
     }
     let mut scratch = CallScratch::new();
     let judged = rules.judge(&[value.as_bytes()], &call, &mut scratch);

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::json;
-use crate::party::Party;
 use crate::passport::{Ppt, base};
 use crate::sign::Unsigned;
 use crate::write::Out;
@@ -70,12 +69,8 @@ impl Unsigned for NewClaims<'_> {
         Ppt::Rcd
     }
 
-    fn iat(&self) -> u64 {
-        self.base.iat()
-    }
-
-    fn authority_over(&self) -> &Party<'_> {
-        self.base.orig()
+    fn base(&self) -> &base::NewClaims<'_> {
+        &self.base
     }
 
     fn can_be_rebuilt(&self) -> bool {
