@@ -3,7 +3,7 @@
 //!
 //! The only file that signs or verifies PASSporTs with the cryptographic library.
 
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
@@ -142,6 +142,16 @@ impl AsRef<[u8]> for Signature {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// What cannot be guessed.
+///
+/// # Errors
+/// [`Error::SigningFailed`] if the system has no randomness.
+pub(crate) fn random_bytes<const LEN: usize>() -> Result<[u8; LEN], Error> {
+    let mut bytes = [0; LEN];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::SigningFailed)?;
+    Ok(bytes)
 }
 
 /// SHA-256 of `bytes`, for fingerprints.

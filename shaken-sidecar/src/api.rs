@@ -21,9 +21,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 
+use shaken_core::OrigId;
+
 use crate::call::{Calls, Origin};
 use crate::listen::Peer;
-use crate::origid;
 use crate::policy::Listener;
 use error::RequestError;
 use guard::Guarded;
@@ -199,7 +200,9 @@ impl Echoed {
         let id = |name: &str| request.headers().get(name).filter(usable).cloned();
         let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
         Self {
-            request_id: request_id.or_else(|| origid::random().ok()).unwrap_or_default(),
+            request_id: request_id
+                .or_else(|| OrigId::random().ok().map(|id| id.to_string()))
+                .unwrap_or_default(),
             instance_id: id(INSTANCE_ID),
         }
     }

@@ -8,13 +8,12 @@ use futures_util::future::join_all;
 use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, Error, Identity, Signer, TelephoneNumber, TrustedCert, Verifier, Verstat, X5u, sign,
+    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, TrustedCert, Verifier, Verstat, X5u, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
 use crate::certs::Certs;
 use crate::listen::Peer;
-use crate::origid;
 use crate::policy::{self, Decision, Listener, Reason, Trunk};
 
 /// Signs and verifies calls, and keeps a record of each.
@@ -385,7 +384,7 @@ fn make_header(
     }
     let origid = match &request.origid {
         Some(origid) => origid.clone(),
-        None => origid::random()?,
+        None => OrigId::random()?.to_string(),
     };
     let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
     let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;

@@ -21,7 +21,6 @@ pub mod cli;
 pub mod config;
 pub mod lab;
 pub mod listen;
-pub mod origid;
 pub mod policy;
 
 use std::sync::Arc;

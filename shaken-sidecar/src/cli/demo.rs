@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use shaken_core::passport::{base, segments, shaken};
 use shaken_core::sip::Parties;
-use shaken_core::{Attest, Signer, TelephoneNumber, key, sign};
+use shaken_core::{Attest, OrigId, Signer, TelephoneNumber, key, sign};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -31,7 +31,6 @@ use super::lab::failure;
 use super::serve::stop_signal;
 use super::{Exit, Failure};
 use crate::lab::{DownloadCount, Lab, LabOptions, Repository};
-use crate::origid;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -78,8 +77,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn create() -> Result<Self, Failure> {
-        let name = origid::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
-        let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name[..8]));
+        let name = OrigId::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name.as_str()[..8]));
         DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Failure::new(Exit::Io, format_args!("cannot make {}: {error}", path.display()))
         })?;
@@ -233,10 +232,10 @@ impl Scene {
         let signer = Signer::new(key, &chain, &self.lab.x5u()).map_err(bad)?;
         let number = |text: &str| TelephoneNumber::parse(text).map_err(bad);
         let dest = [number(CALLED)?.into()];
-        let origid = origid::random().map_err(bad)?;
+        let origid = OrigId::random().map_err(bad)?;
         let iat = u64::try_from(clock() - 120).unwrap_or_default();
         let claims = base::NewClaims::new(number(CALLER)?.into(), &dest, iat).map_err(bad)?;
-        let claims = shaken::NewClaims::new(claims, Attest::A, &origid).map_err(bad)?;
+        let claims = shaken::NewClaims::new(claims, Attest::A, origid.as_str()).map_err(bad)?;
         let mut buffer = vec![0; sign::MAX_HEADER_LEN];
         signer.sign(&claims, &mut buffer).map(str::to_owned).map_err(bad)
     }
