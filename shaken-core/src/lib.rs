@@ -58,6 +58,7 @@ mod origid;
 pub mod party;
 pub mod passport;
 pub mod pem;
+mod scan;
 pub mod sign;
 pub mod sip;
 pub mod tn;
