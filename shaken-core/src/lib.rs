@@ -23,6 +23,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
+//! | `tables` | [`tables`]: keys that are in use get tables, by which verification takes a fraction of the time; watched by `ring` |
 //! | `rsip` | `sip::rsip`: requests that the crate `rsip` has read |
 //!
 //! # Panics
@@ -61,6 +62,8 @@ pub mod pem;
 mod scan;
 pub mod sign;
 pub mod sip;
+#[cfg(feature = "tables")]
+pub mod tables;
 pub mod tn;
 pub mod trust;
 pub mod verify;

@@ -1,5 +1,5 @@
 //! HTTP/1.1 on the Unix socket: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082) and `GET /healthz`. Bytes to [`crate::call`] requests and back; nothing is
+//! (ATIS-1000082) and `GET /healthz`, `GET /metrics`. Bytes to [`crate::call`] requests and back; nothing is
 //! decided here.
 
 mod atis;
@@ -26,12 +26,14 @@ use shaken_core::OrigId;
 use crate::call::{Calls, Origin};
 use crate::listen::Peer;
 use crate::policy::Listener;
+use crate::telemetry;
 use error::RequestError;
 use guard::Guarded;
 
 const SIGNING: &str = "/stir/v1/signing";
 const VERIFICATION: &str = "/stir/v1/verification";
 const HEALTH: &str = "/healthz";
+const METRICS: &str = "/metrics";
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
 /// true; then the request under way is still answered.
@@ -110,6 +112,7 @@ async fn dispatch(
     let path = request.uri().path().to_owned();
     match (request.method(), path.as_str()) {
         (&Method::GET, HEALTH) => Ok(health(calls)),
+        (&Method::GET, METRICS) => Ok(metrics(calls)),
         (&Method::POST, SIGNING | VERIFICATION) => {
             let body = read_body(request).await?;
             let origin = Origin {
@@ -126,7 +129,7 @@ async fn dispatch(
             };
             Ok(json(StatusCode::OK, &answer))
         }
-        (_, SIGNING | VERIFICATION | HEALTH) => Err(RequestError::MethodNotAllowed),
+        (_, SIGNING | VERIFICATION | HEALTH | METRICS) => Err(RequestError::MethodNotAllowed),
         _ => Err(RequestError::NotFound),
     }
 }
@@ -139,6 +142,12 @@ fn health(calls: &Calls) -> Response<Full<Bytes>> {
             &serde_json::json!({ "status": "failed", "cause": "audit" }),
         ),
     }
+}
+
+fn metrics(calls: &Calls) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(calls))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(telemetry::CONTENT_TYPE));
+    response
 }
 
 /// The body of a request whose headers are in order (ATIS-1000082).

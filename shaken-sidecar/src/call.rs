@@ -35,6 +35,12 @@ pub struct Verification {
 }
 
 impl Verification {
+    /// The rules.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// `verifier` judges, `certs` obtains what it judges by.
     #[must_use]
     pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
@@ -203,6 +209,12 @@ impl Calls {
         audit: AuditLog,
     ) -> Self {
         Self { signer, verification, trunks, audit }
+    }
+
+    /// What verifies, if the daemon offers it.
+    #[must_use]
+    pub fn verification(&self) -> Option<&Verification> {
+        self.verification.as_ref()
     }
 
     /// The record of all that was decided.

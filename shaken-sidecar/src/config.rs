@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::fetch::{FetchPolicy, Fetcher};
+use shaken_core::tables::{Guard, TableOptions, Tables};
 use shaken_core::{Attest, Error, Signer, TnAuthListPolicy, Trust, Verifier, key, pem};
 
 use crate::certs::Certs;
@@ -53,13 +56,34 @@ pub struct Trusting {
     pub fetcher: Fetcher,
     /// How much memory the cache of certificates may take.
     pub cache_bytes: u64,
+    /// How keys that are in use get verification tables, if they do.
+    pub tables: Option<TableOptions>,
 }
 
 impl Trusting {
     /// The verifier and its certificates, ready for calls.
     #[must_use]
     pub fn start(self) -> crate::call::Verification {
-        crate::call::Verification::new(self.verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+        let verifier = match self.tables.and_then(start_tables) {
+            Some(tables) => self.verifier.with_tables(tables),
+            None => self.verifier,
+        };
+        crate::call::Verification::new(verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+    }
+}
+
+/// The thread that makes the tables ends with the daemon.
+fn start_tables(options: TableOptions) -> Option<Arc<Tables>> {
+    let (tables, builder) = Tables::new(options, |difference| {
+        tracing::error!(%difference, "tables are out of use; ring alone verifies. Please report this");
+    });
+    let thread = std::thread::Builder::new().name("table-builder".into()).spawn(move || builder.run());
+    match thread {
+        Ok(_) => Some(tables),
+        Err(error) => {
+            tracing::error!(%error, "no thread for verification tables; ring alone verifies");
+            None
+        }
     }
 }
 
@@ -126,6 +150,20 @@ struct VerificationSection {
     max_age_s: Option<u64>,
     #[serde(default)]
     tn_auth_list: TnAuthListSetting,
+    #[serde(default)]
+    verify_tables: TablesSetting,
+    tables_mib: Option<usize>,
+    tables_hot_after_calls: Option<NonZeroU32>,
+    tables_confirm_one_in: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TablesSetting {
+    On,
+    Checked,
+    #[default]
+    Off,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -314,13 +352,39 @@ fn read_verification(
             )));
         }
     }
+    let tables = read_tables(&file.verification)?;
     let fetcher = Fetcher::new(read_fetch(&file.fetch, folder, warnings)?)
         .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
     let cache_mib = file.fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024 })
+    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
+}
+
+fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
+    let guard = match section.verify_tables {
+        TablesSetting::On => Guard::Sampled,
+        TablesSetting::Checked => Guard::Always,
+        TablesSetting::Off => return Ok(None),
+    };
+    let mut options = TableOptions::default().with_guard(guard);
+    match section.tables_mib {
+        None => {}
+        Some(mib @ 1..=MAX_TABLES_MIB) => options = options.with_max_bytes(mib << 20),
+        Some(_) => {
+            return Err(ConfigError::new(format_args!(
+                "verification.tables_mib must be 1 to {MAX_TABLES_MIB}"
+            )));
+        }
+    }
+    if let Some(calls) = section.tables_hot_after_calls {
+        options = options.with_hot_after_calls(calls);
+    }
+    if let Some(one_in) = section.tables_confirm_one_in {
+        options = options.with_confirm_one_in(one_in);
+    }
+    Ok(Some(options))
 }
 
 fn read_fetch(
@@ -466,6 +530,8 @@ const DEFAULT_FETCH_DEADLINE: Duration = Duration::from_secs(2);
 /// Holds some ten thousand certificates, all that live STI-CAs issue in weeks.
 const DEFAULT_CACHE_MIB: u64 = 64;
 const MAX_CACHE_MIB: u64 = 64 * 1024;
+
+const MAX_TABLES_MIB: usize = 64 * 1024;
 
 /// A PASSporT is worth replaying for as long as this.
 const MAX_MAX_AGE_S: u64 = 600;

@@ -22,6 +22,7 @@ pub mod config;
 pub mod lab;
 pub mod listen;
 pub mod policy;
+pub mod telemetry;
 
 use std::sync::Arc;
 use std::time::Duration;

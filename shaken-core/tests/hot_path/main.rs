@@ -8,3 +8,5 @@ mod pki;
 mod allocation;
 mod cache;
 mod rig;
+#[cfg(feature = "tables")]
+mod tables;
