@@ -20,6 +20,7 @@ pub struct Builder {
 }
 
 /// What the verifying threads have to say.
+#[expect(clippy::large_enum_variant, reason = "a box would be heap on the call path")]
 pub(super) enum Message {
     Candidate(Candidate),
     /// All tables are out of use.
