@@ -3,6 +3,9 @@
 //!
 //! The only file that signs or verifies PASSporTs with the cryptographic library.
 
+#[cfg(feature = "tables")]
+pub mod table;
+
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
