@@ -6,7 +6,8 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use shaken_benches::{Fixture, X5U};
 use shaken_core::cert::read_chain;
-use shaken_core::{CertCache, TrustedCert};
+use shaken_core::es256::table::Table;
+use shaken_core::{CertCache, TrustedCert, key};
 
 fn certificate(c: &mut Criterion) {
     let fixture = Fixture::new();
@@ -21,6 +22,8 @@ fn certificate(c: &mut Criterion) {
     group.bench_function("insert into cache", |b| {
         b.iter(|| cache.insert(black_box(X5U), Arc::clone(&certificate), None, fixture.now));
     });
+    let key = key::verifying_key_from_pem(chain).unwrap();
+    group.bench_function("make table", |b| b.iter(|| Table::new(black_box(&key))));
     group.finish();
 }
 

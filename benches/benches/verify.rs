@@ -4,9 +4,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use ring::digest::{SHA256, digest};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair, UnparsedPublicKey};
 use shaken_benches::{CALLED, CALLER, Fixture, TARGET, X5U, party};
 use shaken_core::es256::Signature;
+use shaken_core::es256::table::Table;
 use shaken_core::passport::Passport;
 use shaken_core::verify::CallScratch;
 use shaken_core::{Call, Identity, Scratch, Verifier, key};
@@ -40,6 +42,14 @@ fn stages(c: &mut Criterion) {
     group.bench_function("signature", |b| {
         let signature = Signature::from_bytes(signature);
         b.iter(|| key.verify(black_box(signed), &signature).unwrap());
+    });
+    let table = Table::new(&key);
+    group.bench_function("signature, by table", |b| {
+        let signature = Signature::from_bytes(signature);
+        b.iter(|| {
+            let digest = digest(&SHA256, black_box(signed));
+            assert!(table.verify(digest.as_ref().try_into().unwrap(), &signature));
+        });
     });
     let raw_key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, fixture.raw_key.public_key().as_ref());
     group.bench_function("ring UnparsedPublicKey::verify", |b| {

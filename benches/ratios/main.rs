@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     own::print_sign(&rounds, &fixture);
     own::print_verify(&rounds, &fixture, &verifiers);
     own::print_lookup(&rounds, &fixture);
+    own::print_table(&rounds, &fixture);
     if let Err(absent) = openssl::print(&rounds, &fixture, &verifiers) {
         eprintln!("left out, libcrypto.so.3: {absent}");
     }

@@ -6,8 +6,9 @@ use std::hint::black_box;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, KeyPair, UnparsedPublicKey};
 use shaken_benches::{CALLED, CALLER, Fixture, X5U, party};
+use shaken_core::es256::table::Table;
 use shaken_core::verify::CallScratch;
-use shaken_core::{Call, Scratch, Verifier, sign};
+use shaken_core::{Call, Scratch, Verifier, key, sign};
 
 use crate::heap::allocations;
 use crate::round::{Rounds, print};
@@ -55,6 +56,15 @@ pub(crate) fn print_verify(rounds: &Rounds, fixture: &Fixture, verifiers: &[(&st
 pub(crate) fn print_lookup(rounds: &Rounds, fixture: &Fixture) {
     let seconds = rounds.time(|| fixture.cache.lookup(black_box(X5U), &fixture.trust, fixture.now));
     print("cache_lookup_ns", &format!("{:.1}", seconds * 1e9));
+}
+
+/// What a table of one key costs.
+pub(crate) fn print_table(rounds: &Rounds, fixture: &Fixture) {
+    let key = key::verifying_key_from_pem(fixture.chain_pem.as_bytes()).unwrap();
+    // The first one is dearer, and made before time is taken.
+    let seconds = rounds.tenth().time(|| Table::new(black_box(&key)));
+    print("table_bytes_per_key", &Table::LEN_BYTES.to_string());
+    print("table_build_us", &format!("{:.1}", seconds * 1e6));
 }
 
 /// Allocations per call, once the buffers are there.

@@ -22,6 +22,11 @@ impl Rounds {
         Self(count.get())
     }
 
+    /// For what takes milliseconds.
+    pub(crate) fn tenth(&self) -> Self {
+        Self(self.0.div_ceil(10))
+    }
+
     /// Prints how much longer `ours` takes than `theirs`: the median over all rounds, each a batch
     /// of the one and a batch of the other.
     pub(crate) fn print_ratio<A, B>(

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 10] = [
     "sign_full/ring_sign",
     "verify_warm_ring/ring_verify",
     "verify_call_warm_ring/ring_verify",
     "verify_cold_chain/ring_verify",
     "cache_lookup_ns",
+    "table_bytes_per_key",
+    "table_build_us",
     "sign_allocations",
     "verify_allocations",
     "verify_call_allocations",
