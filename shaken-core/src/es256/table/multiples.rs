@@ -29,12 +29,12 @@ impl<const W: usize> Multiples<W> {
         Self(multiples.into_boxed_slice())
     }
 
-    /// What to add up for the product with `scalar`.
-    pub(super) fn addends(&self, scalar: Scalar) -> impl Iterator<Item = Affine> {
+    /// What to add up for the product with `scalar`. Reads nothing of the table yet.
+    pub(super) fn addends(&self, scalar: Scalar) -> impl Iterator<Item = Addend<'_>> {
         self.0.chunks_exact(Self::PER_WINDOW).zip(scalar.signed_digits::<W>()).filter_map(
             |(window, digit)| {
                 let multiple = window.get(usize::from(digit.unsigned_abs()).checked_sub(1)?)?;
-                Some(multiple.with_sign(digit < 0))
+                Some(Addend { multiple, negative: digit < 0 })
             },
         )
     }
@@ -73,4 +73,10 @@ impl<const W: usize> Multiples<W> {
             }
         }
     }
+}
+
+/// A multiple of the point, or the opposite of one.
+pub(super) struct Addend<'a> {
+    pub(super) multiple: &'a Affine,
+    pub(super) negative: bool,
 }

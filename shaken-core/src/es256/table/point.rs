@@ -51,28 +51,34 @@ pub(super) struct Point {
 
 impl Point {
     /// The sum of `points`; `None` is infinity.
-    pub(super) fn sum<'a>(points: impl IntoIterator<Item = &'a Affine>) -> Option<Self> {
+    pub(super) fn sum(points: impl IntoIterator<Item = Affine>) -> Option<Self> {
         points.into_iter().fold(None, |sum, point| match sum {
-            Some(sum) => sum.add(point),
-            None => Some(Self::from(point)),
+            Some(sum) => sum.add(&point),
+            None => Some(Self::from(&point)),
         })
     }
 
-    /// The sum of both; `None` is infinity.
+    /// The sum of both; `None` is infinity. What does not depend on each other stands side by side,
+    /// so that the processor can calculate it at the same time.
     #[inline]
     fn add(self, other: &Affine) -> Option<Self> {
         let Self { x, y, zz, zzz } = self;
         let p = other.x * zz - x;
         let r = other.y * zzz - y;
         if p.is_zero() {
-            // The formula below holds for points of different x only.
+            // Same x, so the line through both is not known: the same point, or the opposite one.
             return r.is_zero().then(|| Self::from(other).double());
         }
         let pp = p.square();
+        let rr = r.square();
         let ppp = p * pp;
         let q = x * pp;
-        let x = r.square() - ppp - q.double();
-        Some(Self { x, y: r * (q - x) - y * ppp, zz: zz * pp, zzz: zzz * ppp })
+        let zz = zz * pp;
+        let zzz = zzz * ppp;
+        let y_ppp = y * ppp;
+        let x = rr - ppp - q.double();
+        let y = r * (q - x) - y_ppp;
+        Some(Self { x, y, zz, zzz })
     }
 
     /// Twice this point, which is never infinity: the order of the curve is odd.
