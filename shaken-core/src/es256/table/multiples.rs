@@ -6,7 +6,7 @@ use super::scalar::Scalar;
 
 /// For each of the windows i, the multiples of 2^(W·i)·P by 1, 2, … 2^(W-1): with their opposites,
 /// what a digit of a scalar in base 2^W stands for.
-pub(super) struct Multiples<const W: usize>(Box<[Affine]>);
+pub(super) struct Multiples<const W: usize>(pub(super) Box<[Affine]>);
 
 impl<const W: usize> Multiples<W> {
     /// Digits of a scalar of 256 bits, and of a carry where they end with a digit.
