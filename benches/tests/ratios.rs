@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 10] = [
+const ALWAYS: [&str; 12] = [
     "sign_full/ring_sign",
     "verify_warm_ring/ring_verify",
+    "verify_warm_table/ring_verify",
     "verify_call_warm_ring/ring_verify",
+    "verify_call_warm_table/ring_verify",
     "verify_cold_chain/ring_verify",
     "cache_lookup_ns",
     "table_bytes_per_key",
@@ -18,10 +20,12 @@ const ALWAYS: [&str; 10] = [
 ];
 
 /// Lines that need a library, and how it is named if it is absent.
-const WITH_LIBRARY: [(&str, &str); 3] = [
+const WITH_LIBRARY: [(&str, &str); 5] = [
     ("verify_warm_ring/openssl_verify", "libcrypto.so.3"),
+    ("verify_warm_table/openssl_verify", "libcrypto.so.3"),
     ("sign_full/secsipid_sign", "libsecsipid.so.1"),
     ("verify_warm_ring/secsipid_verify_chain", "libsecsipid.so.1"),
+    ("verify_warm_table/secsipid_verify_chain", "libsecsipid.so.1"),
 ];
 
 #[test]
