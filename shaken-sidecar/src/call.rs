@@ -7,9 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::future::join_all;
 use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::verify::CallScratch;
-use shaken_core::{
-    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, TrustedCert, Verifier, Verstat, X5u, sign,
-};
+use shaken_core::{Attest, Call, Error, OrigId, Signer, TelephoneNumber, Verifier, Verstat, X5u, sign};
 
 use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
 use crate::certs::Certs;
@@ -340,36 +338,30 @@ impl Verification {
     ) -> Result<Attested, Error> {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
-        let values = || request.identity.iter().map(String::as_bytes);
-        for identity in values().filter_map(|value| Identity::parse(value).ok()) {
-            record.ppt.extend(identity.ppt().map(str::to_owned));
-            record.x5u.get_or_insert_with(|| identity.info().to_owned());
-        }
-        let screened = self.verifier.screen_call(values(), &call, scratch, now)?;
-        let mut x5us: Vec<&X5u<'_>> = Vec::new();
+        let values = request.identity.iter().map(String::as_bytes);
+        let screened = self.verifier.screen_call(values, &call, scratch, now)?;
+        let mut x5us: Vec<X5u<'_>> = Vec::new();
         for x5u in screened.x5us() {
-            if !x5us.contains(&x5u) {
-                x5us.push(x5u);
+            if !x5us.contains(x5u) {
+                x5us.push(*x5u);
             }
         }
         // All at once: the deadline of a request has room for one download, not for one after another.
         let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, now))).await;
-        let certificates: Vec<(String, Result<Arc<TrustedCert>, Error>)> =
-            x5us.iter().map(|x5u| x5u.as_str().to_owned()).zip(found).collect();
-        record.cert = certificates
-            .iter()
-            .find_map(|(_, found)| found.as_ref().ok())
-            .map(|cert| cert_of(cert.certificate()));
+        record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
             |x5u| {
-                let found = certificates.iter().find(|(url, _)| url == x5u.as_str());
+                let found = x5us.iter().zip(&found).find(|(url, _)| *url == x5u);
                 found.map_or(Err(Error::CertUnavailable), |(_, certificate)| certificate.clone())
             },
             now,
         );
-        let of_headers = verdict.headers().take(request.identity.len());
-        *headers = of_headers
+        // What is nested in a header comes behind all of them.
+        let of_headers = || verdict.headers().take(request.identity.len());
+        record.ppt = of_headers().filter_map(|header| Some(header.ppt()?.name().to_owned())).collect();
+        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(str::to_owned));
+        *headers = of_headers()
             .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
             .collect();
         let verified = verdict.result()?;

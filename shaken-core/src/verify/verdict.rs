@@ -113,6 +113,13 @@ impl<'v, 'a> HeaderVerdict<'v, 'a> {
         Some(&self.read.token.as_ref().ok()?.x5u)
     }
 
+    /// Where its certificate is said to be, if the PASSporT could be read: for the record, not to be
+    /// fetched.
+    #[must_use]
+    pub fn stated_x5u(&self) -> Option<&'a str> {
+        Some(self.read.token.as_ref().ok()?.x5u.as_str())
+    }
+
     /// The claims of a PASSporT that holds in itself: signature, certificate, time and caller,
     /// and is for the called party or part of a chain of diversions. Whether the call passes is
     /// not said by this, but by [`Verdict::result`].
