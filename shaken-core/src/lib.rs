@@ -24,6 +24,7 @@
 //! |---|---|
 //! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
 //! | `rsip` | `sip::rsip`: requests that the crate `rsip` has read |
+//! | `tables` | `es256::table`: verification with tables of known keys |
 //!
 //! # Panics
 //! Input never panics: bad input is an [`Error`] with a stable name. A panic would be a bug of
