@@ -25,6 +25,7 @@
 //! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
 //! | `tables` | [`tables`]: keys that are in use get tables, by which verification takes a fraction of the time; watched by `ring` |
 //! | `rsip` | `sip::rsip`: requests that the crate `rsip` has read |
+//! | `tables` | `es256::table`: verification with tables of known keys |
 //!
 //! # Panics
 //! Input never panics: bad input is an [`Error`] with a stable name. A panic would be a bug of

@@ -163,9 +163,11 @@ impl Key {
         }
     }
 
-    /// The signature and digest that lead to these factors. Infinity has no r that would match.
+    /// The signature and digest that lead to these factors. Some have another r, which leads there
+    /// as well but is not that of R; infinity has no r that would match.
     fn with_factors(&self, class: &'static str, u1: Scalar, u2: Scalar, numbers: &mut Numbers) -> Case {
         let x = x_of(ProjectivePoint::GENERATOR * (u1 + u2 * self.private));
+        let x = x.filter(|_| numbers.below(4) != 0);
         let r = scalar(x.unwrap_or_else(|| numbers.bytes()));
         let s = r * inverse(u2);
         let e = U256::from_be_slice(&to_bytes(u1 * s));

@@ -52,7 +52,8 @@ impl<const W: usize> Multiples<W> {
     /// From 1 to `known` times the base to twice as many, in all windows at the price of one
     /// inversion: the last known is added to each.
     ///
-    /// The multiples of a window differ in x, as do all k·P with 0 < k < n/2, and y is never zero.
+    /// Nothing here is divided by zero: the multiples of a base by 1 to n/2 differ in x, and no y is
+    /// zero, as the order of the curve is odd.
     fn double_known(multiples: &mut [Affine], known: usize) {
         let mut inverses: Vec<FieldElement> = multiples
             .chunks_exact(Self::PER_WINDOW)
@@ -63,9 +64,9 @@ impl<const W: usize> Multiples<W> {
         let mut inverses = inverses.into_iter();
         for window in multiples.chunks_exact_mut(Self::PER_WINDOW) {
             let (window, new) = window.split_at_mut(known);
-            let Some((last, others)) = window.split_last() else { return };
+            let Some((&last, others)) = window.split_last() else { return };
             let slopes = others.iter().map(|other| (other, last.y - other.y));
-            let tangent = (&*last, (last.x.square() - FieldElement::ONE).triple());
+            let tangent = (&last, (last.x.square() - FieldElement::ONE).triple());
             for ((new, (other, rise)), inverse) in
                 new.iter_mut().zip(slopes.chain([tangent])).zip(inverses.by_ref())
             {
