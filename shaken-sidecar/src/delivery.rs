@@ -83,3 +83,53 @@ impl Delivery {
         self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::audit::{AuditOptions, Entry, Event, Interface, Op, Record, read};
+    use crate::listen::Peer;
+
+    /// Whichever comes first, the record or the loss: there is one note, and it names the record.
+    #[tokio::test]
+    async fn a_recorded_answer_that_is_lost_is_noted_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
+        let peer = Peer { uid: 0, gid: 0, pid: None };
+        let record = |id: &str| {
+            Record::new(Op::Sign, Interface::HttpUnix, peer, id.into(), "signed", SystemTime::UNIX_EPOCH)
+        };
+        let late = Delivery::new("late".into());
+        late.lost(Loss::Deadline, &audit);
+        assert!(!late.is_recorded());
+        late.recorded(audit.append(record("late")).await.unwrap(), &audit);
+        late.lost(Loss::ClientGone, &audit);
+
+        let gone = Delivery::new("12155550112".into());
+        gone.recorded(audit.append(record("12155550112")).await.unwrap(), &audit);
+        gone.lost(Loss::ClientGone, &audit);
+        assert!(late.is_recorded() && gone.is_recorded());
+        assert!(!format!("{gone:?}").contains("5550112"));
+
+        let unrecorded = Delivery::new("unrecorded".into());
+        unrecorded.lost(Loss::ClientGone, &audit);
+        let fine = Delivery::new("fine".into());
+        fine.recorded(audit.append(record("fine")).await.unwrap(), &audit);
+
+        audit.close().await.unwrap();
+        let notes: Vec<_> = read(dir.path())
+            .unwrap()
+            .filter_map(|line| match Entry::parse(&line.unwrap().bytes).unwrap().event {
+                Event::Undelivered(note) => Some((note.record, note.request_id, note.why)),
+                _ => None,
+            })
+            .collect();
+        let expected = [
+            (Some(0), "late".to_owned(), Loss::Deadline),
+            (Some(1), "12155550112".to_owned(), Loss::ClientGone),
+        ];
+        assert_eq!(notes, expected);
+    }
+}

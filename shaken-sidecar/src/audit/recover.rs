@@ -251,3 +251,131 @@ fn is_one_commit(tail: &[u8], expected: u64) -> bool {
 }
 
 const READ_BUFFER_LEN: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::line::{Content, SALT_LEN, push_line};
+    use crate::audit::tests::record;
+
+    /// Lines with these indexes, each in a commit of its own.
+    fn lines(indexes: impl IntoIterator<Item = u64>) -> Vec<u8> {
+        committed(indexes.into_iter().map(|index| (index, index)))
+    }
+
+    /// Lines with these indexes and commits.
+    fn committed(places: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (index, commit) in places {
+            let content = Content::Call(Box::new(record("r")));
+            push_line(&mut bytes, Place { index, commit }, &[index as u8; SALT_LEN], &content).unwrap();
+        }
+        bytes
+    }
+
+    fn scan_bytes(bytes: &[u8]) -> Result<Scan, AuditError> {
+        scan(bytes, 0, Path::new("segment"))
+    }
+
+    fn scanned(records: u64, len_bytes: usize, torn_bytes: usize) -> Scan {
+        Scan { records, len_bytes: len_bytes as u64, torn_bytes: torn_bytes as u64 }
+    }
+
+    fn corrupt_at(bytes: &[u8]) -> u64 {
+        match scan_bytes(bytes) {
+            Err(AuditError::Corrupt { offset_bytes, .. }) => offset_bytes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn whole_records_are_counted() {
+        assert_eq!(scan_bytes(b"").unwrap(), scanned(0, 0, 0));
+        let bytes = lines(0..5);
+        assert_eq!(scan_bytes(&bytes).unwrap(), scanned(5, bytes.len(), 0));
+        let bytes = lines(7..9);
+        assert_eq!(scan(&bytes[..], 7, Path::new("s")).unwrap(), scanned(9, bytes.len(), 0));
+    }
+
+    /// A crash can stop a write after any byte.
+    #[test]
+    fn a_cut_at_any_byte_leaves_the_records_before_it() {
+        let bytes = lines(0..3);
+        let ends: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at] == b'\n').map(|at| at + 1).collect();
+        for cut in 0..=bytes.len() {
+            let whole = ends.iter().filter(|&&end| end <= cut).count();
+            let len = if whole == 0 { 0 } else { ends[whole - 1] };
+            let expected = scanned(whole as u64, len, cut - len);
+            assert_eq!(scan_bytes(&bytes[..cut]).unwrap(), expected, "cut at byte {cut}");
+            // The same over zeros that were laid out ahead.
+            let mut zeros = bytes[..cut].to_vec();
+            zeros.resize(bytes.len() + 3 * MAX_LINE_LEN, 0);
+            assert_eq!(scan_bytes(&zeros).unwrap(), expected, "cut at byte {cut}, then zeros");
+        }
+    }
+
+    /// A power cut can leave any part of the last commit.
+    #[test]
+    fn whatever_is_left_of_one_commit_is_a_torn_tail() {
+        let durable = lines(0..2);
+        let bytes = committed([(0, 0), (1, 1), (2, 2), (3, 2), (4, 2), (5, 2)]);
+        let line_len = durable.len() / 2;
+        for lost in durable.len()..bytes.len() {
+            let mut torn = bytes.clone();
+            let end = bytes.len().min(lost + 512);
+            torn[lost..end].fill(0);
+            let found = scan_bytes(&torn).unwrap();
+            let whole = lost / line_len;
+            let text_end = torn.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+            let len = whole * line_len;
+            assert_eq!(
+                found,
+                scanned(whole as u64, len, text_end.saturating_sub(len)),
+                "lost from byte {lost}"
+            );
+        }
+    }
+
+    #[test]
+    fn damage_before_a_later_commit_is_corruption_at_its_offset() {
+        let first = lines(0..1).len();
+        // Also the newline, which joins two lines.
+        for at in [first, first + 40, 2 * first - 2, 2 * first - 1] {
+            let mut bytes = lines(0..3);
+            bytes[at] ^= 1;
+            assert_eq!(corrupt_at(&bytes), first as u64, "byte {at}");
+            bytes[at] = 0;
+            assert_eq!(corrupt_at(&bytes), first as u64, "byte {at}");
+        }
+        // The line that ends the file, without its newline, counts as evidence too.
+        let mut bytes = lines(0..3);
+        bytes[first + 40] ^= 1;
+        bytes.pop();
+        assert_eq!(corrupt_at(&bytes), first as u64);
+        // More than one commit can be.
+        let mut bytes = lines(0..1);
+        bytes.extend_from_slice(&vec![b'x'; 2 * MAX_COMMIT_LEN]);
+        assert_eq!(corrupt_at(&bytes), first as u64);
+        let mut bytes = lines(0..1);
+        bytes.resize(2 * MAX_COMMIT_LEN, 0);
+        bytes.extend(lines(1..2));
+        assert_eq!(corrupt_at(&bytes), first as u64);
+    }
+
+    #[test]
+    fn a_missing_or_repeated_or_moved_record_is_refused() {
+        let first = lines(0..1).len() as u64;
+        for (indexes, offset, expected, found) in [
+            (vec![1], 0, 0, 1),
+            (vec![0, 2], first, 1, 2),
+            (vec![0, 0], first, 1, 0),
+            (vec![0, 1, 3, 2], 2 * first, 2, 3),
+        ] {
+            let refused = scan_bytes(&lines(indexes.clone())).unwrap_err();
+            let AuditError::NotContiguous { offset_bytes, expected: e, found: f, .. } = refused else {
+                panic!("{indexes:?}: {refused}");
+            };
+            assert_eq!((offset_bytes, e, f), (offset, expected, found), "{indexes:?}");
+        }
+    }
+}

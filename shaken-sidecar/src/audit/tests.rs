@@ -1,3 +1,5 @@
+mod simulated;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -566,4 +568,243 @@ async fn who_gives_up_does_not_unmake_the_record() {
     disk.set(|state| state.stalled = false);
     assert_eq!(append(&log, "next").await, 1);
     assert_eq!(calls(dir.path())[0].1, "given up");
+}
+
+#[tokio::test]
+async fn degrade_serves_and_counts() {
+    let options = AuditOptions::new().with_full(Full::Degrade);
+    let (dir, log, disk) = faulty(options);
+    disk.set(|state| state.fails = Some((Step::Sync, Errno::IO)));
+    for _ in 0..5 {
+        assert_eq!(log.append(record("served")).await.unwrap(), Kept::Missing);
+    }
+    assert!(matches!(log.state().health, Health::Degraded { .. }));
+    disk.set(|state| state.fails = None);
+    wait_for("a gap record", || log.state().gaps == 1).await;
+    assert_eq!(append(&log, "kept").await, 2);
+    log.close().await.unwrap();
+    let events = events(dir.path());
+    assert!(matches!(&events[0], Event::Cut(cut) if (cut.segment, cut.len_bytes) == (0, 0)), "{events:?}");
+    assert!(matches!(&events[1], Event::Gap(gap) if (gap.served, gap.refused) == (5, 0)), "{events:?}");
+    assert_eq!(calls(dir.path()), [(2, "kept".to_owned())]);
+}
+
+#[tokio::test]
+async fn queued_answers_at_once_and_says_so() {
+    let (dir, log, disk) = faulty(AuditOptions::new().with_durability(Durability::Queued));
+    disk.set(|state| state.stalled = true);
+    for _ in 0..3 {
+        assert_eq!(log.append(record("r")).await.unwrap(), Kept::Queued);
+    }
+    disk.set(|state| state.stalled = false);
+    log.close().await.unwrap();
+    let entries = all_entries(dir.path());
+    let says = |entry: &Entry| entry.call().map(|record| record.durability.as_deref() == Some("queued"));
+    assert_eq!(entries.iter().filter_map(says).collect::<Vec<_>>(), [true; 3]);
+
+    // What is lost of the queue is counted as served.
+    let (dir, log, disk) = faulty(AuditOptions::new().with_durability(Durability::Queued));
+    disk.set(|state| state.fails = Some((Step::Sync, Errno::IO)));
+    assert_eq!(log.append(record("lost")).await.unwrap(), Kept::Queued);
+    wait_for("the fault", || log.state().unrecorded == 1).await;
+    disk.set(|state| state.fails = None);
+    log.close().await.unwrap();
+    assert!(events(dir.path()).iter().any(|event| matches!(event, Event::Gap(gap) if gap.served == 1)));
+}
+
+/// While the disk is full there are only notes of ours, out of the reserve.
+#[tokio::test]
+async fn a_full_disk_is_over_when_the_reserve_fits_again() {
+    let (dir, log, disk) = faulty(AuditOptions::new());
+    let reserve = dir.path().join(SEGMENTS).join(writer::RESERVE);
+    append(&log, "good").await;
+    assert_eq!(std::fs::metadata(&reserve).unwrap().blocks() * 512, RESERVE_BYTES);
+    disk.set(|state| state.fails = Some((Step::Write, Errno::NOSPC)));
+    log.append(record("full")).await.unwrap_err();
+    assert!(!reserve.exists(), "the reserve is given free");
+    disk.set(|state| state.fails = Some((Step::Reserve, Errno::NOSPC)));
+    wait_for("the reserve to be asked for", || {
+        log.state().health.cause().is_some_and(|cause| cause.step == Step::Reserve)
+    })
+    .await;
+    log.append(record("still full")).await.unwrap_err();
+    wait_for("a gap record while it is full", || log.state().gaps >= 1).await;
+    assert!(matches!(log.state().health, Health::Degraded { .. }));
+    disk.set(|state| state.fails = None);
+    wait_for("health", || matches!(log.state().health, Health::Ok)).await;
+    append(&log, "room").await;
+    assert!(reserve.exists());
+    log.close().await.unwrap();
+    let requests: Vec<_> = calls(dir.path()).into_iter().map(|(_, request)| request).collect();
+    assert_eq!(requests, ["good", "room"]);
+    let refused = events(dir.path()).into_iter().map(|event| match event {
+        Event::Gap(gap) => gap.refused,
+        _ => 0,
+    });
+    assert_eq!(refused.sum::<u64>(), 2);
+}
+
+#[tokio::test]
+async fn a_full_segment_goes_on_when_there_can_be_no_other() {
+    let (dir, log, disk) = faulty(AuditOptions::new().with_segment_bytes(500));
+    disk.set(|state| state.fails = Some((Step::Begin, Errno::MFILE)));
+    for n in 0..5 {
+        assert_eq!(append(&log, "r").await, n);
+    }
+    assert!(matches!(log.state().health, Health::Degraded { .. }));
+    let segments = |dir: &Path| segment::list(&Folder::open(&dir.join(SEGMENTS)).unwrap()).unwrap();
+    assert_eq!(segments(dir.path()), [0]);
+    disk.set(|state| state.fails = None);
+    wait_for("health", || matches!(log.state().health, Health::Ok)).await;
+    assert_eq!(append(&log, "r").await, 5);
+    assert_eq!(segments(dir.path()), [0, 5]);
+    assert_eq!(calls(dir.path()).len(), 6);
+}
+
+#[tokio::test]
+async fn a_log_that_is_taken_away_has_failed() {
+    type Take = fn(&Path);
+    let ways: [Take; 4] = [
+        |dir| std::fs::remove_file(file_of(dir)).unwrap(),
+        |dir| std::fs::rename(file_of(dir), dir.join("elsewhere")).unwrap(),
+        |dir| std::fs::remove_dir_all(dir.join(SEGMENTS)).unwrap(),
+        |dir| {
+            std::fs::rename(file_of(dir), dir.join("elsewhere")).unwrap();
+            std::fs::copy(dir.join("elsewhere"), file_of(dir)).unwrap();
+        },
+    ];
+    for take_away in ways {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(dir.path()).unwrap();
+        append(&log, "r").await;
+        take_away(dir.path());
+        wait_for("the failure", || matches!(log.state().health, Health::Failed { .. })).await;
+        let refused = log.append(record("r")).await.unwrap_err();
+        assert!(matches!(&refused, AuditError::Failed(cause) if cause.step == Step::Removed), "{refused}");
+        assert!(matches!(log.close().await, Err(AuditError::Failed(_))));
+    }
+}
+
+/// A disk that needs half a second for each sync: who comes in time is served late, all else is shed,
+/// and nothing piles up.
+#[tokio::test]
+async fn a_slow_disk_sheds() {
+    let wait = Duration::from_millis(200);
+    let options = AuditOptions::new().with_queue_records(NonZeroU32::new(8).unwrap()).with_queue_wait(wait);
+    let (dir, log, disk) = faulty(options);
+    disk.set(|state| state.sync_takes = Duration::from_millis(500));
+    let started = Instant::now();
+    let mut waiting = Vec::new();
+    for n in 0..100 {
+        let appender = Arc::clone(&log);
+        waiting.push(tokio::spawn(async move {
+            let arrived = Instant::now();
+            (appender.append(record(&n.to_string())).await, arrived.elapsed())
+        }));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(log.state().queued <= 8);
+    }
+    let (mut kept, mut shed) = (0, 0);
+    for append in waiting {
+        match append.await.unwrap() {
+            (Ok(_), took) => {
+                kept += 1;
+                // The wait for room, the commit under way, and the own one.
+                assert!(took < Duration::from_millis(200 + 3 * 500), "{took:?}");
+            }
+            (Err(AuditError::Overloaded { .. }), took) => {
+                shed += 1;
+                assert!(took < wait + Duration::from_millis(300), "{took:?}");
+            }
+            (Err(other), _) => panic!("{other}"),
+        }
+    }
+    println!("in {:?}: {kept} kept, {shed} shed", started.elapsed());
+    assert!(kept >= 16 && shed >= 30);
+    disk.set(|state| state.sync_takes = Duration::ZERO);
+    log.close().await.unwrap();
+    assert_eq!(calls(dir.path()).len(), kept);
+}
+
+/// The zeros that are laid out ahead are no records, whenever the process ends.
+#[tokio::test]
+async fn prepared_segments_are_used_and_read_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = AuditOptions::new().with_segment_bytes(100_000).with_prepare_after_bytes(5_000);
+    let log = Arc::new(AuditLog::open(dir.path(), options).unwrap());
+    let mut count = 0;
+    let segments = dir.path().join(SEGMENTS);
+    let last = |segments: &Path| {
+        let first = *segment::list(&Folder::open(segments).unwrap()).unwrap().last().unwrap();
+        (first, std::fs::read(segments.join(segment::name_of(first))).unwrap())
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    let killed = loop {
+        let waiting: Vec<_> = (0..10).map(|_| spawn_append(&log, "r")).collect();
+        for append in waiting {
+            append.await.unwrap().unwrap();
+            count += 1;
+        }
+        let (first, bytes) = last(&segments);
+        // In the second prepared one, with records and zeros in it.
+        if first > 300 && bytes.len() == 100_000 && bytes[0] != 0 {
+            assert_eq!(bytes.last(), Some(&0));
+            break bytes;
+        }
+        assert!(Instant::now() < patience);
+    };
+    assert_eq!(calls(dir.path()).len(), count);
+    let killed_name = segments.join(segment::name_of(last(&segments).0));
+    log.close().await.unwrap();
+    drop(log);
+    let (_, closed) = last(&segments);
+    assert_ne!(closed.last(), Some(&0), "an orderly end leaves no zeros");
+    let names = std::fs::read_dir(&segments).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| !name.ends_with(".jsonl"));
+    assert_eq!(names, [writer::RESERVE]);
+
+    // As a kill would have left it.
+    std::fs::write(killed_name, killed).unwrap();
+    std::fs::write(segments.join(segment::PREPARED), [0; 100]).unwrap();
+    std::fs::write(segments.join(segment::NEXT), "half a li").unwrap();
+    let log = open(dir.path()).unwrap();
+    assert_eq!((log.recovery().records, log.recovery().torn_bytes), (count as u64, 0));
+    assert_eq!(append(&log, "goes on").await, count as u64);
+    assert_eq!(calls(dir.path()).len(), count + 1);
+    assert!(!segments.join(segment::PREPARED).exists() && !segments.join(segment::NEXT).exists());
+}
+
+/// Segments that do not fit together are refused, whatever single one it is.
+#[tokio::test]
+async fn missing_and_damaged_segments_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(dir.path(), AuditOptions::new().with_segment_bytes(1000)).unwrap();
+    for _ in 0..10 {
+        append(&log, "r").await;
+    }
+    log.close().await.unwrap();
+    drop(log);
+    let firsts = segment::list(&Folder::open(&dir.path().join(SEGMENTS)).unwrap()).unwrap();
+    assert!(firsts.len() > 3);
+    let path = |first: u64| dir.path().join(SEGMENTS).join(segment::name_of(first));
+    for pair in firsts.windows(2) {
+        let whole = std::fs::read(path(pair[0])).unwrap();
+        std::fs::remove_file(path(pair[0])).unwrap();
+        let refused = open(dir.path()).unwrap_err();
+        assert!(matches!(refused, AuditError::NotContiguous { .. }), "{refused}");
+        // Its last record is gone, or damaged.
+        for len in [whole.len() - 200, 0] {
+            std::fs::write(path(pair[0]), &whole[..len]).unwrap();
+            let refused = open(dir.path()).unwrap_err();
+            assert!(matches!(refused, AuditError::Corrupt { .. }), "{refused}");
+        }
+        // A record of the next one stands in it too, and nothing says why.
+        let next = std::fs::read(path(pair[1])).unwrap();
+        std::fs::write(path(pair[0]), [&whole[..], &next[..]].concat()).unwrap();
+        let refused = open(dir.path()).unwrap_err();
+        assert!(matches!(refused, AuditError::NotContiguous { .. }), "{refused}");
+        std::fs::write(path(pair[0]), &whole).unwrap();
+    }
+    open(dir.path()).unwrap();
 }
