@@ -419,6 +419,9 @@ impl AuditOptions {
     #[must_use]
     pub const fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        if self.prepare_after_bytes > segment_bytes / 2 {
+            self.prepare_after_bytes = segment_bytes / 2;
+        }
         self
     }
 

@@ -597,6 +597,40 @@ mod tests {
     }
 
     #[test]
+    fn audit_settings_have_limits() {
+        let section = |text: &str| {
+            let section: AuditSection = toml::from_str(&format!("dir = \"a\"\n{text}")).unwrap();
+            read_audit(&section, Duration::from_millis(300))
+        };
+        for good in
+            ["", "queue_records = 1", "queue_wait_ms = 0", "segment_bytes = 1048576", "full = \"degrade\""]
+        {
+            assert!(section(good).is_ok(), "{good}");
+        }
+        for (bad, key) in [
+            ("queue_records = 0", "queue_records"),
+            ("queue_records = 100001", "queue_records"),
+            ("queue_wait_ms = 300", "queue_wait_ms"),
+            ("segment_bytes = 1000", "segment_bytes"),
+            ("reserve_bytes = 0", "reserve_bytes"),
+            ("segment_bytes = 1073741825", "segment_bytes"),
+        ] {
+            assert!(section(bad).unwrap_err().to_string().contains(&format!("audit.{key}")), "{bad}");
+        }
+        for (text, key) in
+            [("fsync = true", "fsync"), ("full = \"drop\"", "drop"), ("identity = \"none\"", "none")]
+        {
+            let refused = toml::from_str::<AuditSection>(&format!("dir = \"a\"\n{text}")).err().unwrap();
+            assert!(refused.to_string().contains(key), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_generation_names_the_contents() {
+        assert_eq!(generation_of("abc"), "ba7816bf8f01cfea");
+    }
+
+    #[test]
     fn trunks_must_be_recognizable_and_unique() {
         let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
             name: name.into(),
@@ -612,6 +646,7 @@ mod tests {
             (vec![section("a", Some(1), Some("a"))], "max_attest"),
             (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
             (vec![section("a b", Some(1), None)], "printable"),
+            (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
         ] {
             assert!(read_trunks(trunks).unwrap_err().to_string().contains(part), "{part}");
         }
