@@ -40,7 +40,12 @@ impl<F: DiskFile> Segment<F> {
         let filled = write_all_at(&mut file, lines, 0).and_then(|()| uninterrupted(|| file.sync()));
         filled.map_err(NotBegun::Harmless)?;
         // From here on the name may be durable, or become so at any time.
-        uninterrupted(|| disk.rename(name, &name_of(first_index))).map_err(NotBegun::InDoubt)?;
+        let named = name_of(first_index);
+        uninterrupted(|| disk.rename(name, &named)).map_err(NotBegun::InDoubt)?;
+        // Should somebody have put another file in its place, the records would go nowhere.
+        if !uninterrupted(|| disk.holds(&named, &file)).map_err(NotBegun::InDoubt)? {
+            return Err(NotBegun::InDoubt(io::Error::other("another file has its name")));
+        }
         uninterrupted(|| disk.sync()).map_err(NotBegun::InDoubt)?;
         let len_bytes = lines.len() as u64;
         Ok(Self { file, first_index, len_bytes, size_bytes: size_bytes.max(len_bytes) })

@@ -401,7 +401,9 @@ impl<D: Disk, O: Observer> Writer<D, O> {
                 .ok();
         }
         let len_bytes = self.segment.as_ref().map_or(0, |segment| segment.len_bytes);
-        if self.has_prepared || len_bytes < self.options.prepare_after_bytes {
+        // Two threads must not prepare files of one name.
+        let is_prepared = self.preparation.is_some() || self.prepared.is_some();
+        if is_prepared || self.has_prepared || len_bytes < self.options.prepare_after_bytes {
             return;
         }
         self.has_prepared = true;
