@@ -1,6 +1,7 @@
 //! The life of one call: who asks, may they, sign or verify, record, answer. The only file that
 //! knows the order of these steps.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -257,7 +258,7 @@ impl Calls {
         record.reason = Some(decision.reason.name().into());
         record.rule = Some(decision.rule.clone().into());
         record.decided_by =
-            Some(trunk.provider().map_or("policy".into(), |provider| provider.to_owned().into()));
+            Some(trunk.provider().map_or(Cow::Borrowed("policy"), |provider| provider.to_owned().into()));
 
         match make_header(signer, &request, decision.attest, origin.unix_s()) {
             Err(error) => self.refuse(record, error, origin).await,

@@ -23,6 +23,8 @@ struct Answers {
     unsent: Vec<Delivery>,
     /// With the kernel, which tells by a reset if the client closes without reading them.
     sent: Vec<Delivery>,
+    /// The client is gone: what is flushed from now on reaches nobody.
+    is_reset: bool,
 }
 
 impl Unread {
@@ -37,8 +39,10 @@ impl Unread {
     }
 
     fn flushed(&self) {
-        let Answers { unsent, sent } = &mut *self.lock();
-        sent.append(unsent);
+        let Answers { unsent, sent, is_reset } = &mut *self.lock();
+        if !*is_reset {
+            sent.append(unsent);
+        }
     }
 
     /// The client sends again, or says that it is done: so it has read.
@@ -47,8 +51,9 @@ impl Unread {
     }
 
     fn reset(&self) {
-        let Answers { unsent, sent } = &mut *self.lock();
+        let Answers { unsent, sent, is_reset } = &mut *self.lock();
         unsent.append(sent);
+        *is_reset = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, Answers> {

@@ -288,10 +288,11 @@ async fn one_commit_takes_all_that_waits() {
 #[tokio::test]
 async fn an_observer_is_told_each_line_once() {
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+    struct Seen(Arc<Mutex<Vec<Line>>>);
     impl Observer for Seen {
         fn durable(&mut self, commit: &Commit<'_>) {
-            let lines = (commit.first_index()..).zip(commit.lines().map(<[u8]>::to_vec));
+            let lines = (commit.first_index()..).zip(commit.lines());
+            let lines = lines.map(|(index, line)| Line { index, bytes: line.to_vec() });
             self.0.lock().unwrap().extend(lines);
         }
     }
@@ -304,8 +305,8 @@ async fn an_observer_is_told_each_line_once() {
         append.await.unwrap().unwrap();
     }
     log.close().await.unwrap();
-    let stored = read(dir.path()).unwrap().map(|line| line.map(|line| (line.index, line.bytes)).unwrap());
-    assert_eq!(*seen.0.lock().unwrap(), stored.collect::<Vec<_>>());
+    let stored: Vec<Line> = read(dir.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(*seen.0.lock().unwrap(), stored);
     assert_eq!(seen.0.lock().unwrap().len(), 51);
 }
 

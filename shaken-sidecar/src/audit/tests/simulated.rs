@@ -99,7 +99,7 @@ impl Sim {
     }
 
     /// What is found at the next start if power is lost now.
-    fn cut_power(&mut self) -> Files {
+    fn cut_power(&self) -> Files {
         let mut random = self.random;
         let mut names = self.durable_names.clone();
         for change in &self.name_changes {
