@@ -234,11 +234,11 @@ impl AuditLog {
         }
     }
 
-    /// Appends a record that is about no call, and returns its index when it is durable; for a
-    /// [`Event::Stop`] that is never, as it is written last.
+    /// Appends a record that is about no call, and returns its index when it is durable.
     ///
     /// # Errors
-    /// Those of [`append`](Self::append), whatever the options say.
+    /// Those of [`append`](Self::append), whatever the options say. [`Event::Stop`] is for
+    /// [`close`](Self::close) to write; given here it is [`AuditError::Closed`].
     pub async fn append_note(&self, event: Event) -> Result<u64, AuditError> {
         let (done, durable) = oneshot::channel();
         self.enqueue(Message::Append { content: Content::Note(event), done: Some(done) })
