@@ -1,14 +1,16 @@
 mod simulated;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Condvar;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use super::disk::DiskFile;
+use super::options::RESERVE_BYTES;
 use super::*;
 use crate::listen::Peer;
 
@@ -617,7 +619,7 @@ async fn queued_answers_at_once_and_says_so() {
 #[tokio::test]
 async fn a_full_disk_is_over_when_the_reserve_fits_again() {
     let (dir, log, disk) = faulty(AuditOptions::new());
-    let reserve = dir.path().join(SEGMENTS).join(writer::RESERVE);
+    let reserve = dir.path().join(SEGMENTS).join(writer::outage::RESERVE);
     append(&log, "good").await;
     assert_eq!(std::fs::metadata(&reserve).unwrap().blocks() * 512, RESERVE_BYTES);
     disk.set(|state| state.fails = Some((Step::Write, Errno::NOSPC)));
@@ -763,7 +765,7 @@ async fn prepared_segments_are_used_and_read_over() {
     let names = std::fs::read_dir(&segments).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
     names.retain(|name| !name.ends_with(".jsonl"));
-    assert_eq!(names, [writer::RESERVE]);
+    assert_eq!(names, [writer::outage::RESERVE]);
 
     // As a kill would have left it.
     std::fs::write(killed_name, killed).unwrap();
