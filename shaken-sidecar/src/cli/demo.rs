@@ -30,6 +30,7 @@ use super::input::{Output, clock, note, read};
 use super::lab::failure;
 use super::serve::stop_signal;
 use super::{Exit, Failure};
+use crate::audit;
 use crate::lab::{DownloadCount, Lab, LabOptions, Repository};
 
 #[derive(clap::Args)]
@@ -295,9 +296,9 @@ async fn play(scene: &Scene) -> Result<Exit, Failure> {
     out.line(format_args!("certificate downloads    {}", scene.downloads.total()))?;
 
     out.line(format_args!("\n# The records, each on disk before its answer"))?;
-    let records = read(&scene.lab.dir().join("audit/audit.jsonl"))?;
-    for record in String::from_utf8_lossy(&records).lines() {
-        out.line(format_args!("{record}"))?;
+    let unreadable = |error| Failure::new(Exit::BadData, format_args!("audit log: {error}"));
+    for line in audit::read(&scene.lab.dir().join("audit")).map_err(unreadable)? {
+        out.line(format_args!("{}", String::from_utf8_lossy(&line.map_err(unreadable)?.bytes)))?;
     }
     out.finish()?;
     if all_as_told {
