@@ -165,3 +165,40 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use p256::elliptic_curve::point::DecompressPoint;
+    use p256::elliptic_curve::sec1::ToSec1Point;
+    use p256::{ProjectivePoint, U256};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_point_on_the_curve_with_coordinates_below_p() {
+        let is_key = |point: &[u8]| VerifyingKey::from_uncompressed(point).is_ok();
+        let generator = ProjectivePoint::GENERATOR.to_affine();
+        let point: [u8; 65] = generator.to_sec1_point(false).as_bytes().try_into().unwrap();
+        assert!(is_key(&point));
+        assert!(!is_key(generator.to_sec1_point(true).as_bytes()), "compressed");
+        assert!(!is_key(&[]) && !is_key(&point[..64]) && !is_key(&[0]) && !is_key(&[4; 65]));
+        for byte in 0..65 {
+            for bit in 0..8 {
+                let mut point = point;
+                point[byte] ^= 1 << bit;
+                assert!(!is_key(&point), "bit {bit} of byte {byte}");
+            }
+        }
+        // (0, 0), as libraries write infinity.
+        let mut zero = [0; 65];
+        zero[0] = 4;
+        assert!(!is_key(&zero));
+        // The point with x = 5, and the same with p + 5, which is no coordinate.
+        let small = p256::AffinePoint::decompress(&U256::from_u64(5).to_be_bytes().into(), 0.into()).unwrap();
+        let mut point: [u8; 65] = small.to_sec1_point(false).as_bytes().try_into().unwrap();
+        assert!(is_key(&point));
+        let p = U256::from_be_hex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
+        point[1..33].copy_from_slice(&p.wrapping_add(&U256::from_u64(5)).to_be_bytes());
+        assert!(!is_key(&point));
+    }
+}

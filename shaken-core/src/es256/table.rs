@@ -24,7 +24,7 @@ use self::field::FieldElement;
 use self::multiples::{Addend, Multiples};
 use self::point::{Affine, Point};
 use self::scalar::Scalar;
-use super::{POINT_LEN, Signature, VerifyingKey};
+use super::{Signature, VerifyingKey};
 
 /// What verification needs of one key: multiples of its point.
 pub struct Table {
@@ -78,13 +78,6 @@ impl core::fmt::Debug for Table {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Table")
     }
-}
-
-/// Whether `point` is an uncompressed point (SEC 1 §2.3.3) with coordinates below p that is on the
-/// curve.
-#[must_use]
-pub fn is_on_curve(point: &[u8; POINT_LEN]) -> bool {
-    Affine::from_uncompressed(point).is_some()
 }
 
 static GENERATOR: LazyLock<Multiples<GENERATOR_WINDOW>> = LazyLock::new(|| Multiples::new(Affine::GENERATOR));

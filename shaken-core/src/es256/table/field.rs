@@ -11,14 +11,6 @@ pub(super) struct FieldElement(GFp256);
 impl FieldElement {
     pub(super) const ONE: Self = Self(GFp256::ONE);
 
-    /// b of the curve equation y² = x³ - 3x + b (FIPS 186-4 §D.1.2.3).
-    pub(super) const CURVE_B: Self = Self(GFp256::w64be(
-        0x5ac6_35d8_aa3a_93e7,
-        0xb3eb_bd55_7698_86bc,
-        0x651d_06b0_cc53_b0f6,
-        0x3bce_3c3e_27d2_604b,
-    ));
-
     /// n, the number of points.
     pub(super) const N: Self = Self(GFp256::w64be(
         0xffff_ffff_0000_0000,
@@ -41,11 +33,6 @@ impl FieldElement {
         0x2bce_3357_6b31_5ece,
         0xcbb6_4068_37bf_51f5,
     ));
-
-    /// From 32 bytes, big-endian; `None` for p and above.
-    pub(super) fn from_be_bytes(bytes: &[u8]) -> Option<Self> {
-        GFp256::decode(&little_endian(bytes)).map(Self)
-    }
 
     /// From 32 bytes, big-endian, modulo p.
     pub(super) fn from_be_bytes_reduced(bytes: &[u8]) -> Self {

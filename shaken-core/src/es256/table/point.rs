@@ -1,7 +1,7 @@
 //! Points of P-256: additions and doublings for every pair of points.
 
 use super::field::FieldElement;
-use crate::es256::{POINT_LEN, VerifyingKey};
+use crate::es256::VerifyingKey;
 
 /// A point that is not infinity, by its coordinates. One cache line, so that a lookup fetches one.
 #[derive(Clone, Copy, PartialEq)]
@@ -13,16 +13,6 @@ pub(super) struct Affine {
 
 impl Affine {
     pub(super) const GENERATOR: Self = Self { x: FieldElement::GENERATOR_X, y: FieldElement::GENERATOR_Y };
-
-    /// Takes an uncompressed point (SEC 1 §2.3.3); `None` if it has another form, a coordinate
-    /// that is not below p, or is not on the curve.
-    pub(super) fn from_uncompressed(point: &[u8; POINT_LEN]) -> Option<Self> {
-        let [form, coordinates @ ..] = point;
-        let (x, y) = coordinates.split_at(COORDINATE_LEN);
-        let (x, y) = (FieldElement::from_be_bytes(x)?, FieldElement::from_be_bytes(y)?);
-        let on_curve = y.square() == x.square() * x - x.triple() + FieldElement::CURVE_B;
-        (*form == UNCOMPRESSED && on_curve).then_some(Self { x, y })
-    }
 
     /// The sum of both, given the slope of the line through them or, if they are the same, of the
     /// tangent.
@@ -127,8 +117,5 @@ impl From<&Affine> for Point {
         Self { x: point.x, y: point.y, zz: FieldElement::ONE, zzz: FieldElement::ONE }
     }
 }
-
-/// The first byte of an uncompressed point.
-const UNCOMPRESSED: u8 = 4;
 
 const COORDINATE_LEN: usize = 32;
