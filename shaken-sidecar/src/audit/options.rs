@@ -76,7 +76,8 @@ impl AuditOptions {
         self
     }
 
-    /// How long an append waits for room in a full queue before it is [`AuditError::Overloaded`].
+    /// How long an append waits for room in a full queue before it is
+    /// [`AuditError::Overloaded`](super::AuditError::Overloaded).
     #[must_use]
     pub const fn with_queue_wait(mut self, queue_wait: Duration) -> Self {
         self.queue_wait = queue_wait;
