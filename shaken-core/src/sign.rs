@@ -95,7 +95,7 @@ impl Signer {
     /// [`Error::CertNotYetValid`], [`Error::CertExpired`] if `iat` is outside of the
     /// certificate's validity (RFC 8224 §6.1 step 3); [`Error::TnNotAuthorized`] if the
     /// certificate lists numbers and not this one; [`Error::TokenTooLarge`] for a nested PASSporT
-    /// or rich call data beyond what verifiers read; [`Error::BufferTooSmall`];
+    /// or rich call data that make a payload of more than 5 KiB; [`Error::BufferTooSmall`];
     /// [`Error::SigningFailed`].
     pub fn sign<'b>(&self, claims: &impl Unsigned, out: &'b mut [u8]) -> Result<&'b str, Error> {
         let mut out = Out::new(out);

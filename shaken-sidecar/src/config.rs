@@ -3,26 +3,26 @@
 //! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
 //! holds keys and certificates that were read and found good, not paths to them.
 
-use std::collections::BTreeMap;
+mod verification;
+
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
-use shaken_core::fetch::{FetchPolicy, Fetcher};
-use shaken_core::tables::{Guard, TableOptions, Tables};
-use shaken_core::{Attest, Error, Signer, TnAuthListPolicy, Trust, Verifier, key, pem};
+use shaken_core::{Attest, Error, Signer, Trust, key};
 
 use crate::audit::{AuditOptions, Durability, Full};
 use crate::call::IdentityKept;
-use crate::certs::Certs;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
+pub use verification::Trusting;
+use verification::{
+    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_trust, read_verification,
+};
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -51,48 +51,6 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
-}
-
-/// What verifying needs.
-#[derive(Debug)]
-pub struct Trusting {
-    /// The rules.
-    pub verifier: Verifier,
-    /// Whom we trust.
-    pub trust: Trust,
-    /// How certificates are downloaded.
-    pub fetcher: Fetcher,
-    /// How much memory the cache of certificates may take.
-    pub cache_bytes: u64,
-    /// How keys that are in use get verification tables, if they do.
-    pub tables: Option<TableOptions>,
-}
-
-impl Trusting {
-    /// The verifier and its certificates, ready for calls.
-    #[must_use]
-    pub fn start(self) -> crate::call::Verification {
-        let verifier = match self.tables.and_then(start_tables) {
-            Some(tables) => self.verifier.with_tables(tables),
-            None => self.verifier,
-        };
-        crate::call::Verification::new(verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
-    }
-}
-
-/// The thread that makes the tables ends with the daemon.
-fn start_tables(options: TableOptions) -> Option<Arc<Tables>> {
-    let (tables, builder) = Tables::new(options, |difference| {
-        tracing::error!(%difference, "tables are out of use; ring alone verifies. Please report this");
-    });
-    let thread = std::thread::Builder::new().name("table-builder".into()).spawn(move || builder.run());
-    match thread {
-        Ok(_) => Some(tables),
-        Err(error) => {
-            tracing::error!(%error, "no thread for verification tables; ring alone verifies");
-            None
-        }
-    }
 }
 
 /// What is wrong with a configuration, and where.
@@ -142,62 +100,6 @@ struct SigningSection {
     key: PathBuf,
     certificate: PathBuf,
     x5u: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TrustSection {
-    anchors: Vec<PathBuf>,
-    #[serde(default)]
-    intermediates: Vec<PathBuf>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VerificationSection {
-    max_age_s: Option<u64>,
-    #[serde(default)]
-    tn_auth_list: TnAuthListSetting,
-    #[serde(default)]
-    verify_tables: TablesSetting,
-    tables_mib: Option<usize>,
-    tables_hot_after_calls: Option<NonZeroU32>,
-    tables_confirm_one_in: Option<NonZeroU32>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum TablesSetting {
-    On,
-    Checked,
-    #[default]
-    Off,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum TnAuthListSetting {
-    #[default]
-    Require,
-    AllowMissing,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FetchSection {
-    deadline_ms: Option<u64>,
-    cache_mib: Option<u64>,
-    #[serde(default)]
-    deny: Vec<String>,
-    lab: Option<LabSection>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LabSection {
-    tls_roots: Option<PathBuf>,
-    #[serde(default)]
-    connect_to: BTreeMap<String, SocketAddr>,
 }
 
 #[derive(Deserialize)]
@@ -253,7 +155,9 @@ impl Config {
         };
         let verification = match trust {
             None => None,
-            Some(trust) => Some(read_verification(&file, trust, folder, &mut warnings)?),
+            Some(trust) => {
+                Some(read_verification(&file.verification, &file.fetch, trust, folder, &mut warnings)?)
+            }
         };
         if signer.is_none() && verification.is_none() {
             return Err(ConfigError::new(
@@ -261,7 +165,7 @@ impl Config {
             ));
         }
         let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
-        let fetch = read_deadline("fetch.deadline_ms", file.fetch.deadline_ms, DEFAULT_FETCH_DEADLINE)?;
+        let fetch = fetch_deadline(&file.fetch)?;
         if verification.is_some() && fetch >= deadline {
             return Err(ConfigError::new(
                 "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
@@ -296,26 +200,6 @@ fn read_file(folder: &Path, path: &Path, key: &str) -> Result<Vec<u8>, ConfigErr
 
 fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
     ConfigError::new(format_args!("{key}: {}: {error} ({})", path.display(), error.name()))
-}
-
-fn read_trust(section: &TrustSection, folder: &Path) -> Result<Trust, ConfigError> {
-    let mut trust: Option<Trust> = None;
-    for path in &section.anchors {
-        let pem = read_file(folder, path, "trust.anchors")?;
-        let more = match trust {
-            None => Trust::from_pem(&pem),
-            Some(trust) => trust.with_more_anchors_pem(&pem),
-        };
-        trust = Some(more.map_err(|error| core_error("trust.anchors", path, error))?);
-    }
-    let mut trust =
-        trust.ok_or_else(|| ConfigError::new("trust.anchors is empty: name the PEM file of STI-CA roots"))?;
-    for path in &section.intermediates {
-        trust = trust
-            .with_intermediates_pem(&read_file(folder, path, "trust.intermediates")?)
-            .map_err(|error| core_error("trust.intermediates", path, error))?;
-    }
-    Ok(trust)
 }
 
 fn read_signer(
@@ -353,98 +237,6 @@ fn read_signer(
         }
     }
     Ok(signer)
-}
-
-fn read_verification(
-    file: &File,
-    trust: Trust,
-    folder: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<Trusting, ConfigError> {
-    let policy = match file.verification.tn_auth_list {
-        TnAuthListSetting::Require => TnAuthListPolicy::Require,
-        TnAuthListSetting::AllowMissing => TnAuthListPolicy::AllowMissing,
-    };
-    let mut verifier = Verifier::default().with_tn_auth_list(policy);
-    match file.verification.max_age_s {
-        None => {}
-        Some(max_age_s @ 1..=MAX_MAX_AGE_S) => verifier = verifier.with_max_age_s(max_age_s),
-        Some(_) => {
-            return Err(ConfigError::new(format_args!(
-                "verification.max_age_s must be 1 to {MAX_MAX_AGE_S}"
-            )));
-        }
-    }
-    let tables = read_tables(&file.verification)?;
-    let fetcher = Fetcher::new(read_fetch(&file.fetch, folder, warnings)?)
-        .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
-    let cache_mib = file.fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
-    if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
-        return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
-    }
-    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
-}
-
-fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
-    let guard = match section.verify_tables {
-        TablesSetting::On => Guard::Sampled,
-        TablesSetting::Checked => Guard::Always,
-        TablesSetting::Off => return Ok(None),
-    };
-    let mut options = TableOptions::default().with_guard(guard);
-    match section.tables_mib {
-        None => {}
-        Some(mib @ 1..=MAX_TABLES_MIB) => options = options.with_max_bytes(mib << 20),
-        Some(_) => {
-            return Err(ConfigError::new(format_args!(
-                "verification.tables_mib must be 1 to {MAX_TABLES_MIB}"
-            )));
-        }
-    }
-    if let Some(calls) = section.tables_hot_after_calls {
-        options = options.with_hot_after_calls(calls);
-    }
-    if let Some(one_in) = section.tables_confirm_one_in {
-        options = options.with_confirm_one_in(one_in);
-    }
-    Ok(Some(options))
-}
-
-fn read_fetch(
-    section: &FetchSection,
-    folder: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<FetchPolicy, ConfigError> {
-    let deadline = read_deadline("fetch.deadline_ms", section.deadline_ms, DEFAULT_FETCH_DEADLINE)?;
-    let mut policy = FetchPolicy::default().with_deadline(deadline);
-    for network in &section.deny {
-        let network = network.parse().map_err(|_| {
-            ConfigError::new(format_args!(
-                "fetch.deny: {network:?} is not a network; write it like 203.0.113.0/24"
-            ))
-        })?;
-        policy = policy.with_denied([network]);
-    }
-    let Some(lab) = &section.lab else { return Ok(policy) };
-    warnings.push(
-        "[fetch.lab] loosens the protection of downloads; it is for laboratories, never for production"
-            .to_owned(),
-    );
-    if let Some(path) = &lab.tls_roots {
-        let text = read_file(folder, path, "fetch.lab.tls_roots")?;
-        let roots = pem::blocks(&text)
-            .map(|block| block.map(|block| block.der().to_vec()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| core_error("fetch.lab.tls_roots", path, error))?;
-        if roots.is_empty() {
-            return Err(core_error("fetch.lab.tls_roots", path, Error::CertPem));
-        }
-        policy = policy.with_tls_roots(roots);
-    }
-    for (host, address) in &lab.connect_to {
-        policy = policy.with_connect_to(host, *address);
-    }
-    Ok(policy)
 }
 
 fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
@@ -599,13 +391,6 @@ fn read_deadline(key: &str, ms: Option<u64>, default: Duration) -> Result<Durati
 const DEFAULT_MODE: u32 = 0o660;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(3);
-const DEFAULT_FETCH_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Holds some ten thousand certificates, all that live STI-CAs issue in weeks.
-const DEFAULT_CACHE_MIB: u64 = 64;
-const MAX_CACHE_MIB: u64 = 64 * 1024;
-
-const MAX_TABLES_MIB: usize = 64 * 1024;
 /// Some hundred megabytes of memory.
 const MAX_QUEUE_RECORDS: u32 = 100_000;
 
@@ -619,9 +404,6 @@ const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
 const MIN_RESERVE_BYTES: u64 = 64 * 1024;
 
 const MAX_PARTY_LEN: usize = 128;
-
-/// A PASSporT is worth replaying for as long as this.
-const MAX_MAX_AGE_S: u64 = 600;
 
 #[cfg(test)]
 mod tests {

@@ -414,6 +414,44 @@ fn numbers_and_tokens_do_not_reach_the_log() {
 }
 
 /// Calls that need one certificate at once cause one download.
+/// With tables, calls are answered as without, and the metrics tell who decided.
+#[test]
+fn a_key_in_use_is_verified_by_its_table() {
+    let tables = "[verification]\nverify_tables = \"on\"\ntables_hot_after_calls = 3\n\n[audit]";
+    let running = Running::start(|config| {
+        assert!(!config.contains("[verification]"));
+        config.replace("[audit]", tables)
+    });
+    let metrics = || {
+        let answer = running.request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.head.contains("content-type: application/openmetrics-text"), "{}", answer.head);
+        answer.text
+    };
+    let value = |name: &str| {
+        let text = metrics();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in:\n{text}")).parse::<u64>().unwrap()
+    };
+    let signed = running.sign("A");
+    let verstat = |identity: &str| {
+        running.verify(identity).body["verificationResponse"]["verstat"].as_str().unwrap().to_owned()
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while value("sti_verify_by_table_total") < 30 {
+        assert_eq!(verstat(signed.identity()), "TN-Validation-Passed");
+        assert!(std::time::Instant::now() < until, "no table is used:\n{}", metrics());
+    }
+    let (token, params) = signed.identity().split_once(';').unwrap();
+    let forged = format!("{};{params}", with_changed_signature(token));
+    assert_eq!(verstat(&forged), "TN-Validation-Failed");
+    assert_eq!((value("sti_verify_tables"), value("sti_verify_tables_trusted")), (1, 1));
+    assert!(value("sti_verify_tables_bytes") > 80_000);
+    let confirmed = value("sti_verify_table_confirmed_total");
+    assert!((17..30).contains(&confirmed), "{confirmed}");
+    assert_eq!(value("sti_verify_table_differences_total"), 0);
+}
+
 #[test]
 fn many_cold_calls_cause_one_download() {
     let running = Running::start(as_it_is);

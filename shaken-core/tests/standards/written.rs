@@ -156,9 +156,9 @@ fn a_buffer_of_the_stated_length_is_enough() {
     assert!(longest > MAX_HEADER_LEN - 1024, "{longest}");
 }
 
-/// What no verifier would read is not signed, and the caller's buffer is not blamed for it.
+/// A payload has its own limit, and the caller's buffer is not blamed for it.
 #[test]
-fn a_payload_beyond_what_is_read_is_refused() {
+fn a_payload_beyond_its_limit_is_refused() {
     let world = World::new();
     let (key_pem, chain_pem) = world.provider();
     let key = key::signing_key_from_pem(key_pem.as_bytes()).unwrap();

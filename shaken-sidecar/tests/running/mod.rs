@@ -214,6 +214,7 @@ pub(crate) fn verification(identity: &str) -> Value {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) text: String,
     pub(crate) body: Value,
 }
 
@@ -238,7 +239,8 @@ impl Answer {
             .map_or(0, |len| len.trim().parse().unwrap());
         let mut body = vec![0; len];
         stream.read_exact(&mut body).ok()?;
-        Some(Self { status, head, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
+        let text = String::from_utf8(body).unwrap();
+        Some(Self { status, head, body: serde_json::from_str(&text).unwrap_or(Value::Null), text })
     }
 
     pub(crate) fn identity(&self) -> &str {
