@@ -14,6 +14,7 @@
 
 mod error;
 mod line;
+pub mod proof;
 mod record;
 mod recover;
 mod writer;
