@@ -117,7 +117,7 @@ impl Proof {
         if state.stopped {
             self.queue = None;
         } else if let Some(queue) = &self.queue {
-            // The thread ends only by a panic, which the next line of its state tells.
+            // The thread is gone only after a panic, which its state tells.
             let _ = queue.send(leaves);
         }
     }
@@ -345,3 +345,6 @@ impl Drop for StoppedByPanic<'_> {
 
 /// 128 MB of hashes: two minutes of the fastest log, and far longer than any disk that comes back.
 const MAX_WAITING_RECORDS: u64 = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -370,6 +370,24 @@ mod tests {
         }
     }
 
+    /// The example key of Go's `golang.org/x/mod/sumdb/note`, where this form comes from.
+    #[test]
+    fn a_key_of_another_implementation_signs_as_it_does_there() {
+        let key =
+            Key::parse("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")
+                .unwrap();
+        let public = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+        assert_eq!(key.verifier().to_string(), public);
+        let text = "If you think cryptography is the answer to your problem,\n\
+                    then you don't know what your problem is.\n";
+        let mut signature = key.verifier().id().to_be_bytes().to_vec();
+        signature.extend(key.sign(text.as_bytes()));
+        assert_eq!(
+            STANDARD.encode(signature),
+            "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+        );
+    }
+
     #[test]
     fn damaged_texts_are_refused() {
         let key = Key::generate(origin()).unwrap();

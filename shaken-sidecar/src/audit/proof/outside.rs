@@ -217,3 +217,6 @@ fn line(checkpoint: &Checkpoint) -> String {
 
 /// How long a place that failed is left alone.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
