@@ -158,7 +158,7 @@ impl<D: Disk> Publisher<D> {
         let mut renamed_in = BTreeSet::new();
         for (name, bytes) in files {
             let path = self.dir.join(&name);
-            let parent = name.parent().unwrap_or(Path::new("")).to_owned();
+            let parent = name.parent().map(Path::to_owned).unwrap_or_default();
             self.make_dirs(&parent)?;
             self.disk.write(&unfinished, &bytes).map_err(ProofError::io("write", &path))?;
             self.disk.rename(&unfinished, &path).map_err(ProofError::io("rename a file to", &path))?;

@@ -239,6 +239,7 @@ fn tiles_can_be_made_again_from_the_records() {
     let mut others = lines(70_000);
     others[3] = b"{}".to_vec();
     assert!(matches!(refused(log.bring_to(&others)), ProofError::Tampered { size: 70_000, .. }));
+    assert!(!log.dir().join("tile").exists(), "nothing is written before the records have proven right");
     fs::remove_dir_all(log.dir()).unwrap();
     log.bring_to(&lines(140_000)).unwrap();
     log.tiles().check().unwrap();
