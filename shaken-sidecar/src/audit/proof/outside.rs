@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub use file::{OutsideFile, read_file};
+pub use file::OutsideFile;
 pub use http::{Endpoint, EndpointError};
 
 use super::checkpoint::Checkpoint;

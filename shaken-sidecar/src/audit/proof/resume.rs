@@ -9,7 +9,7 @@ use super::disk::FileSystem;
 use super::error::ProofError;
 use super::hash::TreeHash;
 use super::key::{Key, VerifyKey};
-use super::outside::{Outside, read_file};
+use super::outside::{Outside, OutsideFile};
 use super::publish::{CHECKPOINT, Publisher};
 use super::tiles::Tiles;
 use super::{Proof, ProofOptions};
@@ -48,16 +48,15 @@ impl Resume {
         let mut ahead = Vec::new();
         for place in &outside {
             let Outside::File { path } = place else { continue };
-            let copies = read_file(path, key.verifier(), OUTSIDE_TAIL_BYTES)?;
-            let Some(copy) = copies.newest() else { continue };
+            let Some(copy) = OutsideFile::newest(path, key.verifier())? else { continue };
             match &mut tiles {
                 Some(tiles) if copy.size() <= tiles.checkpoint().size() => {
                     if tiles.root_at(copy.size())? != copy.root() {
-                        return Err(tampered(copy, path));
+                        return Err(tampered(&copy, path));
                     }
                 }
                 // Newer than ours, which is never left so by a crash; the records will tell.
-                _ => ahead.push((copy.clone(), path.clone())),
+                _ => ahead.push((copy, path.clone())),
             }
         }
         let publisher = Publisher::resume(FileSystem, dir, key, newest.as_ref())?;
@@ -164,9 +163,6 @@ pub fn read_checkpoint(dir: &Path, key: &VerifyKey) -> Result<Option<Checkpoint>
 fn tampered(checkpoint: &Checkpoint, path: &Path) -> ProofError {
     ProofError::Tampered { size: checkpoint.size(), checkpoint: path.to_owned() }
 }
-
-/// The newest copy is at the end, but behind it may be those of other logs in the same file.
-const OUTSIDE_TAIL_BYTES: u64 = 1024 * 1024;
 
 /// 2 MB, so that a tree can be made from any number of records.
 const MAX_UNWRITTEN_HASHES: usize = 64 * 1024;

@@ -1,9 +1,9 @@
 //! A file of checkpoints, one line each.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -11,53 +11,95 @@ use super::super::checkpoint::Checkpoint;
 use super::super::error::ProofError;
 use super::super::key::VerifyKey;
 
-/// What a file of checkpoints says of one log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+/// The checkpoints of one log in a file, in its order. A line that is no checkpoint of the log, be it
+/// torn, damaged or of another log, gives nothing in its place.
+#[derive(Debug)]
 pub struct OutsideFile {
-    /// The checkpoints of the log, in the order of the file.
-    pub checkpoints: Vec<Checkpoint>,
-    /// Lines that are no checkpoint of this log: torn or damaged, or of other logs.
-    pub other_lines: u64,
+    path: PathBuf,
+    key: VerifyKey,
+    lines: BufReader<File>,
+    line: Vec<u8>,
 }
 
 impl OutsideFile {
+    /// From the beginning. Nothing when there is no such file.
+    ///
+    /// # Errors
+    /// [`ProofError::Io`].
+    pub fn open(path: &Path, key: &VerifyKey) -> Result<Option<Self>, ProofError> {
+        Self::open_tail(path, key, u64::MAX)
+    }
+
     /// The checkpoint that covers most records.
-    #[must_use]
-    pub fn newest(&self) -> Option<&Checkpoint> {
-        self.checkpoints.iter().max_by_key(|checkpoint| checkpoint.size())
+    ///
+    /// Checkpoints are appended as the log grows, so those at the end are looked at first, and more of
+    /// the file only when none of them is of this log.
+    ///
+    /// # Errors
+    /// [`ProofError::Io`].
+    pub fn newest(path: &Path, key: &VerifyKey) -> Result<Option<Checkpoint>, ProofError> {
+        let mut tail_bytes = TAIL_BYTES;
+        loop {
+            let Some(mut file) = Self::open_tail(path, key, tail_bytes)? else { return Ok(None) };
+            let len_bytes = file.len_bytes()?;
+            let found = file.try_fold(None::<Checkpoint>, |newest, line| {
+                line.map(|checkpoint| newest.into_iter().chain(checkpoint).max_by_key(Checkpoint::size))
+            })?;
+            if found.is_some() || tail_bytes >= len_bytes {
+                return Ok(found);
+            }
+            tail_bytes = tail_bytes.saturating_mul(16);
+        }
+    }
+
+    /// The lines that begin in the last `tail_bytes`.
+    pub(super) fn open_tail(
+        path: &Path,
+        key: &VerifyKey,
+        tail_bytes: u64,
+    ) -> Result<Option<Self>, ProofError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(ProofError::io("read", path))?,
+        };
+        let mut file =
+            Self { path: path.to_owned(), key: key.clone(), lines: BufReader::new(file), line: Vec::new() };
+        let skipped = file.len_bytes()?.saturating_sub(tail_bytes);
+        if skipped > 0 {
+            // The byte before may be the newline that this line begins behind.
+            let sought = file.lines.seek(SeekFrom::Start(skipped - 1));
+            sought.and_then(|_| file.lines.skip_until(b'\n')).map_err(ProofError::io("read", path))?;
+        }
+        Ok(Some(file))
+    }
+
+    fn len_bytes(&self) -> Result<u64, ProofError> {
+        Ok(self.lines.get_ref().metadata().map_err(ProofError::io("read", &self.path))?.len())
+    }
+
+    fn parse(&self) -> Option<Checkpoint> {
+        #[derive(Deserialize)]
+        struct Line {
+            checkpoint: String,
+        }
+        let line: Line = serde_json::from_slice(&self.line).ok()?;
+        Checkpoint::parse(line.checkpoint.as_bytes(), &self.key).ok()
     }
 }
 
-/// Reads the last `max_bytes` of a file of checkpoints. A file that does not exist has none.
-///
-/// # Errors
-/// [`ProofError::Io`].
-pub fn read_file(path: &Path, key: &VerifyKey, max_bytes: u64) -> Result<OutsideFile, ProofError> {
-    let io = |source| ProofError::Io { action: "read", path: path.to_owned(), source };
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(OutsideFile::default()),
-        file => file.map_err(io)?,
-    };
-    let len_bytes = file.metadata().map_err(io)?.len();
-    let start = len_bytes.saturating_sub(max_bytes);
-    file.seek(SeekFrom::Start(start)).map_err(io)?;
-    let mut bytes = Vec::new();
-    file.take(max_bytes).read_to_end(&mut bytes).map_err(io)?;
-    // Where the middle of a line may stand.
-    let cut = if start > 0 {
-        bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1)
-    } else {
-        0
-    };
-    let mut found = OutsideFile::default();
-    for line in bytes[cut..].split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        match parse(line, key) {
-            Some(checkpoint) => found.checkpoints.push(checkpoint),
-            None => found.other_lines += 1,
+impl Iterator for OutsideFile {
+    type Item = Result<Option<Checkpoint>, ProofError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.line.clear();
+        let lines = self.lines.by_ref().take(MAX_LINE_LEN);
+        // A line that is longer than any of ours is read in pieces, none of which is a checkpoint.
+        match { lines }.read_until(b'\n', &mut self.line) {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(self.parse())),
+            Err(error) => Some(Err(ProofError::io("read", &self.path)(error))),
         }
     }
-    Ok(found)
 }
 
 /// Appends a line, and returns when it is durable. Behind a torn line, left by a crash, it begins a new
@@ -77,11 +119,8 @@ pub(super) fn append(path: &Path, line: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn parse(line: &[u8], key: &VerifyKey) -> Option<Checkpoint> {
-    #[derive(Deserialize)]
-    struct Line {
-        checkpoint: String,
-    }
-    let line: Line = serde_json::from_slice(line).ok()?;
-    Checkpoint::parse(line.checkpoint.as_bytes(), key).ok()
-}
+/// Some thousand checkpoints.
+const TAIL_BYTES: u64 = 1024 * 1024;
+
+/// The longest note, each character of which may take six.
+const MAX_LINE_LEN: u64 = 6 * 128 * 1024 + 64;

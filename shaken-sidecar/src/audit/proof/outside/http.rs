@@ -90,15 +90,16 @@ impl Endpoint {
     }
 }
 
+/// Without path and query, where some services keep a secret.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.uri.fmt(f)
+        write!(f, "{}://{}:{}", self.uri.scheme_str().unwrap_or_default(), self.host, self.port)
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.uri).finish()
+        write!(f, "Endpoint({self})")
     }
 }
 

@@ -19,8 +19,14 @@ fn checkpoint(key: &Key, size: u64) -> Checkpoint {
     Checkpoint::sign(key, size, leaf(size))
 }
 
-fn read(path: &Path, key: &Key) -> OutsideFile {
-    read_file(path, key.verifier(), u64::MAX).unwrap()
+/// The size of each line's checkpoint, nothing for a line that is none of this log.
+fn sizes(path: &Path, key: &Key, tail_bytes: u64) -> Vec<Option<u64>> {
+    let file = OutsideFile::open_tail(path, key.verifier(), tail_bytes).unwrap();
+    file.into_iter().flatten().map(|line| line.unwrap().map(|checkpoint| checkpoint.size())).collect()
+}
+
+fn newest(path: &Path, key: &Key) -> Option<Checkpoint> {
+    OutsideFile::newest(path, key.verifier()).unwrap()
 }
 
 fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
@@ -38,24 +44,20 @@ fn a_file_gets_a_line_for_each_checkpoint_and_may_be_shared() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("outside");
     let (key, other) = (key(), Key::generate(Origin::parse("other.example").unwrap()).unwrap());
-    assert_eq!(read(&path, &key), OutsideFile::default());
+    assert_eq!(newest(&path, &key), None);
     let outside = Outside::File { path: path.clone() };
     for (of, size) in [(&key, 1), (&other, 7), (&key, 5), (&key, 3)] {
         outside.push(&checkpoint(of, size)).unwrap();
     }
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.is_ascii() && text.lines().count() == 4 && text.starts_with("{\"checkpoint\":\"voice."));
-    let found = read(&path, &key);
-    assert_eq!(found.checkpoints.iter().map(Checkpoint::size).collect::<Vec<_>>(), [1, 5, 3]);
-    assert_eq!(found.checkpoints[0], checkpoint(&key, 1), "byte for byte");
-    assert_eq!((found.other_lines, found.newest().unwrap().size()), (1, 5));
-    assert_eq!(read(&path, &other).newest().unwrap().size(), 7);
-    // Only the end of a large file is read, and no half line of it counts.
-    for max_bytes in 0..text.len() as u64 {
-        let tail = read_file(&path, key.verifier(), max_bytes).unwrap();
-        let ends = text[text.len() - max_bytes as usize..].matches('\n').count();
-        let read = tail.checkpoints.len() + tail.other_lines as usize;
-        assert_eq!(read, ends.saturating_sub(1), "{max_bytes}");
+    assert_eq!(sizes(&path, &key, u64::MAX), [Some(1), None, Some(5), Some(3)]);
+    assert_eq!(newest(&path, &key), Some(checkpoint(&key, 5)), "byte for byte");
+    assert_eq!(newest(&path, &other).unwrap().size(), 7);
+    // The lines that begin in the tail, and no half one.
+    for tail_bytes in 0..text.len() {
+        let begun = text[text.len() - tail_bytes - 1..].trim_end_matches('\n').matches('\n').count();
+        assert_eq!(sizes(&path, &key, tail_bytes as u64).len(), begun, "{tail_bytes}");
     }
     assert!(Outside::File { path: dir.path().join("no/such") }.push(&checkpoint(&key, 1)).is_err());
 }
@@ -75,10 +77,25 @@ fn a_torn_line_costs_itself_only() {
         fs::write(&path, &both[..cut]).unwrap();
         // Without its newline a line may be whole.
         let seen = if cut == both.len() - 1 { 2 } else { 1 };
-        assert_eq!(read(&path, &key).newest().unwrap().size(), seen, "cut at {cut}");
+        assert_eq!(newest(&path, &key).unwrap().size(), seen, "cut at {cut}");
         outside.push(&checkpoint(&key, 3)).unwrap();
-        assert_eq!(read(&path, &key).newest().unwrap().size(), 3, "cut at {cut}");
+        assert_eq!(newest(&path, &key).unwrap().size(), 3, "cut at {cut}");
     }
+}
+
+/// However much of the file is others', or no text at all.
+#[test]
+fn the_newest_checkpoint_is_found_behind_megabytes_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outside");
+    let (key, other) = (key(), Key::generate(Origin::parse("other.example").unwrap()).unwrap());
+    let others = format!("{}\n", line(&checkpoint(&other, 7)));
+    let garbage = vec![0xFF; 2_000_000];
+    let ours = format!("\n{}\n{}\n", line(&checkpoint(&key, 9)), line(&checkpoint(&key, 8)));
+    fs::write(&path, [&garbage, ours.as_bytes(), others.repeat(10_000).as_bytes(), &garbage].concat())
+        .unwrap();
+    assert_eq!(newest(&path, &key), Some(checkpoint(&key, 9)));
+    assert_eq!(newest(&path, &Key::generate(Origin::parse("third.example").unwrap()).unwrap()), None);
 }
 
 #[test]
@@ -95,7 +112,7 @@ fn syslog_gets_one_datagram() {
     let (head, line) = message.split_once(": ").unwrap();
     assert_eq!(head, format!("<85>shaken[{}]", std::process::id()));
     fs::write(dir.path().join("copy"), line).unwrap();
-    assert_eq!(read(&dir.path().join("copy"), &key).newest(), Some(&checkpoint(&key, 9)));
+    assert_eq!(newest(&dir.path().join("copy"), &key), Some(checkpoint(&key, 9)));
     drop(daemon);
     assert!(outside.push(&checkpoint(&key, 10)).is_err());
 }
@@ -221,7 +238,7 @@ fn the_newest_waiting_checkpoint_wins() {
         write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
     });
     let key = key();
-    let endpoint = endpoint(&format!("http://localhost:{port}/")).unwrap();
+    let endpoint = endpoint(&format!("http://localhost:{port}/hook/s3cret")).unwrap();
     let pusher = Pusher::start(Outside::Http(endpoint), Duration::from_millis(20)).unwrap();
     let next = || Checkpoint::parse(received.recv().unwrap().as_bytes(), key.verifier()).unwrap().size();
 
@@ -248,7 +265,7 @@ fn the_newest_waiting_checkpoint_wins() {
     pusher.drain(Instant::now() + Duration::from_secs(20));
     let state = pusher.state();
     assert_eq!((state.size, state.pushed, state.failures, state.last_error), (Some(5), 2, 2, None));
-    assert_eq!(state.target, format!("http://localhost:{port}/"));
+    assert_eq!(state.target, format!("http://localhost:{port}"), "no path, which may be a secret");
 }
 
 #[test]

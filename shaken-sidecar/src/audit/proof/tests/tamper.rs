@@ -308,11 +308,12 @@ proptest! {
             prop_assert_eq!((newest.size(), newest.root()), (records, memory.root(records)));
             let mut tiles = log.tiles();
             tiles.check().unwrap();
-            let copies = read_file(&log.home.path().join("outside"), key, u64::MAX).unwrap();
-            prop_assert_eq!(copies.newest().unwrap(), &newest);
-            for copy in &copies.checkpoints {
+            let copies = log.home.path().join("outside");
+            prop_assert_eq!(OutsideFile::newest(&copies, key).unwrap(), Some(newest));
+            for copy in OutsideFile::open(&copies, key).unwrap().unwrap() {
+                let copy = copy.unwrap().unwrap();
                 prop_assert_eq!(copy.root(), memory.root(copy.size()));
-                tiles.consistency(copy).unwrap();
+                tiles.consistency(&copy).unwrap();
             }
         } else {
             prop_assert_eq!(records, 0);
