@@ -32,5 +32,8 @@ pub(crate) fn encode(bytes: &[u8], out: &mut [u8]) {
 /// Whether `byte` stands in the base64url alphabet.
 #[must_use]
 pub(crate) const fn is_alphabet(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    // Without branches, so that `scan` looks at many bytes at once.
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    letter | digit | (byte == b'-') | (byte == b'_')
 }

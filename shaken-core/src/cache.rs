@@ -1,9 +1,10 @@
 //! A bounded cache of certificates by URL. No clock, no I/O.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use moka::ops::compute::Op;
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, EntryAction};
 
 use crate::Error;
 use crate::cert::TrustedCert;
@@ -23,14 +24,31 @@ const REFUSED_S: i64 = 60;
 /// What an entry costs besides its URL and certificate.
 const ENTRY_OVERHEAD: usize = 512;
 
+/// What a certificate of two or three in its chain takes here, for the size of what is remembered
+/// about entries that were dropped.
+const USUAL_ENTRY_BYTES: u64 = 8 * 1024;
+
 /// Trusted certificates by the exact bytes of their URL. Entries that are asked for often stay
 /// when the cache is full, so a flood of URLs that nobody asks for twice does not push them out.
 ///
 /// When anchors, lists or their dates change, an entry is judged again at its next lookup, from
 /// the certificates it kept. That takes no download, and at most as long as a path search may.
+///
+/// A lookup takes no part in the housekeeping: it allocates nothing, and frees nothing that another
+/// thread has put out.
 #[derive(Debug)]
 pub struct CertCache {
-    entries: Cache<Arc<str>, Entry>,
+    entries: Cache<Arc<str>, Entry, Weight>,
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<Arc<str>, Entry> for Weight {
+    fn weight(&self, url: &Arc<str>, entry: &Entry) -> u64 {
+        let len = ENTRY_OVERHEAD + url.len() + entry.certificate.memory_len();
+        u64::try_from(len).unwrap_or(u64::MAX)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -92,13 +110,8 @@ impl CertCache {
     /// A cache that holds about `max_bytes` in all.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
-        let entries = Cache::builder()
-            .max_capacity(max_bytes)
-            .weigher(|url: &Arc<str>, entry: &Entry| {
-                let len = ENTRY_OVERHEAD + url.len() + entry.certificate.memory_len();
-                u32::try_from(len).unwrap_or(u32::MAX)
-            })
-            .build();
+        let usual_entries = usize::try_from(max_bytes / USUAL_ENTRY_BYTES).unwrap_or(usize::MAX);
+        let entries = Cache::with_weighter(usual_entries.max(1), max_bytes, Weight);
         Self { entries }
     }
 
@@ -125,9 +138,11 @@ impl CertCache {
         let before = Arc::clone(&entry.certificate);
         let judged = entry.judge(trust, now);
         // Only in the place of what was judged: meanwhile another may have been fetched.
-        self.entries.entry(url.into()).and_compute_with(|current| match current {
-            Some(current) if Arc::ptr_eq(&current.value().certificate, &before) => Op::Put(judged.clone()),
-            _ => Op::Nop,
+        self.entries.entry::<Arc<str>, ()>(&url.into(), Some(Duration::ZERO), |_, current| {
+            if Arc::ptr_eq(&current.certificate, &before) {
+                current.clone_from(&judged);
+            }
+            EntryAction::Retain(())
         });
         judged
     }
@@ -141,13 +156,13 @@ impl CertCache {
         self.entries.insert(url.into(), Entry { certificate, fresh_until, refusal: None });
     }
 
-    /// About how many certificates are in the cache.
+    /// How many certificates are in the cache.
     #[must_use]
-    pub fn len(&self) -> u64 {
-        self.entries.entry_count()
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// Whether the cache is empty, about as exactly as [`len`](Self::len).
+    /// Whether the cache is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -26,7 +26,12 @@ pub use certificate::{Certificate, Fingerprint, MAX_DER_LEN};
 pub use constraints::ClaimConstraints;
 pub use tn_auth_list::TnAuthList;
 
+#[cfg(feature = "tables")]
+use std::sync::Arc;
+
 use crate::es256::VerifyingKey;
+#[cfg(feature = "tables")]
+use crate::tables::HotKey;
 use crate::trust::{Epoch, RevocationStatus, Standing, Trust};
 use crate::{Error, TelephoneNumber, pem};
 use authority::Authority;
@@ -49,6 +54,9 @@ pub struct TrustedCert {
     chain: Box<[Box<[u8]>]>,
     standing: Standing,
     epoch: Epoch,
+    /// How much the key is in use, which outlives a change of trust.
+    #[cfg(feature = "tables")]
+    hot: Arc<HotKey>,
 }
 
 impl TrustedCert {
@@ -82,6 +90,8 @@ impl TrustedCert {
         let chain = self.chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
         let mut judged = Self::judge(&chain, Some(self.key), trust, now)?;
         judged.authority.supply_from(&self.authority);
+        #[cfg(feature = "tables")]
+        judged.hot.clone_from(&self.hot);
         judged.encompassing().check(judged.encompassing_policy)?;
         Ok(judged)
     }
@@ -138,6 +148,8 @@ impl TrustedCert {
             chain: chain.iter().map(|certificate| certificate.der().into()).collect(),
             standing,
             epoch: trust.epoch(),
+            #[cfg(feature = "tables")]
+            hot: Arc::default(),
         })
     }
 
@@ -205,6 +217,11 @@ impl TrustedCert {
 
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
+    }
+
+    #[cfg(feature = "tables")]
+    pub(crate) fn hot(&self) -> &Arc<HotKey> {
+        &self.hot
     }
 
     /// Whether the certificate lets its holder sign the claims of `payload`, a decoded payload. The

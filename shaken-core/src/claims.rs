@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::json::{Raw, Reader, Text};
+use crate::json::{Raw, Reader, Text, strings};
 use crate::party::NormalUri;
 use crate::{Error, TelephoneNumber};
 
@@ -105,12 +105,15 @@ impl<'a> Dest<'a> {
     /// The telephone numbers, in the order of the claim.
     pub fn tns(&self) -> impl Iterator<Item = TelephoneNumber> + 'a {
         // `read_dest` has found them to be canonical.
-        strings(self.tns).filter_map(|text| TelephoneNumber::from_canonical(text.chars()).ok())
+        self.tns
+            .into_iter()
+            .flat_map(strings)
+            .filter_map(|text| TelephoneNumber::from_canonical(text.chars()).ok())
     }
 
     /// The URIs, in the order of the claim.
     pub fn uris(&self) -> impl Iterator<Item = Text<'a>> + 'a {
-        strings(self.uris)
+        self.uris.into_iter().flat_map(strings)
     }
 
     /// Whether this number or URI is one of them. URIs are the same if their normal forms are
@@ -125,10 +128,6 @@ impl<'a> Dest<'a> {
             }
         }
     }
-}
-
-fn strings<'a>(array: Option<Raw<'a>>) -> impl Iterator<Item = Text<'a>> + 'a {
-    array.and_then(|array| array.elements()).unwrap_or_default().filter_map(|element| element.string())
 }
 
 /// The claim that was found, or the error that it was not.

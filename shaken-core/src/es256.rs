@@ -3,11 +3,14 @@
 //!
 //! The only file that signs or verifies PASSporTs with the cryptographic library.
 
-use ring::rand::SystemRandom;
+#[cfg(feature = "tables")]
+pub mod table;
+
+use ring::digest;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
-use ring::{agreement, digest};
 
 use crate::Error;
 
@@ -16,6 +19,9 @@ pub const SIGNATURE_LEN: usize = 64;
 
 /// Length of an uncompressed point: `04`, x, y.
 const POINT_LEN: usize = 65;
+
+/// The first byte of such a point.
+const UNCOMPRESSED: u8 = 4;
 
 /// A signature as it was received; its range is checked by verification.
 #[derive(Clone, Copy)]
@@ -47,12 +53,10 @@ impl VerifyingKey {
     /// [`Error::CertKeyType`] if it has another form or is not on the curve.
     pub fn from_uncompressed(point: &[u8]) -> Result<Self, Error> {
         let bytes: [u8; POINT_LEN] = point.try_into().map_err(|_| Error::CertKeyType)?;
-        // ring checks a point only while it uses it, so use it once, with a throw-away key.
-        let random = SystemRandom::new();
-        let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, bytes);
-        agreement::EphemeralPrivateKey::generate(&agreement::ECDH_P256, &random)
-            .and_then(|own| agreement::agree_ephemeral(own, &peer, |_| ()))
-            .map_err(|_| Error::CertKeyType)?;
+        // ring checks a point only while it uses it, which costs as much as a signature.
+        if bytes.first() != Some(&UNCOMPRESSED) || p256::PublicKey::from_sec1_bytes(&bytes).is_err() {
+            return Err(Error::CertKeyType);
+        }
         Ok(Self(bytes))
     }
 
@@ -144,10 +148,57 @@ impl AsRef<[u8]> for Signature {
     }
 }
 
+/// What cannot be guessed.
+///
+/// # Errors
+/// [`Error::SigningFailed`] if the system has no randomness.
+pub(crate) fn random_bytes<const LEN: usize>() -> Result<[u8; LEN], Error> {
+    let mut bytes = [0; LEN];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::SigningFailed)?;
+    Ok(bytes)
+}
+
 /// SHA-256 of `bytes`, for fingerprints.
 #[must_use]
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::elliptic_curve::point::DecompressPoint;
+    use p256::elliptic_curve::sec1::ToSec1Point;
+    use p256::{ProjectivePoint, U256};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_point_on_the_curve_with_coordinates_below_p() {
+        let is_key = |point: &[u8]| VerifyingKey::from_uncompressed(point).is_ok();
+        let generator = ProjectivePoint::GENERATOR.to_affine();
+        let point: [u8; 65] = generator.to_sec1_point(false).as_bytes().try_into().unwrap();
+        assert!(is_key(&point));
+        assert!(!is_key(generator.to_sec1_point(true).as_bytes()), "compressed");
+        assert!(!is_key(&[]) && !is_key(&point[..64]) && !is_key(&[0]) && !is_key(&[4; 65]));
+        for byte in 0..65 {
+            for bit in 0..8 {
+                let mut point = point;
+                point[byte] ^= 1 << bit;
+                assert!(!is_key(&point), "bit {bit} of byte {byte}");
+            }
+        }
+        // (0, 0), as libraries write infinity.
+        let mut zero = [0; 65];
+        zero[0] = 4;
+        assert!(!is_key(&zero));
+        // The point with x = 5, and the same with p + 5, which is no coordinate.
+        let small = p256::AffinePoint::decompress(&U256::from_u64(5).to_be_bytes().into(), 0.into()).unwrap();
+        let mut point: [u8; 65] = small.to_sec1_point(false).as_bytes().try_into().unwrap();
+        assert!(is_key(&point));
+        let p = U256::from_be_hex("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
+        point[1..33].copy_from_slice(&p.wrapping_add(&U256::from_u64(5)).to_be_bytes());
+        assert!(!is_key(&point));
+    }
 }

@@ -20,6 +20,7 @@
 use arrayvec::ArrayVec;
 
 use crate::passport::Ppt;
+use crate::scan::prefix_len;
 use crate::write::Out;
 use crate::{Error, base64url};
 
@@ -168,14 +169,16 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn digest(&mut self) -> Result<&'a str, Error> {
-        let digest = self.take_while(|b| !matches!(b, b';' | b' ' | b'\t' | b'\r'));
-        if digest.is_empty() {
-            return Err(Error::TokenSegments { count: 0 });
+        let digest = self.take_while(|b| base64url::is_alphabet(b) | (b == b'.'));
+        match self.peek() {
+            None | Some(b';' | b' ' | b'\t' | b'\r') if digest.is_empty() => {
+                Err(Error::TokenSegments { count: 0 })
+            }
+            None | Some(b';' | b' ' | b'\t' | b'\r') => {
+                core::str::from_utf8(digest).map_err(|_| Error::Base64Invalid)
+            }
+            Some(_) => Err(Error::Base64Invalid),
         }
-        if !digest.iter().all(|b| base64url::is_alphabet(*b) || *b == b'.') {
-            return Err(Error::Base64Invalid);
-        }
-        core::str::from_utf8(digest).map_err(|_| Error::Base64Invalid)
     }
 
     /// `token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")`
@@ -259,7 +262,7 @@ impl<'a> Cursor<'a> {
 
     fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest.iter().position(|b| !keep(*b)).unwrap_or(rest.len());
+        let len = prefix_len(rest, keep);
         self.at += len;
         rest.get(..len).unwrap_or_default()
     }

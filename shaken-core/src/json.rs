@@ -10,12 +10,14 @@ pub mod canonical;
 mod raw;
 mod text;
 
+pub(crate) use raw::strings;
 pub use raw::{Elements, Members, Raw};
 pub use text::{Text, write_string};
 
 use arrayvec::ArrayVec;
 
 use crate::Error;
+use crate::scan::prefix_len;
 
 /// How deep objects and arrays may be nested. A jCard in an `rcd` claim, the deepest thing that
 /// a PASSporT carries, needs seven levels.
@@ -112,6 +114,8 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut has_escapes = false;
         loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += prefix_len(rest, |b| (b != b'"') & (b != b'\\') & (b > 0x1f));
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -119,8 +123,7 @@ impl<'a> Reader<'a> {
                     self.escape()?;
                 }
                 // RFC 8259 §7: control characters must be escaped.
-                Some(0..=0x1f) | None => return Err(self.syntax()),
-                Some(_) => self.at += 1,
+                Some(_) | None => return Err(self.syntax()),
             }
         }
         let raw = self.text.get(start..self.at).unwrap_or_default();

@@ -23,7 +23,9 @@
 //! | feature | adds |
 //! |---|---|
 //! | `fetch` | `fetch::Fetcher`: certificate URL to bytes over https, guarded in address, size and time; needs tokio |
+//! | `tables` | [`tables`]: keys that are in use get tables, by which verification takes a fraction of the time; watched by `ring` |
 //! | `rsip` | `sip::rsip`: requests that the crate `rsip` has read |
+//! | `tables` | `es256::table`: verification with tables of known keys |
 //!
 //! # Panics
 //! Input never panics: bad input is an [`Error`] with a stable name. A panic would be a bug of
@@ -54,11 +56,15 @@ pub mod identity;
 pub mod json;
 pub mod key;
 pub mod mky;
+mod origid;
 pub mod party;
 pub mod passport;
 pub mod pem;
+mod scan;
 pub mod sign;
 pub mod sip;
+#[cfg(feature = "tables")]
+pub mod tables;
 pub mod tn;
 pub mod trust;
 pub mod verify;
@@ -70,6 +76,7 @@ pub use claims::Attest;
 pub use error::{Error, SipResponse, Verstat};
 pub use fetch::X5u;
 pub use identity::Identity;
+pub use origid::OrigId;
 pub use party::Party;
 pub use passport::Scratch;
 pub use sign::Signer;

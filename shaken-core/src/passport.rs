@@ -18,6 +18,7 @@ pub use claims::{Claims, Own, Ppt};
 
 use crate::es256::{SIGNATURE_LEN, Signature, VerifyingKey};
 use crate::json::{self, Reader, Text};
+use crate::scan::prefix_len;
 use crate::write::Out;
 use crate::{Error, base64url};
 
@@ -181,7 +182,7 @@ pub fn check_signature(token: &str, key: &VerifyingKey, scratch: &mut Scratch) -
 }
 
 /// What does not fit into room of our own is no fault of the caller's buffer.
-pub(crate) fn too_large(error: Error) -> Error {
+fn too_large(error: Error) -> Error {
     match error {
         Error::BufferTooSmall { needed_bytes } => Error::TokenTooLarge { len_bytes: needed_bytes },
         error => error,
@@ -206,11 +207,17 @@ pub(crate) fn write_header(out: &mut Out<'_>, ppt: Ppt, x5u: &str) {
 ///
 /// # Errors
 /// [`Error::TokenSegments`] if there are not exactly three (RFC 7515 §3.1).
-pub fn segments(token: &str) -> Result<[&str; 3], Error> {
-    let mut split = token.split('.');
-    match (split.next(), split.next(), split.next(), split.next()) {
-        (Some(header), Some(payload), Some(signature), None) => Ok([header, payload, signature]),
-        _ => Err(Error::TokenSegments { count: token.split('.').count() }),
+pub fn segments<'t>(token: &'t str) -> Result<[&'t str; 3], Error> {
+    let next = |rest: &'t str| {
+        let (segment, rest) = rest.split_at_checked(prefix_len(rest.as_bytes(), |b| b != b'.'))?;
+        Some((segment, rest.strip_prefix('.')))
+    };
+    let wrong = || Error::TokenSegments { count: token.split('.').count() };
+    let (header, rest) = next(token).ok_or_else(wrong)?;
+    let (payload, rest) = rest.and_then(next).ok_or_else(wrong)?;
+    match rest.and_then(next) {
+        Some((signature, None)) => Ok([header, payload, signature]),
+        _ => Err(wrong()),
     }
 }
 

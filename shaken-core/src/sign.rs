@@ -17,6 +17,9 @@ pub const MAX_HEADER_LEN: usize = 12 * 1024;
 /// it, a nested PASSporT or rich call data more.
 const MAX_PAYLOAD_LEN: usize = 5 * 1024;
 
+/// Room for what nearly all calls need; to clear the rest of it would be time spent on each.
+const USUAL_PAYLOAD_LEN: usize = 512;
+
 /// Claims that can be signed, of one PASSporT type. Implemented by the `NewClaims` of each file
 /// of [`crate::passport`], which make sure that they are complete.
 pub trait Unsigned {
@@ -135,14 +138,23 @@ impl Signer {
             Party::Number(_) | Party::Uri(_) => {}
         }
 
-        let mut payload = [0; MAX_PAYLOAD_LEN];
-        let mut json = Out::new(&mut payload);
+        let mut usual_room = [0; USUAL_PAYLOAD_LEN];
+        let mut large_room;
+        let mut json = Out::new(&mut usual_room);
         claims.write(&mut json);
-        let payload = json.finish().map_err(passport::too_large)?;
+        if json.overflowed() {
+            large_room = [0; MAX_PAYLOAD_LEN];
+            json = Out::new(&mut large_room);
+            claims.write(&mut json);
+        }
+        if json.overflowed() {
+            return Err(Error::TokenTooLarge { len_bytes: json.len() });
+        }
+        let payload = json.written();
 
         let header = self.headers.iter().zip(Ppt::ALL).find(|(_, ppt)| *ppt == claims.ppt());
         out.push(header.map_or("", |(header, _)| header).as_bytes());
-        out.push_base64url(payload.as_bytes());
+        out.push_base64url(payload);
         // When the buffer has overflowed the rest is only counted.
         if out.overflowed() {
             Ok(Signature::from_bytes([0; SIGNATURE_LEN]))

@@ -15,11 +15,16 @@ mod headers;
 mod read;
 mod verdict;
 
+#[cfg(feature = "tables")]
+use std::sync::Arc;
+
 use crate::cert::TrustedCert;
 use crate::claims::Orig;
 use crate::fetch::X5u;
 use crate::identity::Identity;
 use crate::passport::{Claims, Ppt, Scratch, shaken};
+#[cfg(feature = "tables")]
+use crate::tables::Tables;
 use crate::{Attest, Error};
 
 pub use call::Call;
@@ -64,6 +69,8 @@ pub struct Verifier {
     max_diverted_age_s: u64,
     tn_auth_list: TnAuthListPolicy,
     siblings: SiblingPolicy,
+    #[cfg(feature = "tables")]
+    tables: Option<Arc<Tables>>,
 }
 
 impl Default for Verifier {
@@ -73,6 +80,8 @@ impl Default for Verifier {
             max_diverted_age_s: 0,
             tn_auth_list: TnAuthListPolicy::default(),
             siblings: SiblingPolicy::default(),
+            #[cfg(feature = "tables")]
+            tables: None,
         }
     }
 }
@@ -103,6 +112,20 @@ impl Verifier {
     #[must_use]
     pub fn with_siblings(self, siblings: SiblingPolicy) -> Self {
         Self { siblings, ..self }
+    }
+
+    /// Verifies signatures of keys that are in use with tables made for them.
+    #[cfg(feature = "tables")]
+    #[must_use]
+    pub fn with_tables(self, tables: Arc<Tables>) -> Self {
+        Self { tables: Some(tables), ..self }
+    }
+
+    /// The tables, if it has any.
+    #[cfg(feature = "tables")]
+    #[must_use]
+    pub fn tables(&self) -> Option<&Arc<Tables>> {
+        self.tables.as_ref()
     }
 
     /// Checks all that needs no certificate of the one `shaken` of a call, at `now` in seconds
@@ -179,7 +202,14 @@ impl Verifier {
         for time in [Some(token.claims.iat()), date].into_iter().flatten() {
             certificate.check_window(i64::try_from(time).unwrap_or(i64::MAX))?;
         }
-        certificate.key().verify(token.signed, &token.signature)?;
+        let (key, signature) = (certificate.key(), &token.signature);
+        #[cfg(not(feature = "tables"))]
+        key.verify(token.signed, signature)?;
+        #[cfg(feature = "tables")]
+        match &self.tables {
+            Some(tables) => tables.verify(key, certificate.hot(), token.signed, signature, now)?,
+            None => key.verify(token.signed, signature)?,
+        }
         certificate.check_claims(token.payload)?;
         self.check_authority(&token.signed_for(), certificate)
     }

@@ -58,6 +58,18 @@ impl<'b> Out<'b> {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
+    /// How many bytes were written, with those that did not fit.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Whether something did not fit.
     #[must_use]
     pub fn overflowed(&self) -> bool {

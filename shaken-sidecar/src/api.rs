@@ -1,5 +1,5 @@
 //! HTTP/1.1 on the Unix socket: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082) and `GET /healthz`. Bytes to [`crate::call`] requests and back; nothing is
+//! (ATIS-1000082) and `GET /healthz`, `GET /metrics`. Bytes to [`crate::call`] requests and back; nothing is
 //! decided here.
 
 mod atis;
@@ -21,16 +21,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, watch};
 
+use shaken_core::OrigId;
+
+use crate::audit::{Full as WhenFull, Health, Loss, Undecided};
 use crate::call::{Calls, Origin};
+use crate::delivery::Delivery;
 use crate::listen::Peer;
-use crate::origid;
 use crate::policy::Listener;
+use crate::telemetry;
 use error::RequestError;
-use guard::Guarded;
+use guard::{Guarded, Unread};
 
 const SIGNING: &str = "/stir/v1/signing";
 const VERIFICATION: &str = "/stir/v1/verification";
 const HEALTH: &str = "/healthz";
+const METRICS: &str = "/metrics";
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
 /// true; then the request under way is still answered.
@@ -43,16 +48,18 @@ pub async fn serve(
 ) {
     // Set when a request was given up: what is left of it on the connection is of no use.
     let given_up = Notify::new();
+    let unread = Unread::default();
     let service = service_fn(|request| {
-        let (calls, given_up) = (Arc::clone(&calls), &given_up);
-        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline, given_up).await) }
+        let (calls, given_up, unread) = (Arc::clone(&calls), &given_up, &unread);
+        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline, given_up, unread).await) }
     });
+    let stream = Guarded::new(stream, deadline + REQUEST_GRACE, unread.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
         .half_close(true)
         .max_buf_size(MAX_HEAD_LEN)
-        .serve_connection(TokioIo::new(Guarded::new(stream, deadline + REQUEST_GRACE)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // An error means that the daemon is gone, which is the same.
     let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
@@ -67,7 +74,13 @@ pub async fn serve(
             tokio::time::timeout(LAST_WORDS, connection).await.unwrap_or(Ok(()))
         }
     };
+    for delivery in unread.take() {
+        delivery.lost(Loss::ClientGone, calls.audit());
+    }
     if let Err(error) = outcome {
+        if error.is_parse() {
+            calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
+        }
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -79,17 +92,29 @@ async fn answer(
     calls: Arc<Calls>,
     deadline: Duration,
     given_up: &Notify,
+    unread: &Unread,
 ) -> Response<Full<Bytes>> {
     let echoed = Echoed::of(&request);
+    let delivery = Delivery::new(echoed.request_id.clone());
+    // Dropped when the connection ends before there is an answer.
+    let pending = Pending { delivery: Some(delivery.clone()), calls: Arc::clone(&calls) };
     // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
     // this request alone.
     let request_id = echoed.request_id.clone();
-    let work = tokio::spawn(async move { dispatch(request, peer, &calls, request_id).await });
+    let worked = delivery.clone();
+    let worker = Arc::clone(&calls);
+    let work = tokio::spawn(async move { dispatch(request, peer, &worker, request_id, worked).await });
     let mut response = match tokio::time::timeout(deadline, work).await {
         Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(error))) => error.into_response(),
+        Ok(Ok(Err(error))) => {
+            if error.is_of_the_request() && !delivery.is_recorded() {
+                calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
+            }
+            error.into_response()
+        }
         Ok(Err(_)) => RequestError::Internal.into_response(),
         Err(_) => {
+            delivery.lost(Loss::Deadline, calls.audit());
             given_up.notify_one();
             let mut response = RequestError::Unavailable { why: "deadline" }.into_response();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -97,7 +122,30 @@ async fn answer(
         }
     };
     echoed.write(&mut response);
+    pending.answered(unread);
     response
+}
+
+/// A request without an answer yet. Dropped as such, the client was gone before there was one.
+struct Pending {
+    delivery: Option<Delivery>,
+    calls: Arc<Calls>,
+}
+
+impl Pending {
+    fn answered(mut self, unread: &Unread) {
+        if let Some(delivery) = self.delivery.take() {
+            unread.push(delivery);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(delivery) = &self.delivery {
+            delivery.lost(Loss::ClientGone, self.calls.audit());
+        }
+    }
 }
 
 async fn dispatch(
@@ -105,10 +153,12 @@ async fn dispatch(
     peer: Peer,
     calls: &Calls,
     request_id: String,
+    delivery: Delivery,
 ) -> Result<Response<Full<Bytes>>, RequestError> {
     let path = request.uri().path().to_owned();
     match (request.method(), path.as_str()) {
         (&Method::GET, HEALTH) => Ok(health(calls)),
+        (&Method::GET, METRICS) => Ok(metrics(calls)),
         (&Method::POST, SIGNING | VERIFICATION) => {
             let body = read_body(request).await?;
             let origin = Origin {
@@ -117,6 +167,7 @@ async fn dispatch(
                 request_id,
                 now: SystemTime::now(),
                 received: Instant::now(),
+                delivery,
             };
             let answer = if path == SIGNING {
                 atis::sign(&body, calls, &origin).await?
@@ -125,19 +176,30 @@ async fn dispatch(
             };
             Ok(json(StatusCode::OK, &answer))
         }
-        (_, SIGNING | VERIFICATION | HEALTH) => Err(RequestError::MethodNotAllowed),
+        (_, SIGNING | VERIFICATION | HEALTH | METRICS) => Err(RequestError::MethodNotAllowed),
         _ => Err(RequestError::NotFound),
     }
 }
 
 fn health(calls: &Calls) -> Response<Full<Bytes>> {
-    match calls.audit().failure() {
-        None => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
-        Some(_) => json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &serde_json::json!({ "status": "failed", "cause": "audit" }),
-        ),
+    let audit = calls.audit();
+    let body = |status| serde_json::json!({ "status": status, "cause": "audit" });
+    // Whether calls are served is what the status code tells.
+    let serves = match audit.options().full() {
+        WhenFull::Refuse => StatusCode::SERVICE_UNAVAILABLE,
+        WhenFull::Degrade => StatusCode::OK,
+    };
+    match audit.state().health {
+        Health::Ok => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        Health::Degraded { .. } => json(serves, &body("degraded")),
+        Health::Failed { .. } => json(serves, &body("failed")),
     }
+}
+
+fn metrics(calls: &Calls) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(calls))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(telemetry::CONTENT_TYPE));
+    response
 }
 
 /// The body of a request whose headers are in order (ATIS-1000082).
@@ -199,7 +261,9 @@ impl Echoed {
         let id = |name: &str| request.headers().get(name).filter(usable).cloned();
         let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
         Self {
-            request_id: request_id.or_else(|| origid::random().ok()).unwrap_or_default(),
+            request_id: request_id
+                .or_else(|| OrigId::random().ok().map(|id| id.to_string()))
+                .unwrap_or_default(),
             instance_id: id(INSTANCE_ID),
         }
     }

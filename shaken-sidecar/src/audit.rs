@@ -1,45 +1,61 @@
 //! The audit log: one durable, numbered record for each decision, before the call is answered.
 //!
 //! In: [`Record`]s from any number of tasks. Out: the index of each, after it is on the disk. On
-//! disk: `audit.jsonl` in a directory of its own, one line of JSON per record ([`Entry`]), indexes
-//! from 0 without holes. Only ever appended to, by one process at a time.
+//! disk: a directory of its own with lines of JSON, one per record ([`Entry`]), indexes from 0
+//! without holes, in segments of bounded length ([`SEGMENTS`]). What each member of a line means is
+//! in `AUDIT.md`. Only ever appended to, by one process at a time.
 //!
 //! What is promised:
 //! - An acknowledged record survives the death of the process and a power cut.
-//! - Opening never repairs silently: at most one torn last line is cut, and [`Recovery`] says so;
-//!   any other damage refuses to open and names the byte.
-//! - After a failed write or fsync the log takes nothing more; see [`AuditError::Failed`].
+//! - No record is missing in silence: what could not be written is counted in a gap record.
+//! - Opening never repairs silently: at most the torn end of the last commit is cut, and
+//!   [`Recovery`] says so; any other damage refuses to open and names the byte.
+//! - A file whose write or fsync failed is not written to again. The log goes on in another one as
+//!   soon as the disk lets it, without a restart; until then [`Health`] says what is wrong.
 //!
 //! What is not: the checksums find accidents, not forgers, who can compute them anew.
+//!
+//! Everything durable passes an [`Observer`] once, in order: the seam for what is built over the
+//! lines.
 
+mod disk;
 mod error;
 mod line;
+mod note;
+mod options;
 pub mod proof;
+mod read;
 mod record;
 mod recover;
+mod segment;
+mod state;
 mod writer;
 
 use std::fs::{DirBuilder, File, TryLockError};
-use std::io::{self, BufReader};
-use std::num::NonZeroU32;
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{Mode, OFlags};
-use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{AuditError, Failure, Step};
 pub use line::{Entry, LineError, SALT_LEN, SCHEMA};
-pub use record::{Cert, Interface, Number, Op, Record};
+pub use note::{Cut, Event, Gap, Loss, Start, Stop, Summary, Undecided, Undelivered};
+pub use options::{AuditOptions, Durability, Full};
+pub use read::{Line, Lines, read};
+pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
+pub use state::{AuditState, Health};
 
-use line::Body;
-use writer::{Message, Storage, Writer};
+use disk::{Disk, Folder};
+use line::Content;
+use state::{Shared, Unrecorded};
+use writer::{MAX_COMMIT_LEN, Message, Writer};
 
 /// An open log. Shared by reference (or `Arc`) between all tasks.
 ///
@@ -48,124 +64,219 @@ use writer::{Message, Storage, Writer};
 #[derive(Debug)]
 pub struct AuditLog {
     queue: mpsc::Sender<Message>,
-    queue_wait: Duration,
-    failure: Arc<OnceLock<Failure>>,
-    rng: SystemRandom,
+    options: AuditOptions,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
     /// A log that failed is still ours: another process must not go on with it unseen.
     _lock: Arc<File>,
 }
 
+/// How a record was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// It is durable, at this index.
+    Durable(u64),
+    /// It waits to be written, and says so ([`Durability::Queued`]).
+    Queued,
+    /// It is not. That is counted, and will stand in a gap record ([`Full::Degrade`]).
+    Missing,
+}
+
+impl Kept {
+    /// The index, if it is known.
+    #[must_use]
+    pub fn index(self) -> Option<u64> {
+        match self {
+            Self::Durable(index) => Some(index),
+            Self::Queued | Self::Missing => None,
+        }
+    }
+}
+
+/// What is told of all that becomes durable, in the order of the log.
+///
+/// Runs in the writer thread: what it takes long for, the next commit waits for.
+pub trait Observer: Send + 'static {
+    /// `commit` is durable, and those who waited for it have been answered.
+    fn durable(&mut self, commit: &Commit<'_>);
+}
+
+/// Nobody wants to know.
+impl Observer for () {
+    fn durable(&mut self, _: &Commit<'_>) {}
+}
+
+/// Lines that became durable together.
+#[derive(Clone, Copy)]
+pub struct Commit<'a> {
+    first_index: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> Commit<'a> {
+    /// Index of the first line.
+    #[must_use]
+    pub fn first_index(&self) -> u64 {
+        self.first_index
+    }
+
+    /// The lines as they are on disk, without their newlines. They hold phone numbers.
+    pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    }
+}
+
+impl std::fmt::Debug for Commit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commit").field("first_index", &self.first_index).finish_non_exhaustive()
+    }
+}
+
 impl AuditLog {
     /// Opens the log in `dir`, or starts one there, and its writer thread.
     ///
-    /// The directory is created with mode 0700 if the one above it exists, the file with mode 0600.
-    /// Blocks while it reads the whole file once, to find where it ends.
+    /// The directory is created with mode 0700 if the one above it exists, its files with mode 0600.
+    /// Blocks while it reads the last segment once, to find where it ends.
     ///
     /// # Errors
     /// [`AuditError::Locked`] when another process has it open; [`AuditError::Corrupt`] and
-    /// [`AuditError::NotContiguous`] when the file is damaged elsewhere than in its last line;
-    /// [`AuditError::ParentMissing`], [`AuditError::NotAFile`] and [`AuditError::Io`] when directory
-    /// or file cannot be had.
+    /// [`AuditError::NotContiguous`] when it is damaged elsewhere than in its last commit;
+    /// [`AuditError::ParentMissing`] and [`AuditError::Io`] when directory or files cannot be had,
+    /// also because the disk has no room for the reserve.
     pub fn open(dir: &Path, options: AuditOptions) -> Result<Self, AuditError> {
-        Self::open_over(dir, options, |file| file)
+        Self::open_observed(dir, options, ())
     }
 
-    fn open_over<S: Storage>(
+    /// The same, with somebody to tell of each commit from here on. What was durable before is for
+    /// [`read`] to give; while the log is open, nothing is added but what the observer is told of.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_observed(
         dir: &Path,
         options: AuditOptions,
-        storage: impl FnOnce(File) -> S,
+        observer: impl Observer,
     ) -> Result<Self, AuditError> {
         create_dir(dir)?;
         let lock = Arc::new(lock_dir(dir)?);
-        let path: Arc<Path> = dir.join(FILE_NAME).into();
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&lock, FILE_NAME, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| io_error("open", &path)(errno.into()))?;
-        let file = File::from(file);
-        if !file.metadata().map_err(io_error("read", &path))?.is_file() {
-            return Err(AuditError::NotAFile { path: path.to_path_buf() });
-        }
-        let recovery = recover::scan(BufReader::with_capacity(READ_BUFFER_LEN, &file), &path)?;
-        if recovery.torn_bytes > 0 {
-            file.set_len(recovery.len_bytes).map_err(io_error("cut the torn tail of", &path))?;
-        }
-        // A killed predecessor may have left whole records that only the page cache has; numbering
-        // goes on behind them, so they must be durable first. Then the file's name in the directory,
-        // lest a power cut take the whole file.
-        file.sync_all().map_err(io_error("sync", &path))?;
-        lock.sync_all().map_err(io_error("sync the directory of", &path))?;
+        let segments = dir.join(SEGMENTS);
+        create_dir(&segments)?;
+        let folder = Folder::open(&segments).map_err(io_error("open", &segments))?;
+        Self::open_over(folder, &segments, lock, options, observer)
+    }
 
+    fn open_over<D: Disk>(
+        disk: D,
+        dir: &Path,
+        lock: Arc<File>,
+        options: AuditOptions,
+        observer: impl Observer,
+    ) -> Result<Self, AuditError> {
+        let (segment, recovery) = recover::open(&disk, dir)?;
+        writer::make_reserve(&disk, options.reserve_bytes).map_err(io_error("reserve room in", dir))?;
         let (queue, received) = mpsc::channel(options.queue_records.get() as usize);
-        let failure = Arc::new(OnceLock::new());
+        let shared = Arc::new(Shared::new(recovery.records));
+        let start = |error| io_error("start a thread to write", dir)(error);
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(start)?;
         let writer = Writer::new(
-            storage(file),
+            disk,
+            dir.into(),
+            options,
+            observer,
             received,
-            Arc::clone(&failure),
-            Arc::clone(&path),
+            Arc::clone(&shared),
             Arc::clone(&lock),
-            recovery,
+            segment,
+            recovery.records,
         );
         let thread = std::thread::Builder::new()
             .name("audit-writer".into())
-            .spawn(move || writer.run())
-            .map_err(io_error("start a thread to write", &path))?;
-        Ok(Self {
-            queue,
-            queue_wait: options.queue_wait,
-            failure,
-            rng: SystemRandom::new(),
-            thread: Mutex::new(Some(thread)),
-            recovery,
-            _lock: lock,
-        })
+            .spawn(move || writer.run(&clock))
+            .map_err(start)?;
+        Ok(Self { queue, options, shared, thread: Mutex::new(Some(thread)), recovery, _lock: lock })
     }
 
-    /// Appends `record` and returns its index once it is durable (fdatasync).
+    /// Appends `record`, and returns when it is durable (fdatasync) unless the options say otherwise.
     ///
     /// Needs a tokio runtime with time enabled. Whoever stops waiting leaves the record in an unknown
     /// state: it is written if it had reached the queue.
     ///
     /// # Errors
-    /// [`AuditError::Overloaded`] when the queue stays full for the time in [`AuditOptions`];
-    /// [`AuditError::RecordTooLarge`]; [`AuditError::NoRandomness`]; [`AuditError::Failed`] from the
-    /// first failed write or fsync on; [`AuditError::Closed`] after [`close`](Self::close).
-    pub async fn append(&self, record: &Record) -> Result<u64, AuditError> {
-        if let Some(failure) = self.failure.get() {
-            return Err(AuditError::Failed(failure.clone()));
-        }
-        let mut salt = [0; SALT_LEN];
-        self.rng.fill(&mut salt).map_err(|_| AuditError::NoRandomness)?;
-        let body = Body::new(record, &salt)?;
-        let (done, durable) = oneshot::channel();
-        match self.queue.send_timeout(Message::Append { body, done }, self.queue_wait).await {
-            Ok(()) => durable.await.unwrap_or_else(|_| Err(self.end())),
-            Err(SendTimeoutError::Closed(_)) => Err(self.end()),
-            Err(SendTimeoutError::Timeout(_)) => Err(AuditError::Overloaded {
-                queue_records: u32::try_from(self.queue.max_capacity()).unwrap_or(u32::MAX),
-                waited: self.queue_wait,
-            }),
+    /// Only with [`Full::Refuse`]: [`AuditError::Overloaded`] when the queue stays full for the time
+    /// in [`AuditOptions`]; [`AuditError::RecordTooLarge`]; [`AuditError::NoRandomness`];
+    /// [`AuditError::Failed`] while the disk does not take records; [`AuditError::Closed`] after
+    /// [`close`](Self::close). Each is counted, and will stand in a gap or a summary record.
+    pub async fn append(&self, mut record: Record) -> Result<Kept, AuditError> {
+        let outcome = match self.options.durability {
+            Durability::Durable => {
+                let (done, durable) = oneshot::channel();
+                let content = Content::Call(Box::new(record));
+                match self.enqueue(Message::Append { content, done: Some(done) }).await {
+                    Ok(()) => durable
+                        .await
+                        .unwrap_or_else(|_| Err(self.count_missing(self.end(), SystemTime::now())))
+                        .map(Kept::Durable),
+                    Err(error) => Err(self.count_missing(error, SystemTime::now())),
+                }
+            }
+            Durability::Queued => {
+                record.durability = Some("queued".into());
+                let content = Content::Call(Box::new(record));
+                match self.enqueue(Message::Append { content, done: None }).await {
+                    Ok(()) => Ok(Kept::Queued),
+                    Err(error) => Err(self.count_missing(error, SystemTime::now())),
+                }
+            }
+        };
+        match self.options.full {
+            Full::Refuse => outcome,
+            Full::Degrade => Ok(outcome.unwrap_or(Kept::Missing)),
         }
     }
 
-    /// Takes no more records, makes those in the queue durable, and ends the writer thread. A second
-    /// call returns at once.
+    /// Appends a record that is about no call, and returns its index when it is durable.
     ///
     /// # Errors
-    /// [`AuditError::Failed`] when the log failed, now or at any time before.
+    /// Those of [`append`](Self::append), whatever the options say. [`Event::Stop`] is for
+    /// [`close`](Self::close) to write; given here it is [`AuditError::Closed`].
+    pub async fn append_note(&self, event: Event) -> Result<u64, AuditError> {
+        let (done, durable) = oneshot::channel();
+        self.enqueue(Message::Append { content: Content::Note(event), done: Some(done) })
+            .await
+            .inspect_err(|_| self.shared.miss(Unrecorded::Note, "queue-full", SystemTime::now()))?;
+        durable.await.unwrap_or_else(|_| Err(self.end()))
+    }
+
+    /// Notes that the answer to the request named `request_id`, on record at `record`, did not reach
+    /// the client. Does not wait: the note is written within about a second, or with the records
+    /// after an outage.
+    pub fn note_undelivered(&self, record: Option<u64>, request_id: String, why: Loss) {
+        self.shared.note(Undelivered::new(record, request_id, why, SystemTime::now()));
+    }
+
+    /// Counts a request that came to no decision, for the summary of this second.
+    pub fn count_undecided(&self, why: Undecided, now: SystemTime) {
+        self.shared.count(why, now);
+    }
+
+    /// Takes no more records, writes down that this end was meant, makes all in the queue durable, and
+    /// ends the writer thread. A second call returns at once.
+    ///
+    /// # Errors
+    /// [`AuditError::Failed`] when not all could be written.
     pub async fn close(&self) -> Result<(), AuditError> {
         // Closed already, or failed: then there is nobody to tell.
+        let stop = Content::Note(Event::Stop(Stop::new(SystemTime::now())));
+        let _ = self.queue.send(Message::Append { content: stop, done: None }).await;
         let _ = self.queue.send(Message::Close).await;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // A panic of the writer is in `failure`.
+            // A panic of the writer is in `shared`.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
-        match self.failure.get() {
-            Some(failure) => Err(AuditError::Failed(failure.clone())),
-            None => Ok(()),
-        }
+        self.shared.health().cause().map_or(Ok(()), |cause| Err(AuditError::Failed(cause.clone())))
     }
 
     /// What opening the log found.
@@ -174,51 +285,55 @@ impl AuditLog {
         self.recovery
     }
 
-    /// The failure that ended the log, if one did: what readiness has to know.
+    /// How it is now.
     #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
-        self.failure.get()
+    pub fn state(&self) -> AuditState {
+        self.shared.state(self.queue.max_capacity() - self.queue.capacity())
+    }
+
+    /// How it is run.
+    #[must_use]
+    pub fn options(&self) -> AuditOptions {
+        self.options
+    }
+
+    /// Waits for room in the queue as long as it may.
+    async fn enqueue(&self, message: Message) -> Result<(), AuditError> {
+        // Without a timer, as long as there is room.
+        let message = match self.queue.try_send(message) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Closed(_)) => return Err(self.end()),
+            Err(TrySendError::Full(message)) => message,
+        };
+        match self.queue.send_timeout(message, self.options.queue_wait).await {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(_)) => Err(self.end()),
+            Err(SendTimeoutError::Timeout(_)) => Err(AuditError::Overloaded {
+                queue_records: self.options.queue_records.get(),
+                waited: self.options.queue_wait,
+            }),
+        }
+    }
+
+    /// Counts a call whose record did not even reach the queue.
+    fn count_missing(&self, error: AuditError, now: SystemTime) -> AuditError {
+        match (&error, self.options.full) {
+            (AuditError::Overloaded { .. }, Full::Refuse) => self.shared.count(Undecided::Shed, now),
+            (AuditError::Overloaded { .. }, Full::Degrade) => {
+                self.shared.miss(Unrecorded::Served, "queue-full", now);
+            }
+            (_, Full::Refuse) => self.shared.miss(Unrecorded::Refused, "closed", now),
+            (_, Full::Degrade) => self.shared.miss(Unrecorded::Served, "closed", now),
+        }
+        error
     }
 
     /// Why the writer is gone.
     fn end(&self) -> AuditError {
-        self.failure.get().map_or(AuditError::Closed, |failure| AuditError::Failed(failure.clone()))
-    }
-}
-
-/// How a log is run.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct AuditOptions {
-    queue_records: NonZeroU32,
-    queue_wait: Duration,
-}
-
-impl AuditOptions {
-    /// A queue of 8,192 records, and 500 ms to wait for room in it.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { queue_records: QUEUE_RECORDS, queue_wait: QUEUE_WAIT }
-    }
-
-    /// How many records may wait for the disk. As many again may be in the write under way.
-    #[must_use]
-    pub const fn with_queue_records(mut self, queue_records: NonZeroU32) -> Self {
-        self.queue_records = queue_records;
-        self
-    }
-
-    /// How long an append waits for room in a full queue before it is [`AuditError::Overloaded`].
-    #[must_use]
-    pub const fn with_queue_wait(mut self, queue_wait: Duration) -> Self {
-        self.queue_wait = queue_wait;
-        self
-    }
-}
-
-impl Default for AuditOptions {
-    fn default() -> Self {
-        Self::new()
+        match self.shared.health() {
+            Health::Failed { cause } => AuditError::Failed(cause),
+            _ => AuditError::Closed,
+        }
     }
 }
 
@@ -257,16 +372,8 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Audi
     move |source| AuditError::Io { action, path: path.to_owned(), source }
 }
 
-/// Name of the log within its directory.
-pub const FILE_NAME: &str = "audit.jsonl";
-
-/// A disk that keeps up never fills it, as each commit empties it; 12 MB of usual records.
-const QUEUE_RECORDS: NonZeroU32 = NonZeroU32::new(8192).unwrap();
-
-/// The default deadline of a signing request: waiting longer helps no caller.
-const QUEUE_WAIT: Duration = Duration::from_millis(500);
-
-const READ_BUFFER_LEN: usize = 256 * 1024;
+/// The folder of the segments within the directory of the log: `<first index, 20 digits>.jsonl`.
+pub const SEGMENTS: &str = "segments";
 
 #[cfg(test)]
 mod tests;

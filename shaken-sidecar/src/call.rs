@@ -1,21 +1,20 @@
 //! The life of one call: who asks, may they, sign or verify, record, answer. The only file that
 //! knows the order of these steps.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::verify::CallScratch;
-use shaken_core::{
-    Attest, Call, Error, Identity, Signer, TelephoneNumber, TrustedCert, Verifier, Verstat, X5u, sign,
-};
+use shaken_core::{Attest, Call, Error, OrigId, Signer, TelephoneNumber, Verifier, Verstat, X5u, sign};
 
-use crate::audit::{AuditError, AuditLog, Cert, Interface, Number, Op, Record};
+use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
 use crate::certs::Certs;
+use crate::delivery::Delivery;
 use crate::listen::Peer;
-use crate::origid;
-use crate::policy::{self, Decision, Listener, Reason, Trunk};
+use crate::policy::{self, Decision, Listener, Trunk};
 
 /// Signs and verifies calls, and keeps a record of each.
 #[derive(Debug)]
@@ -24,6 +23,20 @@ pub struct Calls {
     verification: Option<Verification>,
     trunks: Vec<Trunk>,
     audit: AuditLog,
+    generation: Option<String>,
+    identity: IdentityKept,
+}
+
+/// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
+/// was sent or received, and a hash is the least that settles it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentityKept {
+    /// The values as they are.
+    #[default]
+    Full,
+    /// SHA-256 of each value.
+    Sha256,
 }
 
 /// What verifying needs: the rules and the certificates.
@@ -36,6 +49,12 @@ pub struct Verification {
 }
 
 impl Verification {
+    /// The rules.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// `verifier` judges, `certs` obtains what it judges by.
     #[must_use]
     pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
@@ -56,6 +75,8 @@ pub struct Origin {
     pub now: SystemTime,
     /// When the request had been read, for the latency in the record.
     pub received: Instant,
+    /// What becomes of the answer.
+    pub delivery: Delivery,
 }
 
 impl Origin {
@@ -117,8 +138,8 @@ pub struct Signed {
     pub origid: String,
     /// The level and why.
     pub decision: Decision,
-    /// Index of the record.
-    pub record: u64,
+    /// Index of the record, if it is durable.
+    pub record: Option<u64>,
 }
 
 /// A call that was looked at, whatever came out.
@@ -128,8 +149,8 @@ pub struct Judged {
     pub outcome: Result<Attested, Error>,
     /// What came of each Identity header, in their order; nothing if none of them was looked at.
     pub headers: Vec<JudgedHeader>,
-    /// Index of the record.
-    pub record: u64,
+    /// Index of the record, if it is durable.
+    pub record: Option<u64>,
 }
 
 impl Judged {
@@ -203,7 +224,25 @@ impl Calls {
         trunks: Vec<Trunk>,
         audit: AuditLog,
     ) -> Self {
-        Self { signer, verification, trunks, audit }
+        Self { signer, verification, trunks, audit, generation: None, identity: IdentityKept::Full }
+    }
+
+    /// The configuration that is in force, for the record.
+    #[must_use]
+    pub fn with_generation(self, generation: String) -> Self {
+        Self { generation: Some(generation), ..self }
+    }
+
+    /// What records keep of Identity headers; all of them unless set.
+    #[must_use]
+    pub fn with_identity(self, identity: IdentityKept) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// What verifies, if the daemon offers it.
+    #[must_use]
+    pub fn verification(&self) -> Option<&Verification> {
+        self.verification.as_ref()
     }
 
     /// The record of all that was decided.
@@ -215,32 +254,31 @@ impl Calls {
     /// Signs a call. Resolves when the record is durable.
     ///
     /// # Errors
-    /// [`Refusal`], of which all but [`Refusal::NotOffered`] and [`Refusal::Audit`] are on record
-    /// too.
+    /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let Some(signer) = &self.signer else { return Err(Refusal::NotOffered) };
-        let mut record = new_record(Op::Sign, origin, &request.orig, &request.dest);
+        let trunk = self.recognize(origin)?;
+        let mut record = self.new_record(Op::Sign, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         record.x5u = Some(signer.x5u().to_owned());
 
-        let Some(trunk) = policy::recognize(&self.trunks, origin.listener, origin.peer.uid) else {
-            return self.refuse(record, Refusal::TrunkUnknown, origin).await;
-        };
         let decision = trunk.decide(request.attest);
-        record.trunk = Some(trunk.name().to_owned());
         record.attest = Some(decision.attest.as_str().into());
-        note_decision(&mut record, decision.reason, Some(decision.rule.clone()));
+        record.reason = Some(decision.reason.name().into());
+        record.rule = Some(decision.rule.clone().into());
+        record.decided_by =
+            Some(trunk.provider().map_or(Cow::Borrowed("policy"), |provider| provider.to_owned().into()));
 
         match make_header(signer, &request, decision.attest, origin.unix_s()) {
-            Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
+            Err(error) => self.refuse(record, error, origin).await,
             Ok((identity, origid)) => {
                 record.verdict = "signed".into();
                 record.ppt = vec!["shaken".to_owned()];
                 record.origid = Some(origid.clone());
                 record.cert = Some(cert_of(signer.certificate()));
                 record.http_status = Some(200);
-                record.identity = vec![identity.clone()];
-                let record = self.keep(record, origin).await?;
+                self.keep_identity(&mut record, std::slice::from_ref(&identity));
+                let record = self.keep(record, origin).await?.index();
                 Ok(Signed { identity, origid, decision, record })
             }
         }
@@ -253,18 +291,15 @@ impl Calls {
     /// verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let Some(verification) = &self.verification else { return Err(Refusal::NotOffered) };
-        let mut record = new_record(Op::Verify, origin, &request.orig, &request.dest);
-        record.identity.clone_from(&request.identity);
-
-        let Some(trunk) = policy::recognize(&self.trunks, origin.listener, origin.peer.uid) else {
-            return self.refuse(record, Refusal::TrunkUnknown, origin).await;
-        };
-        record.trunk = Some(trunk.name().to_owned());
+        let trunk = self.recognize(origin)?;
+        let mut record = self.new_record(Op::Verify, trunk, origin, &request.orig, &request.dest);
+        self.keep_identity(&mut record, &request.identity);
 
         let mut headers = Vec::new();
         let outcome = verification.judge(&request, origin.unix_s(), &mut record, &mut headers).await;
         record.verdict = if outcome.is_ok() { "passed" } else { "failed" }.into();
         record.http_status = Some(200);
+        record.headers = headers.iter().map(header_of).collect();
         match &outcome {
             Ok(attested) => {
                 record.verstat = Some(Verstat::Passed.as_str().into());
@@ -277,30 +312,68 @@ impl Calls {
                 record.sip_status = Some(error.sip().code);
             }
         }
-        let record = self.keep(record, origin).await?;
+        let record = self.keep(record, origin).await?.index();
         Ok(Judged { outcome, headers, record })
     }
 
-    async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
+    /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
+    /// one, or they could fill the disk.
+    fn recognize(&self, origin: &Origin) -> Result<&Trunk, Refusal> {
+        policy::recognize(&self.trunks, origin.listener, origin.peer.uid).ok_or_else(|| {
+            self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
+            Refusal::TrunkUnknown
+        })
+    }
+
+    async fn refuse<T>(&self, mut record: Record, error: Error, origin: &Origin) -> Result<T, Refusal> {
+        let refusal = Refusal::Unsignable(error);
         record.verdict = "refused".into();
         record.attest = None;
         record.http_status = Some(refusal.http_status());
-        match &refusal {
-            Refusal::Unsignable(error) => record.error = Some(error.name().into()),
-            _ => note_decision(&mut record, Reason::TrunkUnknown, None),
-        }
+        record.error = Some(error.name().into());
         self.keep(record, origin).await?;
         Err(refusal)
     }
 
-    /// Makes the record durable and answers its index.
-    async fn keep(&self, mut record: Record, origin: &Origin) -> Result<u64, AuditError> {
+    /// Has the record written, as the log is set up to.
+    async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
-        let index = self.audit.append(&record).await.inspect_err(|error| {
-            tracing::error!(%error, "no record could be made; the call is refused");
+        tracing::debug!(?record, "call decided");
+        let kept = self.audit.append(record).await.inspect_err(|error| {
+            tracing::debug!(%error, "no record could be made; the call is refused");
         })?;
-        tracing::debug!(index, ?record, "call decided");
-        Ok(index)
+        origin.delivery.recorded(kept, &self.audit);
+        Ok(kept)
+    }
+
+    fn keep_identity(&self, record: &mut Record, values: &[String]) {
+        match self.identity {
+            IdentityKept::Full => record.identity = values.to_vec(),
+            IdentityKept::Sha256 => {
+                let hash = |value: &String| ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
+                let hex = |value| hash(value).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                record.identity_sha256 = values.iter().map(hex).collect();
+            }
+        }
+    }
+
+    fn new_record(&self, op: Op, trunk: &Trunk, origin: &Origin, orig: &Party, dest: &[Party]) -> Record {
+        let Listener::Http = origin.listener;
+        let mut record = Record::new(
+            op,
+            Interface::HttpUnix,
+            origin.peer,
+            origin.request_id.clone(),
+            "refused",
+            origin.now,
+        );
+        record.trunk = Some(trunk.name().to_owned());
+        record.customer = trunk.customer().map(str::to_owned);
+        record.provider = trunk.provider().map(str::to_owned);
+        record.generation.clone_from(&self.generation);
+        record.orig = Some(number(orig));
+        record.dest = dest.iter().map(number).collect();
+        record
     }
 }
 
@@ -329,36 +402,30 @@ impl Verification {
     ) -> Result<Attested, Error> {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
-        let values = || request.identity.iter().map(String::as_bytes);
-        for identity in values().filter_map(|value| Identity::parse(value).ok()) {
-            record.ppt.extend(identity.ppt().map(str::to_owned));
-            record.x5u.get_or_insert_with(|| identity.info().to_owned());
-        }
-        let screened = self.verifier.screen_call(values(), &call, scratch, now)?;
-        let mut x5us: Vec<&X5u<'_>> = Vec::new();
+        let values = request.identity.iter().map(String::as_bytes);
+        let screened = self.verifier.screen_call(values, &call, scratch, now)?;
+        let mut x5us: Vec<X5u<'_>> = Vec::new();
         for x5u in screened.x5us() {
-            if !x5us.contains(&x5u) {
-                x5us.push(x5u);
+            if !x5us.contains(x5u) {
+                x5us.push(*x5u);
             }
         }
         // All at once: the deadline of a request has room for one download, not for one after another.
         let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, now))).await;
-        let certificates: Vec<(String, Result<Arc<TrustedCert>, Error>)> =
-            x5us.iter().map(|x5u| x5u.as_str().to_owned()).zip(found).collect();
-        record.cert = certificates
-            .iter()
-            .find_map(|(_, found)| found.as_ref().ok())
-            .map(|cert| cert_of(cert.certificate()));
+        record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
             |x5u| {
-                let found = certificates.iter().find(|(url, _)| url == x5u.as_str());
+                let found = x5us.iter().zip(&found).find(|(url, _)| *url == x5u);
                 found.map_or(Err(Error::CertUnavailable), |(_, certificate)| certificate.clone())
             },
             now,
         );
-        let of_headers = verdict.headers().take(request.identity.len());
-        *headers = of_headers
+        // What is nested in a header comes behind all of them.
+        let of_headers = || verdict.headers().take(request.identity.len());
+        record.ppt = of_headers().filter_map(|header| Some(header.ppt()?.name().to_owned())).collect();
+        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(str::to_owned));
+        *headers = of_headers()
             .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
             .collect();
         let verified = verdict.result()?;
@@ -385,7 +452,7 @@ fn make_header(
     }
     let origid = match &request.origid {
         Some(origid) => origid.clone(),
-        None => origid::random()?,
+        None => OrigId::random()?.to_string(),
     };
     let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
     let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;
@@ -395,19 +462,12 @@ fn make_header(
     Ok((identity, origid))
 }
 
-fn new_record(op: Op, origin: &Origin, orig: &Party, dest: &[Party]) -> Record {
-    let Listener::Http = origin.listener;
-    let mut record =
-        Record::new(op, Interface::HttpUnix, origin.peer, origin.request_id.clone(), "refused", origin.now);
-    record.orig = Some(number(orig));
-    record.dest = dest.iter().map(number).collect();
-    record
-}
-
-fn note_decision(record: &mut Record, reason: Reason, rule: Option<String>) {
-    record.reason = Some(reason.name().into());
-    record.rule = rule.map(Into::into);
-    record.decided_by = Some("policy".into());
+fn header_of(header: &JudgedHeader) -> Header {
+    Header {
+        ppt: header.ppt.map(|ppt| ppt.name().into()),
+        verdict: if header.error.is_none() { "valid" } else { "failed" }.into(),
+        error: header.error.map(|error| error.name().into()),
+    }
 }
 
 fn number(party: &Party) -> Number {

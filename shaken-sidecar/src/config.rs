@@ -6,15 +6,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::fetch::{FetchPolicy, Fetcher};
+use shaken_core::tables::{Guard, TableOptions, Tables};
 use shaken_core::{Attest, Error, Signer, TnAuthListPolicy, Trust, Verifier, key, pem};
 
+use crate::audit::{AuditOptions, Durability, Full};
+use crate::call::IdentityKept;
 use crate::certs::Certs;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
@@ -36,6 +41,12 @@ pub struct Config {
     pub verification: Option<Trusting>,
     /// Folder of the audit log.
     pub audit_dir: PathBuf,
+    /// How the audit log is run.
+    pub audit: AuditOptions,
+    /// What is kept of Identity headers.
+    pub identity: IdentityKept,
+    /// Names the contents of the file, for the record: the first 16 hex digits of its SHA-256.
+    pub generation: String,
     /// Who may ask.
     pub trunks: Vec<Trunk>,
     /// What is allowed and still worth a line in the log.
@@ -53,13 +64,34 @@ pub struct Trusting {
     pub fetcher: Fetcher,
     /// How much memory the cache of certificates may take.
     pub cache_bytes: u64,
+    /// How keys that are in use get verification tables, if they do.
+    pub tables: Option<TableOptions>,
 }
 
 impl Trusting {
     /// The verifier and its certificates, ready for calls.
     #[must_use]
     pub fn start(self) -> crate::call::Verification {
-        crate::call::Verification::new(self.verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+        let verifier = match self.tables.and_then(start_tables) {
+            Some(tables) => self.verifier.with_tables(tables),
+            None => self.verifier,
+        };
+        crate::call::Verification::new(verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+    }
+}
+
+/// The thread that makes the tables ends with the daemon.
+fn start_tables(options: TableOptions) -> Option<Arc<Tables>> {
+    let (tables, builder) = Tables::new(options, |difference| {
+        tracing::error!(%difference, "tables are out of use; ring alone verifies. Please report this");
+    });
+    let thread = std::thread::Builder::new().name("table-builder".into()).spawn(move || builder.run());
+    match thread {
+        Ok(_) => Some(tables),
+        Err(error) => {
+            tracing::error!(%error, "no thread for verification tables; ring alone verifies");
+            None
+        }
     }
 }
 
@@ -126,6 +158,20 @@ struct VerificationSection {
     max_age_s: Option<u64>,
     #[serde(default)]
     tn_auth_list: TnAuthListSetting,
+    #[serde(default)]
+    verify_tables: TablesSetting,
+    tables_mib: Option<usize>,
+    tables_hot_after_calls: Option<NonZeroU32>,
+    tables_confirm_one_in: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TablesSetting {
+    On,
+    Checked,
+    #[default]
+    Off,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -158,6 +204,16 @@ struct LabSection {
 #[serde(deny_unknown_fields)]
 struct AuditSection {
     dir: PathBuf,
+    #[serde(default)]
+    durability: Durability,
+    #[serde(default)]
+    full: Full,
+    #[serde(default)]
+    identity: IdentityKept,
+    queue_records: Option<u32>,
+    queue_wait_ms: Option<u64>,
+    segment_bytes: Option<u64>,
+    reserve_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +223,8 @@ struct TrunkSection {
     uid: Option<u32>,
     listener: Option<Listener>,
     max_attest: Option<String>,
+    customer: Option<String>,
+    provider: Option<String>,
 }
 
 impl Config {
@@ -221,6 +279,9 @@ impl Config {
             signer,
             verification,
             audit_dir: read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?,
+            audit: read_audit(&file.audit, deadline)?,
+            identity: file.audit.identity,
+            generation: generation_of(text),
             trunks,
             warnings,
         })
@@ -314,13 +375,39 @@ fn read_verification(
             )));
         }
     }
+    let tables = read_tables(&file.verification)?;
     let fetcher = Fetcher::new(read_fetch(&file.fetch, folder, warnings)?)
         .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
     let cache_mib = file.fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024 })
+    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
+}
+
+fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
+    let guard = match section.verify_tables {
+        TablesSetting::On => Guard::Sampled,
+        TablesSetting::Checked => Guard::Always,
+        TablesSetting::Off => return Ok(None),
+    };
+    let mut options = TableOptions::default().with_guard(guard);
+    match section.tables_mib {
+        None => {}
+        Some(mib @ 1..=MAX_TABLES_MIB) => options = options.with_max_bytes(mib << 20),
+        Some(_) => {
+            return Err(ConfigError::new(format_args!(
+                "verification.tables_mib must be 1 to {MAX_TABLES_MIB}"
+            )));
+        }
+    }
+    if let Some(calls) = section.tables_hot_after_calls {
+        options = options.with_hot_after_calls(calls);
+    }
+    if let Some(one_in) = section.tables_confirm_one_in {
+        options = options.with_confirm_one_in(one_in);
+    }
+    Ok(Some(options))
 }
 
 fn read_fetch(
@@ -378,6 +465,11 @@ fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
             None => Attest::C,
             Some(level) => level.parse().map_err(|_| wrong("max_attest must be \"A\", \"B\" or \"C\""))?,
         };
+        for party in [&section.customer, &section.provider].into_iter().flatten() {
+            if party.is_empty() || party.len() > MAX_PARTY_LEN || party.chars().any(char::is_control) {
+                return Err(wrong("customer and provider are names of 1 to 128 bytes in one line"));
+            }
+        }
         let mut trunk = Trunk::new(name).with_max_attest(max_attest);
         if let Some(uid) = section.uid {
             trunk = trunk.with_uid(uid);
@@ -385,12 +477,58 @@ fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
         if let Some(listener) = section.listener {
             trunk = trunk.with_listener(listener);
         }
+        if let Some(customer) = section.customer {
+            trunk = trunk.with_customer(customer);
+        }
+        if let Some(provider) = section.provider {
+            trunk = trunk.with_provider(provider);
+        }
         trunks.push(trunk);
     }
     if trunks.is_empty() {
         return Err(ConfigError::new("there is no [[trunk]]: nobody could use the daemon"));
     }
     Ok(trunks)
+}
+
+fn read_audit(section: &AuditSection, deadline: Duration) -> Result<AuditOptions, ConfigError> {
+    let mut options = AuditOptions::new().with_durability(section.durability).with_full(section.full);
+    if let Some(records) = section.queue_records {
+        let records = NonZeroU32::new(records).filter(|records| records.get() <= MAX_QUEUE_RECORDS);
+        let wrong = || ConfigError::new(format_args!("audit.queue_records must be 1 to {MAX_QUEUE_RECORDS}"));
+        options = options.with_queue_records(records.ok_or_else(wrong)?);
+    }
+    match section.queue_wait_ms.map(Duration::from_millis) {
+        None => {}
+        Some(wait) if wait < deadline => options = options.with_queue_wait(wait),
+        Some(_) => {
+            return Err(ConfigError::new(
+                "audit.queue_wait_ms must be less than http.deadline_ms: afterwards nobody waits",
+            ));
+        }
+    }
+    let sizes = [
+        ("segment_bytes", section.segment_bytes, MIN_SEGMENT_BYTES..=MAX_SEGMENT_BYTES),
+        ("reserve_bytes", section.reserve_bytes, MIN_RESERVE_BYTES..=MAX_SEGMENT_BYTES),
+    ];
+    for (key, bytes, allowed) in sizes {
+        if bytes.is_some_and(|bytes| !allowed.contains(&bytes)) {
+            let (least, most) = (allowed.start(), allowed.end());
+            return Err(ConfigError::new(format_args!("audit.{key} must be {least} to {most}")));
+        }
+    }
+    if let Some(bytes) = section.segment_bytes {
+        options = options.with_segment_bytes(bytes);
+    }
+    if let Some(bytes) = section.reserve_bytes {
+        options = options.with_reserve_bytes(bytes);
+    }
+    Ok(options)
+}
+
+fn generation_of(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read_mode(mode: Option<&str>) -> Result<u32, ConfigError> {
@@ -467,6 +605,21 @@ const DEFAULT_FETCH_DEADLINE: Duration = Duration::from_secs(2);
 const DEFAULT_CACHE_MIB: u64 = 64;
 const MAX_CACHE_MIB: u64 = 64 * 1024;
 
+const MAX_TABLES_MIB: usize = 64 * 1024;
+/// Some hundred megabytes of memory.
+const MAX_QUEUE_RECORDS: u32 = 100_000;
+
+/// A commit is at most this long.
+const MIN_SEGMENT_BYTES: u64 = 1024 * 1024;
+
+/// A start reads a whole segment.
+const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// A few hundred gap records.
+const MIN_RESERVE_BYTES: u64 = 64 * 1024;
+
+const MAX_PARTY_LEN: usize = 128;
+
 /// A PASSporT is worth replaying for as long as this.
 const MAX_MAX_AGE_S: u64 = 600;
 
@@ -508,12 +661,48 @@ mod tests {
     }
 
     #[test]
+    fn audit_settings_have_limits() {
+        let section = |text: &str| {
+            let section: AuditSection = toml::from_str(&format!("dir = \"a\"\n{text}")).unwrap();
+            read_audit(&section, Duration::from_millis(300))
+        };
+        for good in
+            ["", "queue_records = 1", "queue_wait_ms = 0", "segment_bytes = 1048576", "full = \"degrade\""]
+        {
+            assert!(section(good).is_ok(), "{good}");
+        }
+        for (bad, key) in [
+            ("queue_records = 0", "queue_records"),
+            ("queue_records = 100001", "queue_records"),
+            ("queue_wait_ms = 300", "queue_wait_ms"),
+            ("segment_bytes = 1000", "segment_bytes"),
+            ("reserve_bytes = 0", "reserve_bytes"),
+            ("segment_bytes = 1073741825", "segment_bytes"),
+        ] {
+            assert!(section(bad).unwrap_err().to_string().contains(&format!("audit.{key}")), "{bad}");
+        }
+        for (text, key) in
+            [("fsync = true", "fsync"), ("full = \"drop\"", "drop"), ("identity = \"none\"", "none")]
+        {
+            let refused = toml::from_str::<AuditSection>(&format!("dir = \"a\"\n{text}")).err().unwrap();
+            assert!(refused.to_string().contains(key), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_generation_names_the_contents() {
+        assert_eq!(generation_of("abc"), "ba7816bf8f01cfea");
+    }
+
+    #[test]
     fn trunks_must_be_recognizable_and_unique() {
         let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
             name: name.into(),
             uid,
             listener: None,
             max_attest: max_attest.map(Into::into),
+            customer: None,
+            provider: None,
         };
         for (trunks, part) in [
             (vec![], "no [[trunk]]"),
@@ -521,6 +710,7 @@ mod tests {
             (vec![section("a", Some(1), Some("a"))], "max_attest"),
             (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
             (vec![section("a b", Some(1), None)], "printable"),
+            (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
         ] {
             assert!(read_trunks(trunks).unwrap_err().to_string().contains(part), "{part}");
         }

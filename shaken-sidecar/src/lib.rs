@@ -19,17 +19,18 @@ pub mod call;
 pub mod certs;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod lab;
 pub mod listen;
-pub mod origid;
 pub mod policy;
+pub mod telemetry;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use audit::{AuditError, AuditLog, AuditOptions};
+use audit::{AuditError, AuditLog, Event, Start};
 use call::Calls;
 use config::Config;
 use listen::{ListenError, UnixListen};
@@ -49,9 +50,7 @@ impl RunError {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Audit(error) => {
-                matches!(error, AuditError::ParentMissing { .. } | AuditError::NotAFile { .. })
-            }
+            Self::Audit(error) => matches!(error, AuditError::ParentMissing { .. }),
             Self::Listen(error) => !matches!(error, ListenError::InUse { .. } | ListenError::Io { .. }),
         }
     }
@@ -78,17 +77,22 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let audit = AuditLog::open(&config.audit_dir, AuditOptions::default()).map_err(RunError::Audit)?;
+    let audit = AuditLog::open(&config.audit_dir, config.audit).map_err(RunError::Audit)?;
     let recovery = audit.recovery();
     if recovery.torn_bytes > 0 {
         tracing::warn!(?recovery, "the audit log ended in a torn record, which was cut off");
     } else {
         tracing::info!(?recovery, "the audit log is whole");
     }
+    let start = Start::new(config.generation.clone(), recovery.torn_bytes, SystemTime::now());
+    audit.append_note(Event::Start(start)).await.map_err(RunError::Audit)?;
     let listener = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
         .map_err(RunError::Listen)?;
     let verification = config.verification.map(config::Trusting::start);
-    let calls = Arc::new(Calls::new(config.signer, verification, config.trunks, audit));
+    let calls = Calls::new(config.signer, verification, config.trunks, audit)
+        .with_generation(config.generation)
+        .with_identity(config.identity);
+    let calls = Arc::new(calls);
     tracing::info!(socket = %listener.path().display(), "ready");
 
     let (stop, stopping) = watch::channel(false);

@@ -22,6 +22,8 @@ pub struct Trunk {
     listener: Option<Listener>,
     uid: Option<u32>,
     max_attest: Attest,
+    customer: Option<String>,
+    provider: Option<String>,
 }
 
 impl Trunk {
@@ -29,7 +31,7 @@ impl Trunk {
     /// it with `with_*`.
     #[must_use]
     pub fn new(name: String) -> Self {
-        Self { name, listener: None, uid: None, max_attest: Attest::C }
+        Self { name, listener: None, uid: None, max_attest: Attest::C, customer: None, provider: None }
     }
 
     /// Only requests on this listener.
@@ -49,6 +51,30 @@ impl Trunk {
     #[must_use]
     pub fn with_max_attest(self, max_attest: Attest) -> Self {
         Self { max_attest, ..self }
+    }
+
+    /// Whose calls they are, for the record.
+    #[must_use]
+    pub fn with_customer(self, customer: String) -> Self {
+        Self { customer: Some(customer), ..self }
+    }
+
+    /// The voice service provider on whose behalf they are signed and verified, for the record.
+    #[must_use]
+    pub fn with_provider(self, provider: String) -> Self {
+        Self { provider: Some(provider), ..self }
+    }
+
+    /// The customer, if the configuration names one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&str> {
+        self.customer.as_deref()
+    }
+
+    /// The provider, if the configuration names one.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
     }
 
     /// The name from the configuration.

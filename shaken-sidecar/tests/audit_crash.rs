@@ -6,15 +6,19 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use shaken_sidecar::audit::{AuditLog, AuditOptions, Entry, FILE_NAME, Interface, Op, Record};
+use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Entry, Interface, Kept, Op, Record};
 use shaken_sidecar::listen::Peer;
 
 /// Set in the child only: the directory of its log.
 const CHILD_DIR: &str = "SHAKEN_AUDIT_CRASH_DIR";
-const KILLS: usize = 20;
+/// How many kills, if other than [`KILLS`]: 1,000 take some 20 minutes.
+const KILLS_SETTING: &str = "SHAKEN_AUDIT_KILLS";
+const KILLS: usize = 50;
+const KILLS_OF_A_LOG: usize = 25;
+const SEGMENT_BYTES: u64 = 400_000;
 const LONGEST_LIFE_MS: u16 = 150;
 const APPENDERS: usize = 16;
 
@@ -24,18 +28,29 @@ fn kill_9_loses_no_acknowledged_record() {
         append_until_killed(Path::new(&dir));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let (mut acked, mut stored, mut torn) = (0, 0, 0);
-    for round in 0..KILLS {
+    let mut dir = tempfile::tempdir().unwrap();
+    let kills = std::env::var(KILLS_SETTING).map_or(KILLS, |kills| kills.parse().unwrap());
+    let (mut acked, mut stored, mut stored_before, mut torn) = (0, 0, 0, 0);
+    let mut longest_start = Duration::ZERO;
+    for round in 0..kills {
+        if round % KILLS_OF_A_LOG == 0 {
+            // Each round reads all of it.
+            dir = tempfile::tempdir().unwrap();
+            stored_before += std::mem::take(&mut stored);
+        }
         let indexes = run_and_kill(dir.path());
         acked += indexes.len();
 
-        let log = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
+        let started = Instant::now();
+        let log = AuditLog::open(dir.path(), options()).unwrap();
+        longest_start = longest_start.max(started.elapsed());
         torn += usize::from(log.recovery().torn_bytes > 0);
-        let file = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
         let mut found = 0;
-        for line in file.split_inclusive(|&byte| byte == b'\n') {
-            assert_eq!(Entry::parse(line).unwrap().index, found, "round {round}: a hole or a duplicate");
+        for line in audit::read(dir.path()).unwrap() {
+            let line = line.unwrap();
+            assert_eq!(line.index, found, "round {round}: a hole or a duplicate");
+            // Those of earlier rounds were read whole then.
+            assert!(line.index < stored || Entry::parse(&line.bytes).is_ok(), "round {round}: {found}");
             found += 1;
         }
         assert_eq!(log.recovery().records, found);
@@ -43,10 +58,14 @@ fn kill_9_loses_no_acknowledged_record() {
         for index in indexes {
             assert!((stored..found).contains(&index), "round {round}: {index} not in {stored}..{found}");
         }
-        stored = found;
         runtime.block_on(log.close()).unwrap();
+        // The record about the end.
+        stored = found + 1;
     }
-    println!("{KILLS} kills: {acked} acknowledged, {stored} stored, {torn} torn tails");
+    println!(
+        "{kills} kills: {acked} acknowledged, {} stored, {torn} torn tails, longest start {longest_start:?}",
+        stored_before + stored
+    );
     assert!(acked > 0, "no child lived long enough to append");
 }
 
@@ -80,7 +99,7 @@ fn run_and_kill(dir: &Path) -> Vec<u64> {
 fn append_until_killed(dir: &Path) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let log = Arc::new(AuditLog::open(dir, AuditOptions::new()).unwrap());
+        let log = Arc::new(AuditLog::open(dir, options()).unwrap());
         for appender in 0..APPENDERS {
             let log = Arc::clone(&log);
             tokio::spawn(async move {
@@ -96,12 +115,18 @@ fn append_until_killed(dir: &Path) -> ! {
                     );
                     // Of many lengths, so that kills fall on many offsets within a page.
                     record.identity = vec!["x".repeat(usize::from(random_u16() % 6000))];
-                    println!("acked {}", log.append(&record).await.unwrap());
+                    let Kept::Durable(index) = log.append(record).await.unwrap() else { unreachable!() };
+                    println!("acked {index}");
                 }
             });
         }
         std::future::pending().await
     })
+}
+
+/// Small segments, so that kills fall on their beginning too.
+fn options() -> AuditOptions {
+    AuditOptions::new().with_segment_bytes(SEGMENT_BYTES).with_reserve_bytes(1 << 20)
 }
 
 fn random_u16() -> u16 {

@@ -54,17 +54,16 @@ fn the_level_is_the_lower_of_request_and_trunk() {
 }
 
 #[test]
-fn whoever_matches_no_trunk_is_refused_and_recorded() {
+fn whoever_matches_no_trunk_is_refused_and_counted() {
     let uid = rustix::process::geteuid().as_raw();
     let running = Running::start(|config| config.replace(&format!("uid = {uid}"), "uid = 4294967294"));
     let answer = running.sign("C");
     assert_eq!((answer.status, answer.message_id()), (403, "POL4030"));
     assert_eq!(running.verify("x").status, 403);
-    let records = running.records();
-    assert_eq!(records.len(), 2);
-    assert!(
-        records.iter().all(|record| record["verdict"] == "refused" && record["reason"] == "TRUNK_UNKNOWN")
-    );
+    running.wait_for_record("summary", |_| true);
+    let counted = |record: serde_json::Value| record["unauthenticated"].as_u64().unwrap();
+    assert_eq!(running.records_of("summary").into_iter().map(counted).sum::<u64>(), 2);
+    assert_eq!(running.records().len(), 0);
 }
 
 /// ATIS-1000082 §10.4: each fault of a request has its status and its messageId.
@@ -199,13 +198,89 @@ fn verification_outcomes() {
     assert_eq!(answer.body["verificationResponse"]["verstat"], "TN-Validation-Passed");
 }
 
+/// A client that is gone before it has read the answer: the record stands, and a note beside it.
+#[test]
+fn an_answer_that_nobody_read_is_noted() {
+    let running = Running::start(as_it_is);
+    let request = post("/stir/v1/signing", &signing("A").to_string());
+    let mut stream = running.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    drop(stream);
+    let note = running.wait_for_record("undelivered", |_| true);
+    assert_eq!(note["why"], "client-gone");
+    let records = running.records();
+    assert_eq!((&note["record"], &note["request_id"]), (&records[0]["index"], &records[0]["request_id"]));
+
+    // Gone later: the answer waits in its socket.
+    let mut stream = running.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    // A part of it was read.
+    stream.read_exact(&mut [0]).unwrap();
+    drop(stream);
+    running.wait_for_record("undelivered", |note| note["record"] == running.records()[1]["index"]);
+
+    // Who reads and goes is none of these, however it goes.
+    let mut stream = running.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 200);
+    stream.write_all(request.as_bytes()).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 200);
+    drop(stream);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!((running.records().len(), running.records_of("undelivered").len()), (4, 2));
+}
+
+/// Junk costs a record a second, whatever it is.
+#[test]
+fn junk_is_counted_and_not_recorded() {
+    let running = Running::start(as_it_is);
+    for _ in 0..50 {
+        assert_eq!(running.request(&post("/stir/v1/signing", "{")).status, 400);
+    }
+    let counted = || -> u64 {
+        let count = |record: serde_json::Value| record["unparsable"].as_u64().unwrap();
+        running.records_of("summary").into_iter().map(count).sum()
+    };
+    running.wait_for_record("summary", |_| counted() == 50);
+    assert!(running.records_of("summary").len() <= 3, "{:?}", running.records_of("summary"));
+    assert_eq!(running.records().len(), 0);
+}
+
+/// What a record says beyond the call: who is who by the configuration, and each header's verdict.
+#[test]
+fn records_name_customer_and_provider_and_keep_what_is_asked() {
+    let running = Running::start(|config| {
+        config
+            .replace(
+                "name = \"lab\"",
+                "name = \"lab\"\ncustomer = \"Example PBX\"\nprovider = \"Example Carrier\"",
+            )
+            .replace("[audit]", "[audit]\nidentity = \"sha256\"\ndurability = \"queued\"")
+    });
+    let signed = running.sign("A");
+    assert_eq!(signed.body["signingResponse"]["shaken"]["record"], serde_json::Value::Null);
+    running.verify(signed.identity());
+    let verified = running.wait_for_record("call", |record| record["op"] == "verify");
+    let record = &running.records()[0];
+    assert_eq!(
+        (&record["customer"], &record["provider"]),
+        (&"Example PBX".into(), &"Example Carrier".into())
+    );
+    assert_eq!((&record["decided_by"], &record["durability"]), (&"Example Carrier".into(), &"queued".into()));
+    assert_eq!(record["identity"], serde_json::Value::Null);
+    assert_eq!(record["identity_sha256"][0].as_str().unwrap().len(), 64);
+    assert_eq!(record["identity_sha256"], verified["identity_sha256"]);
+    assert_eq!(verified["headers"], json!([{ "ppt": "shaken", "verdict": "valid" }]));
+}
+
 #[test]
 fn one_connection_serves_many_requests_and_pipelines() {
     let running = Running::start(as_it_is);
     let request = post("/stir/v1/signing", &signing("B").to_string());
     let mut stream = running.connect();
     stream.write_all(request.repeat(20).as_bytes()).unwrap();
-    for index in 0..20 {
+    // The first record is that of the start.
+    for index in 1..=20 {
         let answer = Answer::read(&mut stream);
         assert_eq!(answer.body["signingResponse"]["shaken"]["record"], index);
     }
@@ -279,10 +354,10 @@ fn no_answered_call_is_lost_when_the_daemon_is_killed() {
             answered.extend(client.join().unwrap());
         }
     }
-    let records = running.records();
-    for (index, record) in records.iter().enumerate() {
+    for (index, record) in running.audit_lines().iter().enumerate() {
         assert_eq!(record["index"], index, "the numbering has a hole");
     }
+    let records = running.records();
     let kept: BTreeSet<String> =
         records.iter().map(|record| record["origid"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kept.len(), records.len(), "a call stands twice");
@@ -316,6 +391,12 @@ fn sigterm_drains_and_ends_well() {
     assert!(running.terminate());
     assert!(!running.socket().exists());
     assert_eq!(running.records().len(), 1);
+    let kinds: Vec<_> = running.audit_lines().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["start", "call", "stop"]);
+    // Every member of the start is there to tell one run from another.
+    let start = &running.records_of("start")[0];
+    assert_eq!((&start["version"], &start["torn_bytes"]), (&env!("CARGO_PKG_VERSION").into(), &0.into()));
+    assert_eq!(start["generation"], running.records()[0]["generation"]);
 }
 
 #[test]

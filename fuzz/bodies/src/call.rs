@@ -75,7 +75,7 @@ fn judge(headers: &[&[u8]], call: &Call<'_>, dest: &[Party<'_>], lines: &[Line])
                 .chains()
                 .iter()
                 .filter(|chain| chain.result().is_ok())
-                .any(|chain| chain.innermost().contains(&place) || chain.diversions().contains(&place))
+                .any(|chain| chain.innermost().chain(chain.diversions()).any(|other| other == place))
         };
         for (place, header) in verdict.headers().enumerate() {
             let Ok(claims) = header.outcome() else { continue };
@@ -83,7 +83,7 @@ fn judge(headers: &[&[u8]], call: &Call<'_>, dest: &[Party<'_>], lines: &[Line])
             assert!(is_for_call || holding(place), "header {place} holds and is for somebody else");
         }
         let Ok(verified) = verdict.result() else { return false };
-        let is_this = |header: &&HeaderVerdict<'_>| {
+        let is_this = |header: &HeaderVerdict<'_, '_>| {
             let claims = header.outcome().ok().filter(|_| header.ppt() == Some(Ppt::Shaken));
             claims
                 .and_then(|claims| claims.shaken())

@@ -14,6 +14,7 @@ pub mod crl;
 pub mod identity_header;
 pub mod passport;
 pub mod sip_message;
+pub mod table;
 pub mod tn_auth_list;
 pub mod x5u_url;
 
@@ -47,13 +48,14 @@ pub struct Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self { name: "call", run: call::run, seeds: call::seeds },
         Self { name: "certificate_chain", run: certificate_chain::run, seeds: certificate_chain::seeds },
         Self { name: "crl", run: crl::run, seeds: crl::seeds },
         Self { name: "identity_header", run: identity_header::run, seeds: identity_header::seeds },
         Self { name: "passport", run: passport::run, seeds: passport::seeds },
         Self { name: "sip_message", run: sip_message::run, seeds: sip_message::seeds },
+        Self { name: "table", run: table::run, seeds: table::seeds },
         Self { name: "tn_auth_list", run: tn_auth_list::run, seeds: tn_auth_list::seeds },
         Self { name: "x5u_url", run: x5u_url::run, seeds: x5u_url::seeds },
     ];

@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::Ipv6Addr;
 
 use crate::Error;
+use crate::scan::prefix_len;
 
 /// An `https` URL that an `x5u` may hold (ATIS-1000074 §5.3.1), borrowed from the token.
 ///
@@ -40,10 +41,12 @@ impl<'a> X5u<'a> {
         if url.len() > Self::MAX_LEN {
             return Err(Error::X5uTooLong { len_bytes: url.len() });
         }
-        if !url.bytes().all(is_uri_byte) {
+        let bytes = url.as_bytes();
+        if prefix_len(bytes, is_uri_byte) != bytes.len() {
             return Err(Error::X5uSyntax);
         }
-        let (scheme, rest) = url.split_once(':').ok_or(Error::X5uSyntax)?;
+        let (scheme, rest) = split_before(url, b':').ok_or(Error::X5uSyntax)?;
+        let rest = rest.get(1..).unwrap_or_default();
         if !is_scheme(scheme) {
             return Err(Error::X5uSyntax);
         }
@@ -51,14 +54,11 @@ impl<'a> X5u<'a> {
             return Err(Error::X5uScheme);
         }
         let rest = rest.strip_prefix("//").ok_or(Error::X5uSyntax)?;
-        if rest.contains(['?', '#']) {
+        if prefix_len(rest.as_bytes(), |b| (b != b'?') & (b != b'#')) != rest.len() {
             return Err(Error::X5uComponent);
         }
-        let (authority, path) = match rest.find('/') {
-            Some(slash) => rest.split_at(slash),
-            None => (rest, "/"),
-        };
-        if authority.contains('@') {
+        let (authority, path) = split_before(rest, b'/').unwrap_or((rest, "/"));
+        if authority.bytes().any(|b| b == b'@') {
             return Err(Error::X5uComponent);
         }
         let (host, port) = split_port(authority)?;
@@ -99,16 +99,23 @@ impl fmt::Display for X5u<'_> {
     }
 }
 
-/// `reserved / unreserved / "%"` of RFC 3986 §2.
+/// `text` in two before the first `byte`; `None` if there is none.
+fn split_before(text: &str, byte: u8) -> Option<(&str, &str)> {
+    text.split_at_checked(text.bytes().position(|b| b == byte)?)
+}
+
+/// `reserved / unreserved / "%"` of RFC 3986 §2: all that can be printed but for nine.
 const fn is_uri_byte(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9'
-            | b'-' | b'.' | b'_' | b'~'
-            | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@'
-            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-            | b'%'
-    )
+    (byte.wrapping_sub(b'!') <= b'~' - b'!')
+        & (byte != b'"')
+        & (byte != b'<')
+        & (byte != b'>')
+        & (byte != b'\\')
+        & (byte != b'^')
+        & (byte != b'`')
+        & (byte != b'{')
+        & (byte != b'|')
+        & (byte != b'}')
 }
 
 /// `scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 §3.1).
@@ -120,13 +127,14 @@ fn is_scheme(scheme: &str) -> bool {
 /// Ports are compared as text, so that `00443` or `443x` never reach a number parser.
 fn split_port(authority: &str) -> Result<(&str, u16), Error> {
     // Only address literals stand in brackets (RFC 3986 §3.2.2).
-    if authority.starts_with('[') || authority.parse::<Ipv6Addr>().is_ok() {
+    if authority.starts_with('[') {
         return Err(Error::X5uHostAddress);
     }
-    match authority.split_once(':') {
+    match split_before(authority, b':') {
         None => Ok((authority, 443)),
-        Some((host, "443")) => Ok((host, 443)),
-        Some((host, "8443")) => Ok((host, 8443)),
+        Some(_) if authority.parse::<Ipv6Addr>().is_ok() => Err(Error::X5uHostAddress),
+        Some((host, ":443")) => Ok((host, 443)),
+        Some((host, ":8443")) => Ok((host, 8443)),
         Some(_) => Err(Error::X5uPort),
     }
 }
@@ -169,7 +177,7 @@ fn is_number(label: &str) -> bool {
 }
 
 fn check_path(path: &str) -> Result<(), Error> {
-    if path.contains(';') {
+    if path.bytes().any(|b| b == b';') {
         return Err(Error::X5uComponent);
     }
     // Clients that remove dot segments ask for another URL than the one that was signed.
@@ -195,7 +203,8 @@ fn check_path(path: &str) -> Result<(), Error> {
 }
 
 fn is_dot_segment(segment: &str) -> bool {
-    [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"].iter().any(|dots| segment.eq_ignore_ascii_case(dots))
+    segment.len() <= 6
+        && [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"].iter().any(|dots| segment.eq_ignore_ascii_case(dots))
 }
 
 fn hex_value(byte: u8) -> Option<u32> {

@@ -82,6 +82,11 @@ impl fmt::Debug for Raw<'_> {
     }
 }
 
+/// The strings of an array; nothing if it is none, and no other elements.
+pub(crate) fn strings<'a>(array: Raw<'a>) -> impl Iterator<Item = Text<'a>> + 'a {
+    array.elements().unwrap_or_default().filter_map(|element| element.string())
+}
+
 /// The members of an object, in their order: name and value.
 #[derive(Clone, Debug, Default)]
 pub struct Members<'a>(Cursor<'a>);

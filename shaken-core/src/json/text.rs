@@ -165,32 +165,49 @@ impl Iterator for Chars<'_> {
 /// Writes `text` as a JSON string in the shortest form: only `"`, `\` and control characters are
 /// escaped (RFC 8225 §9 leaves the choice open; every verifier reads this one).
 pub fn write_string(out: &mut (impl Sink + ?Sized), text: &str) {
-    write_characters(out, text.chars());
+    out.push(b"\"");
+    write_escaped(out, text.as_bytes());
+    out.push(b"\"");
 }
 
 fn write_characters(out: &mut (impl Sink + ?Sized), characters: impl Iterator<Item = char>) {
     out.push(b"\"");
     for character in characters {
-        match character {
-            '"' => out.push(b"\\\""),
-            '\\' => out.push(b"\\\\"),
-            '\u{8}' => out.push(b"\\b"),
-            '\t' => out.push(b"\\t"),
-            '\n' => out.push(b"\\n"),
-            '\u{c}' => out.push(b"\\f"),
-            '\r' => out.push(b"\\r"),
-            '\0'..='\u{1f}' => {
-                let code = u32::from(character);
-                out.push(b"\\u00");
-                for digit in [code >> 4, code & 15] {
-                    let digit = char::from_digit(digit, 16).unwrap_or('0');
-                    out.push(digit.encode_utf8(&mut [0]).as_bytes());
-                }
-            }
-            _ => out.push(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
+        write_escaped(out, character.encode_utf8(&mut [0; 4]).as_bytes());
     }
     out.push(b"\"");
+}
+
+/// Whole runs of what needs no escape at once: a string has one such run as a rule.
+fn write_escaped(out: &mut (impl Sink + ?Sized), mut utf8: &[u8]) {
+    while let Some(at) = utf8.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+        let (plain, rest) = utf8.split_at_checked(at).unwrap_or_default();
+        out.push(plain);
+        if let Some((byte, rest)) = rest.split_first() {
+            write_escape(out, *byte);
+            utf8 = rest;
+        }
+    }
+    out.push(utf8);
+}
+
+fn write_escape(out: &mut (impl Sink + ?Sized), byte: u8) {
+    match byte {
+        b'"' => out.push(b"\\\""),
+        b'\\' => out.push(b"\\\\"),
+        b'\x08' => out.push(b"\\b"),
+        b'\t' => out.push(b"\\t"),
+        b'\n' => out.push(b"\\n"),
+        b'\x0c' => out.push(b"\\f"),
+        b'\r' => out.push(b"\\r"),
+        _ => {
+            out.push(b"\\u00");
+            for digit in [byte >> 4, byte & 15] {
+                let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
+                out.push(digit.encode_utf8(&mut [0]).as_bytes());
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,9 @@
 //! r-value           = namespace "." r-priority
 //! ```
 
-use arrayvec::ArrayVec;
-
 use crate::Error;
 use crate::claims;
-use crate::json::{Reader, Text, write_string};
+use crate::json::{Raw, Reader, Text, strings, write_string};
 use crate::sign::Unsigned;
 use crate::write::Out;
 
@@ -24,7 +22,8 @@ const PSAP_CALLBACK: &str = "psap-callback";
 /// The claims of an `rph` PASSporT besides those of [`base`].
 #[derive(Clone, Debug)]
 pub struct Claims<'a> {
-    auth: ArrayVec<Text<'a>, MAX_VALUES>,
+    /// Checked once and read again when it is asked for.
+    auth: Raw<'a>,
     is_callback: bool,
 }
 
@@ -47,16 +46,15 @@ impl<'a> Claims<'a> {
         })?;
         let auth = claims::required(auth, "rph")?;
         let is_esnet = |value: &Text<'_>| namespace(value.chars()).eq("esnet".chars());
-        if sph.is_some_and(|sph| sph != *PSAP_CALLBACK || !auth.iter().any(is_esnet)) {
+        if sph.is_some_and(|sph| sph != *PSAP_CALLBACK || !strings(auth).any(|auth| is_esnet(&auth))) {
             return Err(Error::SphInvalid);
         }
         Ok((base, Self { auth, is_callback: sph.is_some() }))
     }
 
     /// The r-values that the caller is authorized for, as written.
-    #[must_use]
-    pub fn auth(&self) -> &[Text<'a>] {
-        &self.auth
+    pub fn auth(&self) -> impl Iterator<Item = Text<'a>> + 'a {
+        strings(self.auth)
     }
 
     /// Whether the call comes from an emergency centre that calls back: `sph` is there.
@@ -74,10 +72,10 @@ impl<'a> Claims<'a> {
     pub(crate) fn check(&self, resource_priority: &str, priority: Option<&str>) -> Result<(), Error> {
         let r_values = || resource_priority.split(',').map(str::trim).filter(|value| !value.is_empty());
         let speaks_of =
-            |value: &str| self.auth.iter().any(|auth| namespace(auth.chars()).eq(namespace(value.chars())));
+            |value: &str| self.auth().any(|auth| namespace(auth.chars()).eq(namespace(value.chars())));
         let has = |value: &str| {
             let lower_case = || value.chars().map(|c| c.to_ascii_lowercase());
-            self.auth.iter().any(|auth| auth.chars().map(|c| c.to_ascii_lowercase()).eq(lower_case()))
+            self.auth().any(|auth| auth.chars().map(|c| c.to_ascii_lowercase()).eq(lower_case()))
         };
         let mut spoken_of = r_values().filter(|value| speaks_of(value)).peekable();
         if spoken_of.peek().is_none() || !spoken_of.all(has) {
@@ -93,26 +91,23 @@ impl<'a> Claims<'a> {
 }
 
 /// `{"auth":["ets.0",…]}`; members of other kinds are not registered and passed over.
-fn read_rph<'a>(reader: &mut Reader<'a>) -> Result<ArrayVec<Text<'a>, MAX_VALUES>, Error> {
+fn read_rph<'a>(reader: &mut Reader<'a>) -> Result<Raw<'a>, Error> {
     let wrong = Error::ClaimType { claim: "rph" };
-    let mut auth = ArrayVec::new();
+    let mut auth = None;
     reader
         .object(|reader, name| {
             if name != *"auth" {
                 return reader.skip();
             }
-            reader
-                .array(|reader| {
-                    let value = reader.string()?.ok_or(wrong)?;
-                    if !is_r_value(value.chars()) {
-                        return Err(wrong);
-                    }
-                    auth.try_push(value).map_err(|_| wrong)
-                })?
-                .ok_or(wrong)
+            auth = Some(reader.raw()?);
+            Ok(())
         })?
         .ok_or(wrong)?;
-    if auth.is_empty() { Err(wrong) } else { Ok(auth) }
+    let auth = auth.ok_or(wrong)?;
+    let is_good = |value: Raw<'_>| value.string().is_some_and(|value| is_r_value(value.chars()));
+    let count = auth.elements().ok_or(wrong)?.count();
+    let all_good = auth.elements().is_some_and(|mut values| values.all(is_good));
+    if all_good && (1..=MAX_VALUES).contains(&count) { Ok(auth) } else { Err(wrong) }
 }
 
 /// Two tokens without dots, and one dot between them.

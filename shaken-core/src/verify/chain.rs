@@ -14,8 +14,44 @@ use crate::claims::{Dest, Orig};
 
 use super::MAX_PASSPORTS;
 
-/// Places of PASSporTs in their list, each once.
-pub(super) type Places = ArrayVec<usize, MAX_PASSPORTS>;
+/// Places of PASSporTs in their list, each once. Small, for it is moved with every call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places(ArrayVec<u8, MAX_PASSPORTS>);
+
+impl Places {
+    fn iter(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.0.iter().map(|place| usize::from(*place))
+    }
+
+    fn get(&self, at: usize) -> Option<usize> {
+        self.0.get(at).map(|place| usize::from(*place))
+    }
+
+    fn contains(&self, place: usize) -> bool {
+        self.iter().any(|own| own == place)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push_once(&mut self, place: usize) {
+        if let Ok(small) = u8::try_from(place)
+            && !self.contains(place)
+        {
+            // There are no more places than the list has room for.
+            let _ = self.0.try_push(small);
+        }
+    }
+}
+
+impl FromIterator<usize> for Places {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut all = Self::default();
+        places.into_iter().for_each(|place| all.push_once(place));
+        all
+    }
+}
 
 /// For each place, those that the diversion there links to.
 pub(super) type Parents = ArrayVec<Places, MAX_PASSPORTS>;
@@ -65,14 +101,14 @@ impl Chain {
     /// The places of its diversions in the list of [`Verdict::headers`](super::Verdict::headers),
     /// outermost first: the latest diversion.
     #[must_use]
-    pub fn diversions(&self) -> &[usize] {
-        &self.diversions
+    pub fn diversions(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.diversions.iter()
     }
 
     /// The places of the PASSporTs of the call as it was first made.
     #[must_use]
-    pub fn innermost(&self) -> &[usize] {
-        &self.innermost
+    pub fn innermost(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.innermost.iter()
     }
 
     /// Whether the chain holds: a way from its outermost diversion to an innermost PASSporT does.
@@ -88,16 +124,16 @@ impl Chain {
     }
 
     pub(super) fn contains(&self, place: usize) -> bool {
-        self.diversions.contains(&place) || self.innermost.contains(&place)
+        self.diversions.contains(place) || self.innermost.contains(place)
     }
 
     pub(super) fn is_outermost(&self, place: usize) -> bool {
-        self.diversions.first() == Some(&place)
+        self.diversions.get(0) == Some(place)
     }
 
     /// Whether the chain holds by way of the PASSporT at `place`.
     pub(super) fn holds_by(&self, place: usize) -> bool {
-        self.result.is_ok() && self.held.contains(&place)
+        self.result.is_ok() && self.held.contains(place)
     }
 
     /// Lets the first failure stand.
@@ -109,9 +145,9 @@ impl Chain {
     /// no way is left, with the error of the first that does not hold.
     pub(super) fn keep_held(&mut self, parents: &Parents, own: impl Fn(usize) -> Result<(), Error>) {
         let before = self.held.clone();
-        self.held = self.ways(parents, |place| before.contains(&place) && own(place).is_ok());
+        self.held = self.ways(parents, |place| before.contains(place) && own(place).is_ok());
         if self.held.is_empty() {
-            let error = before.iter().find_map(|place| own(*place).err());
+            let error = before.iter().find_map(|place| own(place).err());
             self.fail_with(error.unwrap_or(Error::DivChainIncomplete));
         }
     }
@@ -119,23 +155,23 @@ impl Chain {
     /// All places on a way from the outermost diversion to an innermost PASSporT over good ones;
     /// none if there is no way. Diversions in a circle lead nowhere by themselves.
     fn ways(&self, parents: &Parents, is_good: impl Fn(usize) -> bool) -> Places {
-        let parents = |place: usize| parents.get(place).into_iter().flatten().copied();
-        let mut good: Places = self.innermost.iter().copied().filter(|place| is_good(*place)).collect();
+        let parents = |place: usize| parents.get(place).into_iter().flat_map(Places::iter);
+        let mut good: Places = self.innermost.iter().filter(|place| is_good(*place)).collect();
         let mut known = usize::MAX;
-        while known != good.len() {
-            known = good.len();
-            for place in self.diversions.iter().copied().filter(|place| is_good(*place)) {
-                if parents(place).any(|parent| good.contains(&parent)) {
-                    push_once(&mut good, place);
+        while known != good.iter().len() {
+            known = good.iter().len();
+            for place in self.diversions.iter().filter(|place| is_good(*place)) {
+                if parents(place).any(|parent| good.contains(parent)) {
+                    good.push_once(place);
                 }
             }
         }
-        let outermost = self.diversions.first().filter(|place| good.contains(place));
-        let mut ways: Places = outermost.copied().into_iter().collect();
+        let outermost = self.diversions.get(0).filter(|place| good.contains(*place));
+        let mut ways: Places = outermost.into_iter().collect();
         let mut next = 0;
-        while let Some(place) = ways.get(next).copied() {
+        while let Some(place) = ways.get(next) {
             next += 1;
-            parents(place).filter(|place| good.contains(place)).for_each(|place| push_once(&mut ways, place));
+            parents(place).filter(|place| good.contains(*place)).for_each(|place| ways.push_once(place));
         }
         ways
     }
@@ -153,7 +189,7 @@ fn parents_of(place: usize, link: Option<&Link<'_>>, links: &[Option<Link<'_>>])
     let Some((orig, kind, div)) =
         link.and_then(|link| Some((link.orig, link.kind, *link.kind.diverted_by()?)))
     else {
-        return Places::new();
+        return Places::default();
     };
     let is_before = |other: usize, link: &Link<'_>| {
         // A `div-o` vouches for the PASSporT that it holds and for no other.
@@ -163,11 +199,11 @@ fn parents_of(place: usize, link: Option<&Link<'_>>, links: &[Option<Link<'_>>])
         };
         other != place && is_visible && !matches!(link.kind, Kind::Unsupported) && link.dest.contains(&div)
     };
-    let (mut same_caller, mut other_caller) = (Places::new(), Places::new());
+    let (mut same_caller, mut other_caller) = (Places::default(), Places::default());
     for (other, link) in links.iter().enumerate().filter_map(|(other, link)| Some((other, link.as_ref()?))) {
         if is_before(other, link) {
             let places = if link.orig.is(&orig) { &mut same_caller } else { &mut other_caller };
-            push_once(places, other);
+            places.push_once(other);
         }
     }
     if same_caller.is_empty() { other_caller } else { same_caller }
@@ -185,7 +221,7 @@ pub(super) fn find(
         let link = |place: &usize| links.get(*place)?.as_ref()?.kind.diverted_by();
         (0..links.len()).filter(move |place| link(place).is_some())
     };
-    let is_linked_to = |place: &usize| parents.iter().flatten().any(|parent| parent == place);
+    let is_linked_to = |place: &usize| parents.iter().any(|parents| parents.contains(*place));
     let outermost = diversions().filter(|place| !is_linked_to(place) || leads_to_target(*place));
     let mut chains: ArrayVec<Chain, MAX_PASSPORTS> = outermost
         .map(|place| {
@@ -202,7 +238,8 @@ pub(super) fn find(
         diversions().filter(|place| !chains.iter().any(|chain| chain.contains(*place))).collect();
     if !circular.is_empty() {
         let result = Err(Error::DivChainIncomplete);
-        let chain = Chain { held: circular.clone(), diversions: circular, innermost: Places::new(), result };
+        let chain =
+            Chain { held: circular.clone(), diversions: circular, innermost: Places::default(), result };
         // There are fewer chains than diversions, so that there is room.
         let _ = chains.try_push(chain);
     }
@@ -211,25 +248,24 @@ pub(super) fn find(
 
 /// The chain from its outermost diversion inwards.
 fn follow(outermost: usize, links: &[Option<Link<'_>>], parents: &Parents) -> Chain {
-    let mut diversions = Places::new();
-    let mut innermost = Places::new();
-    push_once(&mut diversions, outermost);
+    let mut diversions: Places = [outermost].into_iter().collect();
+    let mut innermost = Places::default();
     let mut next = 0;
     let mut result = Err(Error::DivChainIncomplete);
-    while let Some(place) = diversions.get(next).copied() {
+    while let Some(place) = diversions.get(next) {
         next += 1;
-        let before = parents.get(place).map_or(&[][..], |places| places);
+        let before = parents.get(place).cloned().unwrap_or_default();
         if before.is_empty() && is_after_unsupported(place, links) {
             result = Err(Error::DivChainUnsupported);
         }
-        for parent in before.iter().copied() {
+        for parent in before.iter() {
             match links.get(parent) {
-                Some(Some(link)) if link.kind.diverted_by().is_some() => push_once(&mut diversions, parent),
-                _ => push_once(&mut innermost, parent),
+                Some(Some(link)) if link.kind.diverted_by().is_some() => diversions.push_once(parent),
+                _ => innermost.push_once(parent),
             }
         }
     }
-    let held = diversions.iter().chain(&innermost).copied().collect();
+    let held = diversions.iter().chain(innermost.iter()).collect();
     let mut chain = Chain { diversions, innermost, held, result };
     if !chain.ways(parents, |_| true).is_empty() {
         chain.result = Ok(());
@@ -239,7 +275,7 @@ fn follow(outermost: usize, links: &[Option<Link<'_>>], parents: &Parents) -> Ch
 
 /// Whether the callers of all PASSporTs of the chain are the same (RFC 8946 §4.2 step 3).
 pub(super) fn has_one_caller(chain: &Chain, links: &[Option<Link<'_>>]) -> bool {
-    let mut callers = chain.held.iter().filter_map(|place| Some(links.get(*place)?.as_ref()?.orig));
+    let mut callers = chain.held.iter().filter_map(|place| Some(links.get(place)?.as_ref()?.orig));
     callers.next().is_none_or(|first| callers.all(|other| other.is(&first)))
 }
 
@@ -248,11 +284,4 @@ fn is_after_unsupported(place: usize, links: &[Option<Link<'_>>]) -> bool {
         return false;
     };
     links.iter().flatten().any(|link| matches!(link.kind, Kind::Unsupported) && link.dest.contains(div))
-}
-
-fn push_once(places: &mut Places, place: usize) {
-    if !places.contains(&place) {
-        // There are no more places than the list has room for.
-        let _ = places.try_push(place);
-    }
 }

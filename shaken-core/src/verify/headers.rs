@@ -42,10 +42,21 @@ impl fmt::Debug for CallScratch {
 }
 
 /// A PASSporT before it is judged.
+#[derive(Clone)]
 pub(super) struct Read<'a> {
     pub(super) header: usize,
     pub(super) nested_in: Option<usize>,
     pub(super) token: Result<Token<'a>, Unread<'a>>,
+}
+
+impl fmt::Debug for Read<'_> {
+    /// Shows no claims: they hold telephone numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.token {
+            Ok(token) => write!(f, "Read({:?})", token.x5u),
+            Err(unread) => write!(f, "Unread({:?})", unread.error),
+        }
+    }
 }
 
 /// How a PASSporT comes to speak for the call.
@@ -147,15 +158,15 @@ impl<'a> Read<'a> {
     }
 }
 
-/// Reads every header, and what stands in those of type `div-o`.
+/// Reads every header, and what stands in those of type `div-o`, into `tokens`.
 pub(super) fn read_all<'a>(
     headers: impl IntoIterator<Item = &'a [u8]>,
     call: &Call<'_>,
     scratch: &'a mut CallScratch,
-) -> Result<ArrayVec<Read<'a>, MAX_PASSPORTS>, Error> {
+    tokens: &mut ArrayVec<Read<'a>, MAX_PASSPORTS>,
+) -> Result<(), Error> {
     let too_many = Error::TooManyIdentityHeaders { limit: MAX_IDENTITY_HEADERS };
     let mut slots = scratch.slots.iter_mut();
-    let mut tokens = ArrayVec::<Read<'a>, MAX_PASSPORTS>::new();
     let mut len_bytes = 0;
     for (header, value) in headers.into_iter().enumerate() {
         // A longer one is refused unread, under a name of its own.
@@ -186,7 +197,7 @@ pub(super) fn read_all<'a>(
         }
         place += 1;
     }
-    Ok(tokens)
+    Ok(())
 }
 
 fn read<'a>(header: usize, value: &'a [u8], call: &Call<'_>, slot: &'a mut Scratch) -> Read<'a> {

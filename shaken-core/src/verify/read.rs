@@ -24,6 +24,7 @@ pub(super) struct Token<'a> {
 }
 
 /// A PASSporT that could not be read, and what is known of it all the same.
+#[derive(Clone, Copy)]
 pub(super) struct Unread<'a> {
     pub(super) error: Error,
     pub(super) ppt: Option<Ppt>,

@@ -2,8 +2,6 @@
 //! one verdict for each and one for the call.
 
 use core::borrow::Borrow;
-use core::fmt;
-use core::slice;
 
 use arrayvec::ArrayVec;
 
@@ -14,14 +12,15 @@ use crate::{Attest, Error, Verstat};
 
 use super::chain::{self, Chain, Link, Parents};
 use super::headers::{CallScratch, Own, Place, Read, read_all};
-use super::read::Token;
 use super::{Call, MAX_PASSPORTS, SiblingPolicy, Verified, Verifier};
 
 /// The PASSporTs of a call as far as no certificate is needed. Made only by
 /// [`Verifier::screen_call`].
 #[derive(Clone, Debug)]
 pub struct ScreenedCall<'a> {
-    tokens: ArrayVec<Slot<'a>, MAX_PASSPORTS>,
+    tokens: ArrayVec<Read<'a>, MAX_PASSPORTS>,
+    /// One for each of them.
+    outcomes: ArrayVec<Outcome, MAX_PASSPORTS>,
     chains: ArrayVec<Chain, MAX_PASSPORTS>,
     parents: Parents,
     date: Option<u64>,
@@ -32,42 +31,26 @@ impl<'a> ScreenedCall<'a> {
     /// Where the certificates are that it takes to verify the call: of those PASSporTs that hold
     /// in all else, in the order of the headers. One URL can come up several times.
     pub fn x5us(&self) -> impl Iterator<Item = &X5u<'a>> {
-        self.tokens.iter().filter_map(|slot| match &slot.state {
-            State::Screened(token) => Some(&token.x5u),
-            _ => None,
-        })
+        let screened = self.tokens.iter().zip(&self.outcomes).filter(|(_, outcome)| outcome.screened.is_ok());
+        screened.filter_map(|(read, _)| Some(&read.token.as_ref().ok()?.x5u))
     }
 }
 
-/// One PASSporT, of a header or of the `opt` of another one.
-#[derive(Clone, Debug)]
-struct Slot<'a> {
-    header: usize,
-    ppt: Option<Ppt>,
+/// What came of one PASSporT.
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
     place: Place,
-    state: State<'a>,
-}
-
-#[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "a box would be heap on the call path")]
-enum State<'a> {
-    Refused(Error),
-    Screened(Token<'a>),
-}
-
-impl fmt::Debug for State<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(error) => write!(f, "Refused({error:?})"),
-            Self::Screened(token) => write!(f, "Screened({:?})", token.x5u),
-        }
-    }
+    /// Whether it is worth a certificate.
+    screened: Result<(), Error>,
+    /// Whether the certificate bears it out.
+    verified: Result<(), Error>,
 }
 
 /// What came of the Identity headers of one call.
 #[derive(Clone, Debug)]
 pub struct Verdict<'a> {
-    headers: ArrayVec<HeaderVerdict<'a>, MAX_PASSPORTS>,
+    tokens: ArrayVec<Read<'a>, MAX_PASSPORTS>,
+    outcomes: ArrayVec<Outcome, MAX_PASSPORTS>,
     chains: ArrayVec<Chain, MAX_PASSPORTS>,
     result: Result<Verified<'a>, Error>,
 }
@@ -92,8 +75,8 @@ impl<'a> Verdict<'a> {
 
     /// One verdict for each PASSporT, in the order of the headers; those that stand in a `div-o`
     /// come behind all of them.
-    pub fn headers(&self) -> slice::Iter<'_, HeaderVerdict<'a>> {
-        self.headers.iter()
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = HeaderVerdict<'_, 'a>> {
+        headers(&self.tokens, &self.outcomes)
     }
 
     /// The diversions of the call.
@@ -103,33 +86,38 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// What came of one PASSporT.
-#[derive(Clone, Debug)]
-pub struct HeaderVerdict<'a> {
-    header: usize,
-    ppt: Option<Ppt>,
-    place: Place,
-    x5u: Option<X5u<'a>>,
-    outcome: Result<Claims<'a>, Error>,
+/// What came of one PASSporT, of a header or of the `opt` of another one.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderVerdict<'v, 'a> {
+    read: &'v Read<'a>,
+    outcome: Outcome,
 }
 
-impl<'a> HeaderVerdict<'a> {
+impl<'v, 'a> HeaderVerdict<'v, 'a> {
     /// The place of its header among the Identity headers of the call, from 0.
     #[must_use]
     pub fn header(&self) -> usize {
-        self.header
+        self.read.header
     }
 
     /// The type, if it is known.
     #[must_use]
     pub fn ppt(&self) -> Option<Ppt> {
-        self.ppt
+        self.read.ppt()
     }
 
     /// Where its certificate is, if screening found it worth one.
     #[must_use]
-    pub fn x5u(&self) -> Option<&X5u<'a>> {
-        self.x5u.as_ref()
+    pub fn x5u(&self) -> Option<&'v X5u<'a>> {
+        self.outcome.screened.ok()?;
+        Some(&self.read.token.as_ref().ok()?.x5u)
+    }
+
+    /// Where its certificate is said to be, if the PASSporT could be read: for the record, not to be
+    /// fetched.
+    #[must_use]
+    pub fn stated_x5u(&self) -> Option<&'a str> {
+        Some(self.read.token.as_ref().ok()?.x5u.as_str())
     }
 
     /// The claims of a PASSporT that holds in itself: signature, certificate, time and caller,
@@ -138,9 +126,17 @@ impl<'a> HeaderVerdict<'a> {
     ///
     /// # Errors
     /// Why it does not hold.
-    pub fn outcome(&self) -> Result<&Claims<'a>, Error> {
-        self.outcome.as_ref().map_err(|error| *error)
+    pub fn outcome(&self) -> Result<&'v Claims<'a>, Error> {
+        self.outcome.screened.and(self.outcome.verified)?;
+        self.read.token.as_ref().map(|token| &token.claims).map_err(|unread| unread.error)
     }
+}
+
+fn headers<'v, 'a>(
+    tokens: &'v [Read<'a>],
+    outcomes: &'v [Outcome],
+) -> impl ExactSizeIterator<Item = HeaderVerdict<'v, 'a>> {
+    tokens.iter().zip(outcomes).map(|(read, outcome)| HeaderVerdict { read, outcome: *outcome })
 }
 
 impl Verifier {
@@ -163,7 +159,8 @@ impl Verifier {
         scratch: &'a mut CallScratch,
         now: i64,
     ) -> Result<ScreenedCall<'a>, Error> {
-        let tokens = read_all(headers, call, scratch)?;
+        let mut tokens = ArrayVec::new();
+        read_all(headers, call, scratch, &mut tokens)?;
         if tokens.is_empty() {
             return Err(Error::IdentityMissing);
         }
@@ -180,26 +177,20 @@ impl Verifier {
             .collect();
         for chain in &mut chains {
             let is_mixed = !chain::has_one_caller(chain, &links);
-            let outermost = chain.diversions().first().copied();
+            let outermost = chain.diversions().next();
             chain.keep_held(&parents, |place| {
                 let own = own.get(place).copied().unwrap_or_default();
                 let judged = if outermost == Some(place) { own.as_latest() } else { own.judged };
                 judged.map_err(|error| if is_mixed { Error::DivOrigMismatch } else { error })
             });
         }
-        let screened = tokens.into_iter().zip(own).enumerate().map(|(place, (read, own))| {
-            let (header, ppt) = (read.header, read.ppt());
-            let outcome = read.role(own, call, chains.iter().filter(|chain| chain.contains(place)), place);
-            let (place, state) = match (read.token, outcome) {
-                (Err(unread), _) => (Place::Beside, State::Refused(unread.error)),
-                (Ok(_), Err(error)) => (Place::Beside, State::Refused(error)),
-                (Ok(token), Ok(place)) => (place, State::Screened(token)),
-            };
-            let place = if read.nested_in.is_some() { Place::Nested } else { place };
-            Slot { header, ppt, place, state }
+        let outcomes = tokens.iter().zip(own).enumerate().map(|(at, (read, own))| {
+            let role = read.role(own, call, chains.iter().filter(|chain| chain.contains(at)), at);
+            let place = if read.nested_in.is_some() { Place::Nested } else { role.unwrap_or(Place::Beside) };
+            Outcome { place, screened: role.map(drop), verified: Ok(()) }
         });
-        let tokens = screened.collect();
-        Ok(ScreenedCall { tokens, chains, parents, date: call.date, screened_at: now })
+        let outcomes = outcomes.collect();
+        Ok(ScreenedCall { tokens, outcomes, chains, parents, date: call.date, screened_at: now })
     }
 
     /// Checks the PASSporTs of a screened call against their certificates, at `now` in seconds
@@ -211,27 +202,21 @@ impl Verifier {
         mut certificate: impl FnMut(&X5u<'a>) -> Result<C, Error>,
         now: i64,
     ) -> Verdict<'a> {
-        let ScreenedCall { tokens, mut chains, parents, date, screened_at } = screened;
-        let headers: ArrayVec<HeaderVerdict<'a>, MAX_PASSPORTS> = tokens
-            .into_iter()
-            .map(|Slot { header, ppt, place, state }| {
-                let (x5u, outcome) = match state {
-                    State::Refused(error) => (None, Err(error)),
-                    State::Screened(token) => {
-                        let outcome = certificate(&token.x5u).and_then(|certificate| {
-                            self.verify_token(&token, date, screened_at, certificate.borrow(), now)
-                        });
-                        (Some(token.x5u), outcome.map(|()| token.claims))
-                    }
-                };
-                HeaderVerdict { header, ppt, place, x5u, outcome }
-            })
-            .collect();
-        for chain in &mut chains {
-            chain.keep_held(&parents, |place| headers.get(place).map_or(Ok(()), |h| h.outcome().map(drop)));
+        let ScreenedCall { tokens, mut outcomes, mut chains, parents, date, screened_at } = screened;
+        for (read, outcome) in tokens.iter().zip(&mut outcomes) {
+            if let (Ok(token), Ok(())) = (&read.token, outcome.screened) {
+                outcome.verified = certificate(&token.x5u).and_then(|certificate| {
+                    self.verify_token(token, date, screened_at, certificate.borrow(), now)
+                });
+            }
         }
-        let result = self.decide(&headers, &chains);
-        Verdict { headers, chains, result }
+        for chain in &mut chains {
+            chain.keep_held(&parents, |place| {
+                outcomes.get(place).map_or(Ok(()), |outcome| outcome.screened.and(outcome.verified))
+            });
+        }
+        let result = self.decide(headers(&tokens, &outcomes), &chains);
+        Verdict { tokens, outcomes, chains, result }
     }
 
     /// How old the PASSporT at `place` may be if it speaks for the call by way of a diversion. What
@@ -241,14 +226,19 @@ impl Verifier {
         if is_diverted { self.max_diverted_age_s.max(self.max_age_s) } else { self.max_age_s }
     }
 
-    fn decide<'a>(&self, headers: &[HeaderVerdict<'a>], chains: &[Chain]) -> Result<Verified<'a>, Error> {
+    fn decide<'v, 'a: 'v>(
+        &self,
+        headers: impl Iterator<Item = HeaderVerdict<'v, 'a>>,
+        chains: &[Chain],
+    ) -> Result<Verified<'a>, Error> {
         let (mut passed, mut forged, mut worst) = (None, None, None);
-        for (at, HeaderVerdict { ppt, place, outcome, .. }) in headers.iter().enumerate() {
-            let ours = || chains.iter().filter(|chain| chain.innermost().contains(&at));
+        for (at, header) in headers.enumerate() {
+            let place = header.outcome.place;
+            let ours = || chains.iter().filter(|chain| chain.innermost().any(|place| place == at));
             let broken = || ours().find_map(|chain| chain.result().err());
-            let error = match (ppt, outcome) {
+            let error = match (header.ppt(), header.outcome()) {
                 (Some(Ppt::Shaken), Ok(claims)) => {
-                    if *place == Place::Direct || ours().any(|chain| chain.holds_by(at)) {
+                    if place == Place::Direct || ours().any(|chain| chain.holds_by(at)) {
                         passed = better(passed, claims);
                         continue;
                     }
@@ -257,12 +247,12 @@ impl Verifier {
                 // It was for somebody else, and the diversion that would lead here does not hold.
                 (Some(Ppt::Shaken), Err(Error::DestMismatch)) => broken().unwrap_or(Error::DestMismatch),
                 (Some(Ppt::Shaken), Err(error)) => {
-                    if rank(*error) == FORGED && *place != Place::Nested {
-                        forged = forged.or(Some(*error));
+                    if rank(error) == FORGED && place != Place::Nested {
+                        forged = forged.or(Some(error));
                     }
-                    *error
+                    error
                 }
-                (None, Err(error)) => *error,
+                (None, Err(error)) => error,
                 (Some(_), _) => Error::ShakenMissing,
                 (None, Ok(_)) => continue,
             };

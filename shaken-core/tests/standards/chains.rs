@@ -84,9 +84,9 @@ fn outcome_at(verdict: &Verdict<'_>, place: usize) -> Option<Error> {
 }
 
 fn order_of(chain: &Chain, ids: &[&str]) -> Vec<String> {
-    let mut innermost: Vec<&str> = chain.innermost().iter().map(|place| ids[*place]).collect();
+    let mut innermost: Vec<&str> = chain.innermost().map(|place| ids[place]).collect();
     innermost.sort_unstable();
-    let diversions = chain.diversions().iter().map(|place| ids[*place].to_owned());
+    let diversions = chain.diversions().map(|place| ids[place].to_owned());
     diversions.chain([innermost.join(" ")]).collect()
 }
 

@@ -129,7 +129,7 @@ fn every_type_is_signed_with_its_own_header() {
     let compact = signer.sign_compact(&base, &mut buffer).unwrap();
     assert!(compact.starts_with("..") && compact.len() < header.len());
     let mut buffer = [0; MAX_HEADER_LEN];
-    assert_eq!(signer.sign_compact(&diversion, &mut buffer).err(), Some(shaken_core::Error::CompactForm));
+    assert_eq!(signer.sign_compact(&diversion, &mut buffer).err(), Some(Error::CompactForm));
 }
 
 /// The longest payload, a token in a token, under the longest URL.

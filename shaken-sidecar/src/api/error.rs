@@ -69,6 +69,23 @@ impl From<Refusal> for RequestError {
 }
 
 impl RequestError {
+    /// Whether the request is at fault, so that no call was there to decide on.
+    pub(super) fn is_of_the_request(&self) -> bool {
+        match self {
+            Self::BodyMissing
+            | Self::ParameterMissing { .. }
+            | Self::NotAcceptable { .. }
+            | Self::NotFound
+            | Self::UnsupportedMediaType
+            | Self::ParameterInvalid { .. }
+            | Self::Unparsable { .. }
+            | Self::LengthRequired
+            | Self::MethodNotAllowed
+            | Self::TooLarge => true,
+            Self::Refused { .. } | Self::Internal | Self::Unavailable { .. } => false,
+        }
+    }
+
     /// HTTP status, messageId, text, and the values of the text's `%1` and `%2`.
     fn parts(&self) -> (StatusCode, &'static str, &'static str, Vec<&str>) {
         let bad = StatusCode::BAD_REQUEST;

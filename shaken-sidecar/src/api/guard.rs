@@ -4,11 +4,62 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::delivery::Delivery;
+
+/// The answers of a connection that nobody is known to have read.
+#[derive(Clone, Default)]
+pub(super) struct Unread(Arc<Mutex<Answers>>);
+
+#[derive(Default)]
+struct Answers {
+    /// Not yet with the kernel, not all of it.
+    unsent: Vec<Delivery>,
+    /// With the kernel, which tells by a reset if the client closes without reading them.
+    sent: Vec<Delivery>,
+    /// The client is gone: what is flushed from now on reaches nobody.
+    is_reset: bool,
+}
+
+impl Unread {
+    /// An answer is on its way.
+    pub(super) fn push(&self, delivery: Delivery) {
+        self.lock().unsent.push(delivery);
+    }
+
+    /// The answers that did not reach the client, once the connection has ended.
+    pub(super) fn take(&self) -> Vec<Delivery> {
+        std::mem::take(&mut self.lock().unsent)
+    }
+
+    fn flushed(&self) {
+        let Answers { unsent, sent, is_reset } = &mut *self.lock();
+        if !*is_reset {
+            sent.append(unsent);
+        }
+    }
+
+    /// The client sends again, or says that it is done: so it has read.
+    fn heard(&self) {
+        self.lock().sent.clear();
+    }
+
+    fn reset(&self) {
+        let Answers { unsent, sent, is_reset } = &mut *self.lock();
+        unsent.append(sent);
+        *is_reset = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Answers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A stream with limits of time around it. How long it may rest between two requests is not its
 /// business.
@@ -18,6 +69,7 @@ pub(super) struct Guarded<S> {
     timer: Pin<Box<Sleep>>,
     owed: Owed,
     request_limit: Duration,
+    unread: Unread,
 }
 
 /// What the connection waits for.
@@ -32,10 +84,11 @@ enum Owed {
 }
 
 impl<S> Guarded<S> {
-    /// From its first byte to its answer a request may take `request_limit`.
-    pub(super) fn new(stream: S, request_limit: Duration) -> Self {
+    /// From its first byte to its answer a request may take `request_limit`. What is known of the
+    /// answers goes to `unread`.
+    pub(super) fn new(stream: S, request_limit: Duration, unread: Unread) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + FIRST_BYTE));
-        Self { stream, timer, owed: Owed::FirstByte, request_limit }
+        Self { stream, timer, owed: Owed::FirstByte, request_limit, unread }
     }
 
     fn owe(&mut self, owed: Owed, limit: Duration) {
@@ -65,6 +118,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                 let limit = self.request_limit;
                 self.owe(Owed::Answer, limit);
             }
+            match &outcome {
+                Ok(()) => self.unread.heard(),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.unread.reset(),
+                Err(_) => {}
+            }
             return Poll::Ready(outcome);
         }
         self.check(cx)?;
@@ -88,7 +146,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = outcome {
+            self.unread.flushed();
+        }
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,11 +21,6 @@ pub enum AuditError {
         /// Directory of the log.
         dir: PathBuf,
     },
-    /// The log's file name belongs to something that is not a regular file.
-    NotAFile {
-        /// The file.
-        path: PathBuf,
-    },
     /// A record inside the log is damaged: not a torn tail, so bytes that were durable have changed.
     Corrupt {
         /// The file.
@@ -70,8 +65,8 @@ pub enum AuditError {
     },
     /// The system gave no random bytes for the salt. The record is not in the log.
     NoRandomness,
-    /// The log failed earlier or just now, and takes no more records. Whether this record is on the
-    /// disk is not known.
+    /// The log cannot take records now. This one does not count: if a line of it is on the disk, it
+    /// is cut off.
     Failed(Failure),
     /// The log was closed. The record is not in it.
     Closed,
@@ -91,9 +86,6 @@ impl fmt::Display for AuditError {
                  give this one its own directory",
                 dir.display()
             ),
-            Self::NotAFile { path } => {
-                write!(f, "{} is not a regular file; move it away and start again", path.display())
-            }
             Self::Corrupt { path, offset_bytes } => write!(
                 f,
                 "{} is damaged: the record at byte {offset_bytes} is not whole and is not the end of the file; \
@@ -134,11 +126,11 @@ impl std::error::Error for AuditError {
     }
 }
 
-/// The error that ended a log. Everyone who appends after it gets the same one.
+/// What stands in the way of the log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The file.
+    /// The file or directory.
     pub path: Arc<Path>,
     /// What failed.
     pub step: Step,
@@ -148,17 +140,18 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the audit log {} failed and takes no more records: {}: {}; look after the disk, then restart",
-            self.path.display(),
-            match self.step {
-                Step::Write => "write",
-                Step::Sync => "fdatasync",
-                Step::Panic => "writer thread",
-            },
-            self.source
-        )
+        let Self { path, step, source } = self;
+        let outlook = match step {
+            Step::Write | Step::Sync | Step::Begin | Step::Reserve => {
+                "it tries again each second; look after the disk"
+            }
+            Step::Removed => {
+                "records written since are lost; move back what was moved away, or keep what is left as \
+                 evidence and give the log an empty directory, then restart"
+            }
+            Step::Panic => "restart, and report this defect",
+        };
+        write!(f, "the audit log {} takes no records: {}: {source}; {outlook}", path.display(), step.name())
     }
 }
 
@@ -168,14 +161,35 @@ impl std::error::Error for Failure {
     }
 }
 
-/// What the writer was doing when it failed.
+/// What the writer was doing when something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// Writing lines to the file.
+    /// Writing lines to a segment.
     Write,
     /// Making them durable.
     Sync,
+    /// Beginning a segment.
+    Begin,
+    /// Taking room on the disk that is given free when the disk is full: it still is.
+    Reserve,
+    /// The segment or the directory was deleted, moved or replaced under the log.
+    Removed,
     /// The writer thread panicked: a defect of ours.
     Panic,
+}
+
+impl Step {
+    /// The stable name, as in gap and cut records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Sync => "fdatasync",
+            Self::Begin => "begin-segment",
+            Self::Reserve => "disk-full",
+            Self::Removed => "removed",
+            Self::Panic => "writer-panic",
+        }
+    }
 }

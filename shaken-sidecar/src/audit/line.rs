@@ -2,19 +2,23 @@
 //! findable and checkable around it.
 //!
 //! ```text
-//! {"schema":1,"index":7,"salt":"<32 hex>", ...the record's members...,"crc32c":"<8 hex>"}\n
+//! {"schema":1,"index":7,"commit":5,"salt":"<32 hex>","kind":"call", ...members of the kind..., "crc32c":"<8 hex>"}\n
 //! ```
 //!
 //! The checksum covers every byte of the line before its own comma. It finds torn writes and
 //! rotten bits; it does not stop anyone who edits a line and computes it anew.
+//!
+//! `commit` is the index of the first record of those that were made durable together. A commit
+//! begins only after the one before is durable, so a power cut can damage the last commit only, in
+//! any way; damage in front of a later commit is damage to records that were acknowledged.
 
 use std::io::Write as _;
 
 use serde::Deserialize;
 
-use super::{AuditError, Record};
+use super::{AuditError, Event, Record};
 
-/// A record as it stands in the log.
+/// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -22,11 +26,13 @@ pub struct Entry {
     pub schema: u32,
     /// Place in the log, from 0 without holes.
     pub index: u64,
+    /// Index of the first record that became durable together with this one.
+    pub commit: u64,
     /// 16 random bytes, so that a published hash of the line does not let anyone guess the numbers
     /// in it.
     pub salt: [u8; SALT_LEN],
-    /// The record.
-    pub record: Record,
+    /// What the line says.
+    pub event: Event,
 }
 
 impl Entry {
@@ -40,13 +46,23 @@ impl Entry {
         if !checksum_fits(line) {
             return Err(LineError::Checksum);
         }
-        let Head { schema, index, salt } = serde_json::from_slice(line).map_err(LineError::from_json)?;
+        let Head { schema, index, commit, salt } =
+            serde_json::from_slice(line).map_err(LineError::from_json)?;
         if schema != SCHEMA {
             return Err(LineError::Schema { found: schema });
         }
         let salt = salt_from_hex(&salt).ok_or(LineError::Json { column: 0 })?;
-        let record = serde_json::from_slice(line).map_err(LineError::from_json)?;
-        Ok(Self { schema, index, salt, record })
+        let event = serde_json::from_slice(line).map_err(LineError::from_json)?;
+        Ok(Self { schema, index, commit, salt, event })
+    }
+
+    /// The decision on a call, if the line is about one.
+    #[must_use]
+    pub fn call(&self) -> Option<&Record> {
+        match &self.event {
+            Event::Call(record) => Some(record),
+            _ => None,
+        }
     }
 }
 
@@ -88,63 +104,92 @@ impl std::fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-/// The members of a line that do not depend on its place: what a caller can prepare before the
-/// writer gives the index.
-pub(super) struct Body(Vec<u8>);
-
-impl Body {
-    /// # Errors
-    /// [`AuditError::RecordTooLarge`].
-    pub(super) fn new(record: &Record, salt: &[u8; SALT_LEN]) -> Result<Self, AuditError> {
-        let mut bytes = Vec::with_capacity(TYPICAL_LEN);
-        bytes.extend_from_slice(br#""salt":""#);
-        for byte in salt {
-            push(&mut bytes, format_args!("{byte:02x}"));
-        }
-        bytes.extend_from_slice(br#"","#);
-        let open = bytes.len();
-        // unwrap: a struct of strings and integers has a JSON form, and a Vec takes all of it.
-        serde_json::to_writer(&mut bytes, record).expect("a record serializes");
-        bytes.remove(open);
-        bytes.pop();
-        if bytes.len() > MAX_LINE_LEN - FRAME_LEN {
-            return Err(AuditError::RecordTooLarge {
-                len_bytes: bytes.len(),
-                max_bytes: MAX_LINE_LEN - FRAME_LEN,
-            });
-        }
-        Ok(Self(bytes))
-    }
-
-    /// Appends the whole line to `lines`.
-    pub(super) fn push_line(&self, index: u64, lines: &mut Vec<u8>) {
-        let start = lines.len();
-        push(lines, format_args!(r#"{{"schema":{SCHEMA},"index":{index},"#));
-        lines.extend_from_slice(&self.0);
-        let crc = crc32c::crc32c(&lines[start..]);
-        push(lines, format_args!("{CRC_OPEN}{crc:08x}{CRC_CLOSE}\n"));
-    }
+/// What a line is to say.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A decision on a call.
+    Call(Box<Record>),
+    /// Anything else.
+    Note(Event),
 }
 
-/// The index in a whole, undamaged line (without its newline), or nothing when it is not one.
-/// Looks at no other member, so it also holds for kinds of records that come later.
-pub(super) fn index_of(line: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Place {
-        index: u64,
+/// Appends a whole line to `lines`.
+///
+/// # Errors
+/// [`AuditError::RecordTooLarge`]; `lines` is as it was.
+pub(super) fn push_line(
+    lines: &mut Vec<u8>,
+    place: Place,
+    salt: &[u8; SALT_LEN],
+    content: &Content,
+) -> Result<(), AuditError> {
+    let start = lines.len();
+    let Place { index, commit } = place;
+    push(lines, format_args!(r#"{LINE_OPEN}{SCHEMA},"index":{index},"commit":{commit},"salt":""#));
+    let mut hex = [0; 2 * SALT_LEN];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(salt) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
+    lines.extend_from_slice(&hex);
+    lines.push(b'"');
+    if let Content::Call(_) = content {
+        lines.extend_from_slice(br#","kind":"call""#);
+    }
+    let open = lines.len();
+    // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
+    match content {
+        Content::Call(record) => serde_json::to_writer(&mut *lines, record),
+        Content::Note(event) => serde_json::to_writer(&mut *lines, event),
+    }
+    .expect("a record serializes");
+    // The object goes on that began with `schema`.
+    lines[open] = b',';
+    lines.pop();
+    let crc = crc32c::crc32c(&lines[start..]);
+    push(lines, format_args!("{CRC_OPEN}{crc:08x}{CRC_CLOSE}\n"));
+    let len_bytes = lines.len() - start;
+    if len_bytes > MAX_LINE_LEN {
+        lines.truncate(start);
+        return Err(AuditError::RecordTooLarge { len_bytes, max_bytes: MAX_LINE_LEN });
+    }
+    Ok(())
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) index: u64,
+    pub(super) commit: u64,
+}
+
+/// The place of a whole, undamaged line (without its newline), or nothing when it is not one.
+/// Looks at no other member, so it also holds for kinds of records that come later. The members are
+/// where every version puts them: a general JSON reader would make a start four times as long.
+pub(super) fn place_of(line: &[u8]) -> Option<Place> {
     if !checksum_fits(line) {
         return None;
     }
-    serde_json::from_slice::<Place>(line).ok().map(|place| place.index)
+    let rest = line.strip_prefix(LINE_OPEN.as_bytes())?;
+    let (_schema, rest) = digits(rest)?;
+    let (index, rest) = digits(rest.strip_prefix(br#","index":"#)?)?;
+    let (commit, rest) = digits(rest.strip_prefix(br#","commit":"#)?)?;
+    rest.starts_with(b",").then_some(Place { index, commit })
+}
+
+/// The number at the beginning of `text`, and what follows it.
+fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at(len);
+    Some((str::from_utf8(number).ok()?.parse().ok()?, rest))
 }
 
 fn checksum_fits(line: &[u8]) -> bool {
     let Some((covered, tail)) = line.len().checked_sub(CRC_LEN).map(|at| line.split_at(at)) else {
         return false;
     };
-    let expected = format!("{CRC_OPEN}{:08x}{CRC_CLOSE}", crc32c::crc32c(covered));
-    tail == expected.as_bytes()
+    // The form first: it is cheap, and tells most damage.
+    let crc = tail.strip_prefix(CRC_OPEN.as_bytes()).and_then(|tail| tail.strip_suffix(CRC_CLOSE.as_bytes()));
+    crc.is_some_and(|crc| crc == format!("{:08x}", crc32c::crc32c(covered)).as_bytes())
 }
 
 fn salt_from_hex(text: &str) -> Option<[u8; SALT_LEN]> {
@@ -163,6 +208,7 @@ fn push(bytes: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 struct Head {
     schema: u32,
     index: u64,
+    commit: u64,
     salt: String,
 }
 
@@ -176,36 +222,69 @@ pub const SALT_LEN: usize = 16;
 /// recovery read a damaged file in fixed memory.
 pub(super) const MAX_LINE_LEN: usize = 256 * 1024;
 
-/// Room for everything around the body, with an index of 20 digits.
-const FRAME_LEN: usize = 64;
+/// How every line begins.
+pub(super) const LINE_OPEN: &str = r#"{"schema":"#;
 
-const TYPICAL_LEN: usize = 1536;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 const CRC_OPEN: &str = r#","crc32c":""#;
 const CRC_CLOSE: &str = r#""}"#;
 const CRC_LEN: usize = CRC_OPEN.len() + 8 + CRC_CLOSE.len();
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::audit::tests::record;
+    use crate::audit::{Loss, Undelivered};
+
+    fn line_of(index: u64, content: Content) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let place = Place { index, commit: index / 2 };
+        push_line(&mut bytes, place, &[0xA5; SALT_LEN], &content).unwrap();
+        bytes
+    }
 
     fn line(index: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        Body::new(&record("r"), &[0xA5; SALT_LEN]).unwrap().push_line(index, &mut bytes);
-        bytes
+        line_of(index, Content::Call(Box::new(record("r"))))
+    }
+
+    fn index_of(line: &[u8]) -> Option<u64> {
+        place_of(line).map(|place| place.index)
     }
 
     #[test]
     fn a_line_reads_back_as_it_was_written() {
         let bytes = line(u64::MAX);
         let text = str::from_utf8(&bytes).unwrap();
-        assert!(text.starts_with(
-            r#"{"schema":1,"index":18446744073709551615,"salt":"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5","time":"#
-        ));
+        assert!(
+            text.starts_with(concat!(
+                r#"{"schema":1,"index":18446744073709551615,"commit":9223372036854775807,"#,
+                r#""salt":"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5","kind":"call","time":"#
+            )),
+            "{text}"
+        );
         assert!(text.ends_with("\"}\n"));
         let entry = Entry::parse(&bytes).unwrap();
         assert_eq!((entry.schema, entry.index, entry.salt), (1, u64::MAX, [0xA5; SALT_LEN]));
-        assert_eq!(entry.record, record("r"));
+        assert_eq!(place_of(&bytes[..bytes.len() - 1]).unwrap().commit, entry.commit);
+        assert_eq!(entry.call(), Some(&record("r")));
+    }
+
+    #[test]
+    fn a_note_reads_back_as_it_was_written() {
+        let note = Undelivered::new(Some(7), "12155550112".into(), Loss::ClientGone, SystemTime::UNIX_EPOCH);
+        assert!(!format!("{note:?}").contains("5550112"));
+        let event = Event::Undelivered(note);
+        let bytes = line_of(9, Content::Note(event.clone()));
+        let text = str::from_utf8(&bytes).unwrap();
+        let members = concat!(
+            r#","kind":"undelivered","time":"1970-01-01T00:00:00.000Z","record":7,"#,
+            r#""request_id":"12155550112","why":"client-gone","crc32c":""#
+        );
+        assert!(text.contains(members), "{text}");
+        let entry = Entry::parse(&bytes).unwrap();
+        assert_eq!((entry.index, &entry.event, entry.call()), (9, &event, None));
     }
 
     /// Every single-bit error anywhere in the line, and every cut of it, is noticed.
@@ -224,26 +303,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn another_schema_is_named() {
-        let mut bytes = br#"{"schema":2,"index":0,"salt":"","new":1"#.to_vec();
+    fn sealed(line: &str) -> Vec<u8> {
+        let mut bytes = line.as_bytes().to_vec();
         let crc = crc32c::crc32c(&bytes);
         push(&mut bytes, format_args!("{CRC_OPEN}{crc:08x}{CRC_CLOSE}"));
-        assert_eq!(Entry::parse(&bytes), Err(LineError::Schema { found: 2 }));
-        assert_eq!(index_of(&bytes), Some(0));
+        bytes
     }
 
     #[test]
-    fn the_frame_fits_its_allowance() {
-        let body = Body::new(&record("r"), &[0; SALT_LEN]).unwrap();
-        assert!(line(u64::MAX).len() - body.0.len() <= FRAME_LEN);
+    fn another_schema_and_another_kind_are_named() {
+        let newer = sealed(r#"{"schema":2,"index":0,"commit":0,"salt":"","new":1"#);
+        assert_eq!(Entry::parse(&newer), Err(LineError::Schema { found: 2 }));
+        assert_eq!(index_of(&newer), Some(0));
+        let salt = "00".repeat(SALT_LEN);
+        let line = format!(r#"{{"schema":1,"index":0,"commit":0,"salt":"{salt}","kind":"later""#);
+        assert!(matches!(Entry::parse(&sealed(&line)), Err(LineError::Json { .. })));
+        // A whole line of another program is none of ours.
+        assert_eq!(index_of(&sealed(r#"{"index":0"#)), None);
     }
 
     #[test]
     fn a_record_that_recovery_could_not_read_is_refused() {
         let mut record = record("r");
         record.identity = vec!["x".repeat(MAX_LINE_LEN)];
-        let refused = Body::new(&record, &[0; SALT_LEN]).err().unwrap();
+        let mut lines = line(0);
+        let before = lines.clone();
+        let place = Place { index: 1, commit: 0 };
+        let content = Content::Call(Box::new(record));
+        let refused = push_line(&mut lines, place, &[0; SALT_LEN], &content).unwrap_err();
         assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
+        assert_eq!(lines, before);
     }
 }

@@ -17,8 +17,9 @@ use crate::listen::Peer;
 /// Words from our own tables (`reason`, `error`, `verdict`, ...) are [`Cow`]s, so that filling a
 /// record costs no allocation for them: `record.reason = Some("RIGHT_NONE".into())`.
 ///
-/// In the log a record is a line of JSON that also carries the schema version, the index, a salt
-/// and a checksum: see [`Entry`](super::Entry). Members that are `None` or empty are left out.
+/// In the log a record is a line of JSON of the kind `call` that also carries the schema version,
+/// the index, a salt and a checksum: see [`Entry`](super::Entry). Members that are `None` or empty
+/// are left out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     time: String,
@@ -37,6 +38,13 @@ pub struct Record {
     /// Name of the trunk that the call came in on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
+    /// The customer whose trunk it is, if the configuration names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// The voice service provider on whose behalf the call is signed or verified, if the
+    /// configuration names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Attestation level that the client asked for: `A`, `B` or `C`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_attest: Option<Cow<'static, str>>,
@@ -49,6 +57,10 @@ pub struct Record {
     /// The rule that decided: `trunk "lab" max_attest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Cow<'static, str>>,
+    /// The configuration that was in force; see
+    /// [`Config::generation`](crate::config::Config::generation).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<String>,
     /// Whose decision it was: the provider that owns the rule, not whoever runs the signer
     /// (FCC 24-120 wants the two told apart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +91,9 @@ pub struct Record {
     /// Stable kebab-case name of the failure: `cert-expired`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Cow<'static, str>>,
+    /// What came of each Identity header, in their order, when verifying and any was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
     /// SIP status code that was answered or recommended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_status: Option<u16>,
@@ -88,9 +103,17 @@ pub struct Record {
     /// Time from the whole request being read to the record being made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_us: Option<u64>,
+    /// `queued` if the request was answered before the record was durable; absent otherwise. Set by
+    /// the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Cow<'static, str>>,
     /// The Identity header values as sent (sign) or as received (verify).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
+    /// In place of [`identity`](Self::identity), SHA-256 of each value, 64 lower-case hex digits: who
+    /// has the header can show that it is the one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity_sha256: Vec<String>,
 }
 
 impl Record {
@@ -106,20 +129,22 @@ impl Record {
         verdict: impl Into<Cow<'static, str>>,
         now: SystemTime,
     ) -> Self {
-        let now = OffsetDateTime::from(now);
         Self {
             time: rfc3339_ms(now),
-            unix_seconds: now.unix_timestamp(),
+            unix_seconds: OffsetDateTime::from(now).unix_timestamp(),
             op,
             interface,
             peer,
             request_id,
             call_id: None,
             trunk: None,
+            customer: None,
+            provider: None,
             requested_attest: None,
             attest: None,
             reason: None,
             rule: None,
+            generation: None,
             decided_by: None,
             orig: None,
             dest: Vec::new(),
@@ -130,10 +155,13 @@ impl Record {
             verdict: verdict.into(),
             verstat: None,
             error: None,
+            headers: Vec::new(),
             sip_status: None,
             http_status: None,
             latency_us: None,
+            durability: None,
             identity: Vec::new(),
+            identity_sha256: Vec::new(),
         }
     }
 
@@ -208,6 +236,19 @@ impl fmt::Debug for Number {
     }
 }
 
+/// What came of one Identity header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// PASSporT type, if it is a known one: `shaken`, `div`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppt: Option<Cow<'static, str>>,
+    /// Whether it holds in itself: `valid` or `failed`. Whether the call passes is another question.
+    pub verdict: Cow<'static, str>,
+    /// Stable kebab-case name of the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Cow<'static, str>>,
+}
+
 /// The certificate behind a signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cert {
@@ -220,7 +261,8 @@ pub struct Cert {
 
 /// Always three decimals, so that lines compare and align; the formats of the `time` crate drop
 /// trailing zeros.
-fn rfc3339_ms(at: OffsetDateTime) -> String {
+pub(super) fn rfc3339_ms(at: SystemTime) -> String {
+    let at = OffsetDateTime::from(at);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
         at.year(),
@@ -251,6 +293,9 @@ mod tests {
         );
         record.call_id = Some("12155550112@sbc.example.com".into());
         record.trunk = Some("lab".into());
+        record.customer = Some("12155550112".into());
+        record.provider = Some("Example Carrier".into());
+        record.generation = Some("0123456789abcdef".into());
         record.requested_attest = Some("12155550112".into());
         record.attest = Some("B".into());
         record.reason = Some("RIGHT_NONE".into());
@@ -271,7 +316,13 @@ mod tests {
         record.sip_status = Some(200);
         record.http_status = Some(201);
         record.latency_us = Some(412);
+        record.headers = vec![
+            Header { ppt: Some("shaken".into()), verdict: "valid".into(), error: None },
+            Header { ppt: None, verdict: "failed".into(), error: Some("ppt-unsupported".into()) },
+        ];
+        record.durability = Some("queued".into());
         record.identity = vec!["12155550112".into()];
+        record.identity_sha256 = vec!["cd".repeat(32)];
         record
     }
 
@@ -285,6 +336,7 @@ mod tests {
             r#""peer":{"uid":33,"gid":44,"pid":55}"#,
             r#""orig":{"received":"+1 (215) 555-0112","canonical":"12155550112"}"#,
             r#"{"received":"no-number"}],"origid""#,
+            r#""headers":[{"ppt":"shaken","verdict":"valid"},{"verdict":"failed","error":"ppt-unsupported"}]"#,
         ] {
             assert!(json.contains(member), "{member} not in {json}");
         }

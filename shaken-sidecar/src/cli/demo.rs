@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use shaken_core::passport::{base, segments, shaken};
 use shaken_core::sip::Parties;
-use shaken_core::{Attest, Signer, TelephoneNumber, key, sign};
+use shaken_core::{Attest, OrigId, Signer, TelephoneNumber, key, sign};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -30,8 +30,8 @@ use super::input::{Output, clock, note, read};
 use super::lab::failure;
 use super::serve::stop_signal;
 use super::{Exit, Failure};
+use crate::audit;
 use crate::lab::{DownloadCount, Lab, LabOptions, Repository};
-use crate::origid;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -78,8 +78,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn create() -> Result<Self, Failure> {
-        let name = origid::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
-        let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name[..8]));
+        let name = OrigId::random().map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let path = std::env::temp_dir().join(format!("shaken-demo-{}", &name.as_str()[..8]));
         DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Failure::new(Exit::Io, format_args!("cannot make {}: {error}", path.display()))
         })?;
@@ -233,10 +233,10 @@ impl Scene {
         let signer = Signer::new(key, &chain, &self.lab.x5u()).map_err(bad)?;
         let number = |text: &str| TelephoneNumber::parse(text).map_err(bad);
         let dest = [number(CALLED)?.into()];
-        let origid = origid::random().map_err(bad)?;
+        let origid = OrigId::random().map_err(bad)?;
         let iat = u64::try_from(clock() - 120).unwrap_or_default();
         let claims = base::NewClaims::new(number(CALLER)?.into(), &dest, iat).map_err(bad)?;
-        let claims = shaken::NewClaims::new(claims, Attest::A, &origid).map_err(bad)?;
+        let claims = shaken::NewClaims::new(claims, Attest::A, origid.as_str()).map_err(bad)?;
         let mut buffer = vec![0; sign::MAX_HEADER_LEN];
         signer.sign(&claims, &mut buffer).map(str::to_owned).map_err(bad)
     }
@@ -296,9 +296,9 @@ async fn play(scene: &Scene) -> Result<Exit, Failure> {
     out.line(format_args!("certificate downloads    {}", scene.downloads.total()))?;
 
     out.line(format_args!("\n# The records, each on disk before its answer"))?;
-    let records = read(&scene.lab.dir().join("audit/audit.jsonl"))?;
-    for record in String::from_utf8_lossy(&records).lines() {
-        out.line(format_args!("{record}"))?;
+    let unreadable = |error| Failure::new(Exit::BadData, format_args!("audit log: {error}"));
+    for line in audit::read(&scene.lab.dir().join("audit")).map_err(unreadable)? {
+        out.line(format_args!("{}", String::from_utf8_lossy(&line.map_err(unreadable)?.bytes)))?;
     }
     out.finish()?;
     if all_as_told {

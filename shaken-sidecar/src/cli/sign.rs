@@ -6,11 +6,10 @@ use serde_json::json;
 use shaken_core::passport::rcd::{self, NewRcd};
 use shaken_core::passport::{base, div, rph, shaken};
 use shaken_core::sign::Unsigned;
-use shaken_core::{Attest, Error, Signer, key, sign};
+use shaken_core::{Attest, Error, OrigId, Signer, key, sign};
 
 use super::input::{Output, clock, parse_time, party, read};
 use super::{Exit, Failure, sip};
-use crate::origid;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -93,7 +92,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
     let origid = match &args.origid {
         Some(origid) => origid.clone(),
-        None => origid::random().map_err(refused)?,
+        None => OrigId::random().map_err(refused)?.to_string(),
     };
     let now = args.iat.unwrap_or_else(clock);
     let iat =

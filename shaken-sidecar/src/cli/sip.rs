@@ -102,7 +102,7 @@ pub(super) fn verify(path: &Path, rules: &Rules, json: bool) -> Result<Exit, Fai
         Ok(judged) => judged
             .verdict
             .headers()
-            .map(|header| Header::new(header, judged, request.headers().identity()))
+            .map(|header| Header::new(&header, judged, request.headers().identity()))
             .collect(),
     };
     let chains = judged.as_ref().map_or(&[][..], |judged| judged.verdict.chains());
@@ -135,7 +135,7 @@ struct Header<'a, 'c> {
 }
 
 impl<'a, 'c> Header<'a, 'c> {
-    fn new(header: &HeaderVerdict<'a>, judged: &'c Judged<'a>, values: &[&[u8]]) -> Self {
+    fn new(header: &HeaderVerdict<'_, 'a>, judged: &'c Judged<'a>, values: &[&[u8]]) -> Self {
         let report = judged.report(header);
         let reason = report.outcome.as_ref().err().and_then(|error| {
             let reason = Reason::new(error.sip());
@@ -166,10 +166,10 @@ fn to_json(
         parties.dest().iter().map(|party: &Party<'_>| party.as_str().to_owned()).collect::<Vec<_>>()
     };
     let chain = |chain: &Chain| {
-        let number = |place: &usize| headers.get(*place).map(|header| header.number);
+        let number = |place: usize| headers.get(place).map(|header| header.number);
         json!({
-            "diversions": chain.diversions().iter().map(number).collect::<Vec<_>>(),
-            "innermost": chain.innermost().iter().map(number).collect::<Vec<_>>(),
+            "diversions": chain.diversions().map(number).collect::<Vec<_>>(),
+            "innermost": chain.innermost().map(number).collect::<Vec<_>>(),
             "error": chain.result().err().map(|error| error.name()),
         })
     };
@@ -212,8 +212,8 @@ fn show(
         }
     }
     for chain in chains {
-        let number = |place: &usize| headers.get(*place).map_or(0, |header| header.number).to_string();
-        let places = chain.diversions().iter().chain(chain.innermost()).map(number).collect::<Vec<_>>();
+        let number = |place: usize| headers.get(place).map_or(0, |header| header.number).to_string();
+        let places = chain.diversions().chain(chain.innermost()).map(number).collect::<Vec<_>>();
         let outcome = chain.result().map_or_else(|error| error.to_string(), |()| "holds".to_owned());
         out.line(format_args!("diverted  by way of Identity {}: {outcome}", places.join(", ")))?;
     }

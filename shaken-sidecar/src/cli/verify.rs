@@ -222,7 +222,7 @@ pub(super) struct Judged<'a> {
 
 impl<'a> Judged<'a> {
     /// What is known about one PASSporT.
-    pub(super) fn report(&self, header: &HeaderVerdict<'a>) -> Report<'a, '_> {
+    pub(super) fn report(&self, header: &HeaderVerdict<'_, 'a>) -> Report<'a, '_> {
         let certificate = header.x5u().and_then(|x5u| self.certificates.at(x5u)?.as_ref().ok());
         Report { outcome: header.outcome().cloned(), certificate }
     }
@@ -233,7 +233,7 @@ impl<'a> Judged<'a> {
         let Some(header) = self.verdict.headers().next() else {
             return Report { outcome: Err(Error::IdentityMissing), certificate: None };
         };
-        let report = self.report(header);
+        let report = self.report(&header);
         match self.verdict.result() {
             Ok(verified) => Report { outcome: Ok(verified.claims().clone()), ..report },
             Err(error) => Report { outcome: report.outcome.and(Err(error)), ..report },

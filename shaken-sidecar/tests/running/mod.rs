@@ -107,10 +107,33 @@ impl Running {
         fs::read_to_string(self.lab().join("daemon.log")).unwrap()
     }
 
-    /// The records on disk.
+    /// All lines of the audit log on disk.
+    pub(crate) fn audit_lines(&self) -> Vec<Value> {
+        let lines = shaken_sidecar::audit::read(&self.lab().join("audit")).unwrap();
+        lines.map(|line| serde_json::from_slice(&line.unwrap().bytes).unwrap()).collect()
+    }
+
+    /// The records of calls on disk.
     pub(crate) fn records(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.lab().join("audit/audit.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.records_of("call")
+    }
+
+    pub(crate) fn records_of(&self, kind: &str) -> Vec<Value> {
+        let mut lines = self.audit_lines();
+        lines.retain(|line| line["kind"] == kind);
+        lines
+    }
+
+    /// Waits until there is a record of this kind that `holds`.
+    pub(crate) fn wait_for_record(&self, kind: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let patience = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(record) = self.records_of(kind).into_iter().find(&holds) {
+                return record;
+            }
+            assert!(Instant::now() < patience, "no such {kind} record: {:?}", self.records_of(kind));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Kills the daemon without a warning and starts it again.

@@ -32,7 +32,7 @@ pub(super) fn say_the_same(claims: &Claims<'_>, payload: &[u8]) {
             assert_eq!(other["opt"].as_str(), own.opt());
         }
         Own::Rph(own) => {
-            let auth: Vec<Value> = own.auth().iter().map(|value| value.to_string().into()).collect();
+            let auth: Vec<Value> = own.auth().map(|value| value.to_string().into()).collect();
             assert_eq!(other["rph"]["auth"].as_array(), Some(&auth));
             assert_eq!(other["sph"] == "psap-callback", own.is_psap_callback());
             assert_eq!(other.get("sph").is_some(), own.is_psap_callback());
@@ -122,7 +122,7 @@ pub(super) fn sign_and_verify(claims: &Claims<'_>, body: &[u8]) {
             assert!(outcome.is_ok() || own.opt().is_some(), "{outcome:?}");
         }
         Own::Rph(own) => {
-            let auth: Vec<String> = own.auth().iter().map(|value| value.to_string()).collect();
+            let auth: Vec<String> = own.auth().map(|value| value.to_string()).collect();
             let auth: Vec<&str> = auth.iter().map(String::as_str).collect();
             let callback = if own.is_psap_callback() { Callback::Psap } else { Callback::No };
             let new = said(rph::NewClaims::new(base, &auth, callback));
@@ -233,7 +233,7 @@ fn signed(new: &impl Unsigned, claims: &Claims<'_>) -> Option<String> {
             assert_eq!((own.div(), own.hi(), own.opt()), (of.div(), of.hi(), of.opt()));
         }
         (Own::Rph(own), Own::Rph(of)) => {
-            assert_eq!((own.auth(), own.is_psap_callback()), (of.auth(), of.is_psap_callback()));
+            assert!(own.auth().eq(of.auth()) && own.is_psap_callback() == of.is_psap_callback());
         }
         _ => {}
     }

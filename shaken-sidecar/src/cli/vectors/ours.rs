@@ -88,7 +88,7 @@ impl<'a> World<'a> {
         let verdict = verifier.verify_call(screened, certificate, now);
         // What is nested in a header comes behind all of them.
         let own = verdict.headers().take(case.identity.len());
-        let outcome = |header: &HeaderVerdict<'_>| word(header.outcome().map(drop));
+        let outcome = |header: HeaderVerdict<'_, '_>| word(header.outcome().map(drop));
         Ok((word(verdict.result().map(drop)), own.map(outcome).collect()))
     }
 }

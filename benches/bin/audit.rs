@@ -1,0 +1,247 @@
+//! Durable records per second, how long one takes, and what it costs the caller, beside what the disk
+//! does with nothing but fdatasync in the same run.
+//!
+//! `cargo run --release -p shaken-benches --bin audit -- [--seconds N] [--rate N] [--dir DIR]`
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use shaken_sidecar::audit::{AuditError, AuditLog, AuditOptions, Cert, Interface, Kept, Number, Op, Record};
+use shaken_sidecar::listen::Peer;
+use tokio::sync::mpsc;
+
+fn main() {
+    let mut options = Options { seconds: 60, rate: 30_000, dir: std::env::temp_dir() };
+    let mut args = std::env::args().skip(1);
+    while let (Some(name), value) = (args.next(), args.next()) {
+        let value = value.unwrap_or_else(|| panic!("{name} wants a value"));
+        match name.as_str() {
+            "--seconds" => options.seconds = value.parse().expect("a number of seconds"),
+            "--rate" => options.rate = value.parse().expect("records per second"),
+            "--dir" => options.dir = value.into(),
+            other => panic!("no option {other}; there are --seconds, --rate and --dir"),
+        }
+    }
+    let dir = options.dir.join(format!("shaken-bench-audit-{}", std::process::id()));
+    std::fs::create_dir(&dir).expect("a directory of its own");
+    run(&options, &dir);
+    std::fs::remove_dir_all(&dir).expect("the directory goes again");
+}
+
+struct Options {
+    seconds: u64,
+    rate: u64,
+    dir: PathBuf,
+}
+
+fn run(options: &Options, dir: &Path) {
+    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    bare_disk(&dir.join("bare"), "before");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let audit = dir.join("audit");
+    runtime.block_on(async {
+        let log = Arc::new(AuditLog::open(&audit, AuditOptions::new()).expect("a log"));
+        // So that the first segment, which nobody could prepare, is behind us.
+        flat_out(&log, Duration::from_secs(3), "warm-up").await;
+        paced(&log, options.rate, Duration::from_secs(options.seconds)).await;
+        flat_out(&log, Duration::from_secs(options.seconds.min(10)), "flat out").await;
+        println!("state: {:?}", log.state());
+        log.close().await.expect("all records written");
+    });
+    bare_disk(&dir.join("bare"), "after");
+    start(&audit);
+    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+}
+
+/// 16 KB written over zeros and synced, one after the other: what a commit costs without us.
+fn bare_disk(path: &Path, when: &str) {
+    const LEN: usize = 16 * 1024;
+    const COUNT: usize = 2000;
+    let file = File::options().create(true).truncate(true).write(true).open(path).expect("a file");
+    for n in 0..COUNT {
+        file.write_all_at(&[0; LEN], (n * LEN) as u64).expect("zeros");
+    }
+    file.sync_all().expect("a sync");
+    let mut took: Vec<Duration> = (0..COUNT)
+        .map(|n| {
+            let started = Instant::now();
+            file.write_all_at(&[b'x'; LEN], (n * LEN) as u64).expect("16 KB");
+            file.sync_data().expect("a sync");
+            started.elapsed()
+        })
+        .collect();
+    let total: Duration = took.iter().sum();
+    println!(
+        "bare disk {when:<8} write 16 KB and fdatasync: {}, {:.0}/s",
+        Percentiles::of(&mut took),
+        COUNT as f64 / total.as_secs_f64()
+    );
+}
+
+/// Records come at a fixed rate, whatever the log does; the time of each counts from when it was due.
+async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
+    let (done, mut results) = mpsc::unbounded_channel();
+    let started = Instant::now();
+    let mut sent = 0;
+    while started.elapsed() < length {
+        let due = (started.elapsed().as_secs_f64() * rate as f64) as u64;
+        while sent < due {
+            let due_at = started + Duration::from_secs_f64(sent as f64 / rate as f64);
+            let (log, done) = (Arc::clone(log), done.clone());
+            let record = record(sent);
+            tokio::spawn(async move {
+                let (outcome, cost) = append(&log, record).await;
+                let _ = done.send((outcome.is_ok(), due_at.elapsed(), cost));
+            });
+            sent += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(done);
+    let (mut took, mut costs, mut refused) = (Vec::new(), Vec::new(), 0);
+    while let Some((is_kept, latency, cost)) = results.recv().await {
+        if is_kept {
+            took.push(latency);
+            costs.push(cost);
+        } else {
+            refused += 1;
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "paced {rate}/s for {seconds:.1} s: {} durable, {:.0}/s, {refused} refused",
+        took.len(),
+        took.len() as f64 / seconds
+    );
+    println!("  from due to durable: {}", Percentiles::of(&mut took));
+    println!("  the caller's thread: {}, mean {:.2} µs", Percentiles::of(&mut costs), mean_us(&costs));
+}
+
+/// As many as go, from callers who each wait for their record.
+async fn flat_out(log: &Arc<AuditLog>, length: Duration, name: &str) {
+    const CALLERS: u64 = 512;
+    let started = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|caller| {
+            let log = Arc::clone(log);
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                while started.elapsed() < length {
+                    let (record, sent) = (record(caller), Instant::now());
+                    log.append(record).await.expect("a record");
+                    took.push(sent.elapsed());
+                }
+                took
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    for caller in callers {
+        took.extend(caller.await.expect("a caller"));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{name}, {CALLERS} callers: {:.0} durable/s for {seconds:.1} s; {}",
+        took.len() as f64 / seconds,
+        Percentiles::of(&mut took)
+    );
+}
+
+/// How long a start takes with the segments as they are: the last one full, if it can be made so.
+fn start(audit: &Path) {
+    let segments = audit.join(shaken_sidecar::audit::SEGMENTS);
+    let mut lengths: Vec<u64> = std::fs::read_dir(segments)
+        .expect("segments")
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".jsonl"))
+        .filter_map(|entry| entry.metadata().ok().map(|facts| facts.len()))
+        .collect();
+    lengths.sort_unstable();
+    let started = Instant::now();
+    let log = AuditLog::open(audit, AuditOptions::new()).expect("the log again");
+    let (took, recovery) = (started.elapsed(), log.recovery());
+    println!(
+        "start: {:.0} ms, {} segments, last one {:.1} MB (longest {:.1} MB): {:.0} MB/s",
+        took.as_secs_f64() * 1e3,
+        recovery.segments,
+        recovery.len_bytes as f64 / 1e6,
+        lengths.last().copied().unwrap_or_default() as f64 / 1e6,
+        recovery.len_bytes as f64 / 1e6 / took.as_secs_f64(),
+    );
+}
+
+/// Appends, and tells how long the calling thread was held up to hand the record over. What it does
+/// until the answer comes is its own business.
+async fn append(log: &AuditLog, record: Record) -> (Result<Kept, AuditError>, Duration) {
+    let mut future = pin!(log.append(record));
+    let started = Instant::now();
+    let first = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+    let cost = started.elapsed();
+    match first {
+        Poll::Ready(outcome) => (outcome, cost),
+        Poll::Pending => (future.await, cost),
+    }
+}
+
+/// A signed call as the daemon records it: some 1.3 KB.
+fn record(n: u64) -> Record {
+    let peer = Peer { uid: 1001, gid: 1001, pid: Some(4242) };
+    let now = SystemTime::now();
+    let mut record = Record::new(Op::Sign, Interface::HttpUnix, peer, format!("request-{n}"), "signed", now);
+    let number = |text: &str| Number { received: format!("+{text}"), canonical: Some(text.to_owned()) };
+    record.trunk = Some("pbx".into());
+    record.customer = Some("Example PBX".into());
+    record.provider = Some("Example Carrier".into());
+    record.requested_attest = Some("A".into());
+    record.attest = Some("B".into());
+    record.reason = Some("CAPPED_BY_TRUNK".into());
+    record.rule = Some("trunk \"pbx\" max_attest = \"B\"".into());
+    record.generation = Some("0123456789abcdef".into());
+    record.decided_by = Some("Example Carrier".into());
+    record.orig = Some(number("12155550121"));
+    record.dest = vec![number("12155550131")];
+    record.origid = Some("0b0e6a3c-3f50-4f43-9d8b-0d5f3c9f6f11".into());
+    record.ppt = vec!["shaken".into()];
+    record.x5u = Some("https://cr.example.com/provider.pem".into());
+    record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) });
+    record.http_status = Some(200);
+    record.latency_us = Some(120);
+    record.identity = vec!["x".repeat(560)];
+    record
+}
+
+struct Percentiles {
+    p50: Duration,
+    p99: Duration,
+    p999: Duration,
+    max: Duration,
+}
+
+impl Percentiles {
+    fn of(took: &mut [Duration]) -> Self {
+        took.sort_unstable();
+        let at = |share: f64| {
+            let place = ((took.len() as f64 * share) as usize).min(took.len().saturating_sub(1));
+            took.get(place).copied().unwrap_or_default()
+        };
+        Self { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1.0) }
+    }
+}
+
+impl std::fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { p50, p99, p999, max } = self;
+        write!(f, "p50 {p50:.2?}, p99 {p99:.2?}, p99.9 {p999:.2?}, max {max:.2?}")
+    }
+}
+
+fn mean_us(costs: &[Duration]) -> f64 {
+    costs.iter().sum::<Duration>().as_secs_f64() * 1e6 / costs.len().max(1) as f64
+}
