@@ -110,6 +110,7 @@ impl Proof {
         let leaves = std::mem::replace(&mut self.leaves, room);
         let mut state = self.shared.state();
         state.waiting_records += leaves.len() as u64;
+        state.waiting_since.get_or_insert(now);
         if state.waiting_records > MAX_WAITING_RECORDS {
             state.stopped = true;
         }
@@ -151,7 +152,8 @@ impl Proof {
         }
         let size = newest.as_ref().map_or(0, Checkpoint::size);
         let waiting_records = publisher.size() - size;
-        let state = State { size, waiting_records, ..State::default() };
+        let waiting_since = (waiting_records > 0).then(Instant::now);
+        let state = State { size, waiting_records, waiting_since, ..State::default() };
         let shared = Arc::new(Shared { state: Mutex::new(state), pushers });
         let (queue, received) = mpsc::channel();
         let theirs = Arc::clone(&shared);
@@ -235,6 +237,8 @@ impl ProofWatch {
         ProofState {
             size: state.size,
             waiting_records: state.waiting_records,
+            waiting: state.waiting_since.map(|since| since.elapsed()),
+            age: state.published_at.map(|at| at.elapsed()),
             failures: state.failures,
             last_error: state.last_error,
             stopped: state.stopped,
@@ -251,6 +255,11 @@ pub struct ProofState {
     pub size: u64,
     /// Records handed over that no checkpoint covers yet.
     pub waiting_records: u64,
+    /// How long the first of them has been waiting. Nothing when none waits.
+    pub waiting: Option<Duration>,
+    /// Time since the newest checkpoint, if this process made it. A log to which nothing is added needs
+    /// no other.
+    pub age: Option<Duration>,
     /// Attempts to write tiles or checkpoint that failed. Each is made again.
     pub failures: u64,
     /// Why the last attempt failed. Nothing once one succeeds.
@@ -260,6 +269,47 @@ pub struct ProofState {
     pub stopped: bool,
     /// The copies outside.
     pub outside: Vec<OutsideState>,
+}
+
+impl ProofState {
+    /// What is wrong with checkpoints or their copies, if anything is: the worst of it.
+    #[must_use]
+    pub fn trouble(&self) -> Option<ProofTrouble> {
+        let is_late = |waiting: Option<Duration>| waiting.is_some_and(|waiting| waiting >= LATE);
+        if self.stopped {
+            Some(ProofTrouble::Stopped)
+        } else if self.last_error.is_some() || is_late(self.waiting) {
+            Some(ProofTrouble::Checkpoint)
+        } else if self.outside.iter().any(|copy| copy.last_error.is_some() || is_late(copy.waiting)) {
+            Some(ProofTrouble::Outside)
+        } else {
+            None
+        }
+    }
+}
+
+/// What can be wrong with checkpoints while records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProofTrouble {
+    /// There will be none until a restart.
+    Stopped,
+    /// None can be written, or not in time.
+    Checkpoint,
+    /// At least one place outside does not get its copies, or not in time.
+    Outside,
+}
+
+impl ProofTrouble {
+    /// The stable name, as readiness shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "audit-checkpoints-stopped",
+            Self::Checkpoint => "audit-checkpoint",
+            Self::Outside => "audit-outside-copy",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -272,6 +322,8 @@ struct Shared {
 struct State {
     size: u64,
     waiting_records: u64,
+    waiting_since: Option<Instant>,
+    published_at: Option<Instant>,
     failures: u64,
     last_error: Option<String>,
     stopped: bool,
@@ -315,15 +367,26 @@ impl Shared {
                 state.waiting_records =
                     state.waiting_records.saturating_sub(checkpoint.size().saturating_sub(state.size));
                 state.size = checkpoint.size();
-                state.last_error = None;
+                let now = Instant::now();
+                state.published_at = Some(now);
+                // Those that wait came while this one was being written.
+                state.waiting_since = (state.waiting_records > 0).then_some(now);
+                let recovered = state.last_error.take();
                 drop(state);
+                if recovered.is_some() {
+                    tracing::info!(size = checkpoint.size(), "checkpoints of the audit log are written again");
+                }
                 self.pushers.iter().for_each(|pusher| pusher.push(checkpoint.clone()));
                 Ok(())
             }
             Err(error) => {
                 let mut state = self.state();
                 state.failures += 1;
-                state.last_error = Some(error.to_string());
+                let is_first = state.last_error.replace(error.to_string()).is_none();
+                drop(state);
+                if is_first {
+                    tracing::error!(%error, "no checkpoint of the audit log can be written; it is tried again");
+                }
                 Err(error)
             }
         }
@@ -345,6 +408,9 @@ impl Drop for StoppedByPanic<'_> {
 
 /// 128 MB of hashes: two minutes of the fastest log, and far longer than any disk that comes back.
 const MAX_WAITING_RECORDS: u64 = 4 * 1024 * 1024;
+
+/// From when on what waits is late: several times what a slow disk or a distant server takes.
+const LATE: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests;

@@ -71,6 +71,8 @@ pub struct OutsideState {
     pub target: String,
     /// Records that the newest copy there covers, of those sent by this process.
     pub size: Option<u64>,
+    /// How long a checkpoint has been waiting to be copied. Nothing when none waits.
+    pub waiting: Option<Duration>,
     /// Copies sent by this process.
     pub pushed: u64,
     /// Attempts that failed.
@@ -91,7 +93,7 @@ impl Pusher {
     /// When the system gives no thread.
     pub(super) fn start(outside: Outside, retry: Duration) -> std::io::Result<Self> {
         let state = OutsideState { target: outside.to_string(), ..OutsideState::default() };
-        let pending = Pending { next: None, sending: false, closed: false, state };
+        let pending = Pending { next: None, waiting_since: None, sending: false, closed: false, state };
         let shared = Arc::new(Shared { pending: Mutex::new(pending), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         std::thread::Builder::new()
@@ -102,12 +104,17 @@ impl Pusher {
 
     /// Leaves `checkpoint` to the thread; never waits for it.
     pub(super) fn push(&self, checkpoint: Checkpoint) {
-        self.shared.pending().next = Some(checkpoint);
+        let mut pending = self.shared.pending();
+        pending.next = Some(checkpoint);
+        pending.waiting_since.get_or_insert_with(Instant::now);
+        drop(pending);
         self.shared.changed.notify_all();
     }
 
     pub(super) fn state(&self) -> OutsideState {
-        self.shared.pending().state.clone()
+        let pending = self.shared.pending();
+        let waiting = pending.waiting_since.map(|since| since.elapsed());
+        OutsideState { waiting, ..pending.state.clone() }
     }
 
     /// Waits until what was left to the thread is sent, until `deadline` at most.
@@ -141,6 +148,7 @@ struct Shared {
 #[derive(Debug)]
 struct Pending {
     next: Option<Checkpoint>,
+    waiting_since: Option<Instant>,
     sending: bool,
     closed: bool,
     state: OutsideState,
@@ -167,11 +175,17 @@ impl Shared {
                 Ok(()) => {
                     pending.state.size = Some(checkpoint.size());
                     pending.state.pushed += 1;
-                    pending.state.last_error = None;
+                    if pending.state.last_error.take().is_some() {
+                        tracing::info!(to = %pending.state.target, "checkpoints are copied there again");
+                    }
+                    pending.waiting_since = pending.next.is_some().then(Instant::now);
                     self.changed.notify_all();
                 }
                 Err(why) => {
                     pending.state.failures += 1;
+                    if pending.state.last_error.is_none() {
+                        tracing::error!(to = %pending.state.target, error = %why, "no audit checkpoint can be copied there");
+                    }
                     pending.state.last_error = Some(why);
                     pending.next.get_or_insert(checkpoint);
                     self.changed.notify_all();

@@ -109,6 +109,15 @@ impl Resume {
     /// [`ProofError::Rollback`] when a checkpoint covers more than that; [`ProofError::RecordsMissing`]
     /// when not all came; [`ProofError::Io`] when the system gives no thread.
     pub fn finish(self, records: u64) -> Result<Proof, ProofError> {
+        self.check(records)?;
+        Proof::start(self.publisher, self.newest, self.outside, self.options)
+    }
+
+    /// Whether a log that has `records` in all can go on, as far as is known; changes nothing.
+    ///
+    /// # Errors
+    /// [`ProofError::Rollback`] and [`ProofError::RecordsMissing`], as [`finish`](Self::finish).
+    pub fn check(&self, records: u64) -> Result<(), ProofError> {
         let rollback = |checkpoint: &Checkpoint, path: PathBuf| ProofError::Rollback {
             records,
             size: checkpoint.size(),
@@ -124,7 +133,7 @@ impl Resume {
         if self.size() != records {
             return Err(ProofError::RecordsMissing { expected: self.size(), found: records });
         }
-        Proof::start(self.publisher, self.newest, self.outside, self.options)
+        Ok(())
     }
 
     /// Strikes off the checkpoints that the tree has come to.

@@ -82,7 +82,9 @@ impl OutsideFile {
         struct Line {
             checkpoint: String,
         }
-        let line: Line = serde_json::from_slice(&self.line).ok()?;
+        // A log daemon puts time, host and name in front of what it was given.
+        let start = self.line.windows(OPEN.len()).position(|window| window == OPEN)?;
+        let line: Line = serde_json::from_slice(&self.line[start..]).ok()?;
         Checkpoint::parse(line.checkpoint.as_bytes(), &self.key).ok()
     }
 }
@@ -118,6 +120,9 @@ pub(super) fn append(path: &Path, line: &str) -> io::Result<()> {
     file.write_all(format!("{torn}{line}\n").as_bytes())?;
     file.sync_all()
 }
+
+/// How each of our lines begins.
+const OPEN: &[u8] = br#"{"checkpoint":"#;
 
 /// Some thousand checkpoints.
 const TAIL_BYTES: u64 = 1024 * 1024;
