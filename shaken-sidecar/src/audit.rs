@@ -267,7 +267,15 @@ impl AuditLog {
             .name("audit-writer".into())
             .spawn(move || writer.run(&clock))
             .map_err(start)?;
-        Ok(Self { queue, options, shared, thread: Mutex::new(Some(thread)), recovery, proof: None, _lock: lock })
+        Ok(Self {
+            queue,
+            options,
+            shared,
+            thread: Mutex::new(Some(thread)),
+            recovery,
+            proof: None,
+            _lock: lock,
+        })
     }
 
     /// Appends `record`, and returns when it is durable (fdatasync) unless the options say otherwise.

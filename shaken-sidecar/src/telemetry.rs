@@ -40,7 +40,12 @@ impl Collector for AuditCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let AuditState { health, records, unrecorded, gaps, faults, queued, proof, .. } = &self.0;
         counter(&mut encoder, "audit_records", "Records in the audit log, from its beginning", *records)?;
-        counter(&mut encoder, "audit_unrecorded", "Calls and notes without a record, since start", *unrecorded)?;
+        counter(
+            &mut encoder,
+            "audit_unrecorded",
+            "Calls and notes without a record, since start",
+            *unrecorded,
+        )?;
         counter(&mut encoder, "audit_gaps", "Gap records written, since start", *gaps)?;
         counter(&mut encoder, "audit_faults", "Faults of the log's disk, since start", *faults)?;
         gauge(&mut encoder, "audit_queue_records", "Records that wait for the disk", *queued as u64)?;
@@ -63,7 +68,12 @@ impl Collector for AuditCollector {
         gauge(&mut encoder, "audit_checkpoint_stopped", help, u64::from(*stopped))?;
         let help = "Attempts to write a checkpoint that failed, since start";
         counter(&mut encoder, "audit_checkpoint_failures", help, *failures)?;
-        gauge(&mut encoder, "audit_outside_places", "Places that get copies of checkpoints", outside.len() as u64)?;
+        gauge(
+            &mut encoder,
+            "audit_outside_places",
+            "Places that get copies of checkpoints",
+            outside.len() as u64,
+        )?;
         if let Some(least) = outside.iter().map(|copy| copy.size.unwrap_or(0)).min() {
             let help = "Records that the newest copy covers, where that is least";
             gauge(&mut encoder, "audit_outside_records", help, least)?;
@@ -77,12 +87,22 @@ impl Collector for AuditCollector {
     }
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
@@ -104,7 +124,17 @@ impl Collector for TableCollector {
             u64::from(trusted),
         )?;
         counter(encoder, "verify_by_table", "Signatures that a table decided or helped to decide", by_table)?;
-        counter(encoder, "verify_table_confirmed", "Those of them that ring confirmed or refuted", confirmed)?;
-        counter(encoder, "verify_table_differences", "Disagreements of a table and ring: an alarm", differences)
+        counter(
+            encoder,
+            "verify_table_confirmed",
+            "Those of them that ring confirmed or refuted",
+            confirmed,
+        )?;
+        counter(
+            encoder,
+            "verify_table_differences",
+            "Disagreements of a table and ring: an alarm",
+            differences,
+        )
     }
 }

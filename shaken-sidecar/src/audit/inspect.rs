@@ -10,9 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::disk::Folder;
-use super::proof::{
-    Checkpoint, Edge, OutsideFile, ProofError, Tiles, TreeHash, VerifyKey, read_checkpoint,
-};
+use super::proof::{Checkpoint, Edge, OutsideFile, ProofError, Tiles, TreeHash, VerifyKey, read_checkpoint};
 use super::{AuditError, SEGMENTS, io_error, read, recover, segment};
 
 /// What an inspection found.
@@ -306,9 +304,7 @@ impl Inspection {
         }
         for (size, checkpoint) in findings {
             // After a changed record no later checkpoint fits either.
-            let is_first = |found: &Finding| {
-                !matches!(found, Finding::Proof(ProofError::Tampered { checkpoint: c, .. }) if *c == checkpoint)
-            };
+            let is_first = |found: &Finding| !matches!(found, Finding::Proof(ProofError::Tampered { checkpoint: c, .. }) if *c == checkpoint);
             if self.report.findings.iter().all(is_first) {
                 let error = ProofError::Tampered { size, checkpoint };
                 self.report.findings.push(Finding::Proof(error));

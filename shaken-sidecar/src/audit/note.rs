@@ -109,7 +109,14 @@ impl Start {
     #[must_use]
     pub fn new(generation: String, torn_bytes: u64, now: SystemTime) -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
-        Self { time: rfc3339_ms(now), version, pid: std::process::id(), generation, torn_bytes, proof: unproven() }
+        Self {
+            time: rfc3339_ms(now),
+            version,
+            pid: std::process::id(),
+            generation,
+            torn_bytes,
+            proof: unproven(),
+        }
     }
 
     /// The checkpoints of this run can be checked with `key`.

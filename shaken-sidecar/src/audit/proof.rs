@@ -374,7 +374,10 @@ impl Shared {
                 let recovered = state.last_error.take();
                 drop(state);
                 if recovered.is_some() {
-                    tracing::info!(size = checkpoint.size(), "checkpoints of the audit log are written again");
+                    tracing::info!(
+                        size = checkpoint.size(),
+                        "checkpoints of the audit log are written again"
+                    );
                 }
                 self.pushers.iter().for_each(|pusher| pusher.push(checkpoint.clone()));
                 Ok(())

@@ -45,11 +45,7 @@ impl Proving {
     }
 
     /// Reads where the tree of the log in `dir` ends. Leaves in `started` what tells how it goes on.
-    pub(super) fn resume(
-        self,
-        dir: &Path,
-        started: Arc<OnceLock<ProofWatch>>,
-    ) -> Result<Prover, AuditError> {
+    pub(super) fn resume(self, dir: &Path, started: Arc<OnceLock<ProofWatch>>) -> Result<Prover, AuditError> {
         let Self { key, outside, options } = self;
         for path in without_copy(dir, key.verifier(), &outside)? {
             tracing::warn!(

@@ -59,7 +59,8 @@ pub(super) fn open<D: Disk>(
     let mut file = open_file(disk, dir, last)?;
     let size_bytes = file.len_bytes().map_err(io_error("read", &path))?;
     let reader = BufReader::with_capacity(READ_BUFFER_LEN, Reader { file: &file, offset_bytes: 0 });
-    let Scan { records, len_bytes, torn_bytes } = scan(reader, last, &path, |index, line| observer.found(index, line))?;
+    let Scan { records, len_bytes, torn_bytes } =
+        scan(reader, last, &path, |index, line| observer.found(index, line))?;
     observer.complete(records)?;
     let settle = |file: &mut D::File| {
         if torn_bytes > 0 {

@@ -80,7 +80,9 @@ In the configuration of the daemon:
         path.display().to_string()
     ));
     if dir.join(SEGMENTS).is_dir() {
-        note(format_args!("this is the folder of a log: move the key elsewhere, so that no copy of the log has it"));
+        note(format_args!(
+            "this is the folder of a log: move the key elsewhere, so that no copy of the log has it"
+        ));
     }
     Ok(Exit::Yes)
 }
@@ -117,14 +119,25 @@ fn read_key(text: &str) -> Result<VerifyKey, Failure> {
     })
 }
 
-fn print(output: &mut Output, args: &Verify, key: Option<&VerifyKey>, report: &Report) -> Result<(), Failure> {
+fn print(
+    output: &mut Output,
+    args: &Verify,
+    key: Option<&VerifyKey>,
+    report: &Report,
+) -> Result<(), Failure> {
     let Report { records, checkpoint, outside_checkpoints, outside, proven, findings, .. } = report;
     output.line(format_args!("records     {records}, whole and in order"))?;
     if let (Some(size), Some(key)) = (checkpoint, key) {
-        output.line(format_args!("checkpoint  covers {size}, signed by {}+{:08x}", key.origin(), key.id()))?;
+        output.line(format_args!(
+            "checkpoint  covers {size}, signed by {}+{:08x}",
+            key.origin(),
+            key.id()
+        ))?;
     }
     if let Some(outside) = outside {
-        output.line(format_args!("outside     {outside_checkpoints} checkpoints, the newest covers {outside}"))?;
+        output.line(format_args!(
+            "outside     {outside_checkpoints} checkpoints, the newest covers {outside}"
+        ))?;
     }
     if outside.is_some() {
         output.line(format_args!("proven      records before {proven} are those that were written"))?;
@@ -141,7 +154,8 @@ fn print(output: &mut Output, args: &Verify, key: Option<&VerifyKey>, report: &R
     }
     let beyond = records.saturating_sub(*proven);
     if key.is_some() && beyond > 0 {
-        output.line(format_args!("beyond      {beyond} records, which may have been changed, cut or added"))?;
+        output
+            .line(format_args!("beyond      {beyond} records, which may have been changed, cut or added"))?;
     }
     for finding in findings {
         output.line(format_args!("FOUND       {}", printable(&finding.to_string())))?;

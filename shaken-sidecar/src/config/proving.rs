@@ -66,7 +66,8 @@ pub(super) fn read(
     }
     if section.outside.is_empty() {
         warnings.push(
-            "there is no [[audit.outside]]: who has audit.dir and audit.key can write the log anew unseen".into(),
+            "there is no [[audit.outside]]: who has audit.dir and audit.key can write the log anew unseen"
+                .into(),
         );
     }
     let outside = section.outside.iter().map(|section| read_outside(section, audit_dir, folder));
