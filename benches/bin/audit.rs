@@ -1,5 +1,5 @@
-//! Durable records per second, how long one takes, and what it costs the caller, beside what the disk
-//! does with nothing but fdatasync in the same run.
+//! Durable records per second, how long one takes, and what it costs the caller, without a key and with
+//! one, beside what the disk does with nothing but fdatasync in the same run.
 //!
 //! `cargo run --release -p shaken-benches --bin audit -- [--seconds N] [--rate N] [--dir DIR]`
 
@@ -11,8 +11,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-use shaken_sidecar::audit::{AuditError, AuditLog, AuditOptions, Cert, Interface, Kept, Number, Op, Record};
+use shaken_sidecar::audit::proof::{Key, Origin, Outside};
+use shaken_sidecar::audit::{
+    self, AuditError, AuditLog, AuditOptions, Cert, Interface, Kept, Number, Op, Proving, Record,
+};
 use shaken_sidecar::listen::Peer;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 fn main() {
@@ -45,9 +49,23 @@ fn run(options: &Options, dir: &Path) {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let audit = dir.join("audit");
+    let key = dir.join("audit.key");
+    let origin = Origin::parse("voice.example.com/audit").expect("a name");
+    Key::generate(origin).and_then(|made| made.write_new(&key)).expect("a key");
+    for key in [None, Some(&*key)] {
+        println!("{}:", if key.is_some() { "with key and outside file" } else { "without key" });
+        let audit = dir.join(if key.is_some() { "proven" } else { "unproven" });
+        measure(options, &runtime, &audit, key);
+        start(&audit, key);
+        verify(&audit, key);
+    }
+    bare_disk(&dir.join("bare"), "after");
+    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+}
+
+fn measure(options: &Options, runtime: &Runtime, audit: &Path, key: Option<&Path>) {
     runtime.block_on(async {
-        let log = Arc::new(AuditLog::open(&audit, AuditOptions::new()).expect("a log"));
+        let log = Arc::new(open(audit, key));
         // So that the first segment, which nobody could prepare, is behind us.
         flat_out(&log, Duration::from_secs(3), "warm-up").await;
         paced(&log, options.rate, Duration::from_secs(options.seconds)).await;
@@ -55,9 +73,34 @@ fn run(options: &Options, dir: &Path) {
         println!("state: {:?}", log.state());
         log.close().await.expect("all records written");
     });
-    bare_disk(&dir.join("bare"), "after");
-    start(&audit);
-    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+}
+
+fn open(audit: &Path, key: Option<&Path>) -> AuditLog {
+    let Some(key) = key else { return AuditLog::open(audit, AuditOptions::new()).expect("a log") };
+    let outside = vec![Outside::File { path: key.with_extension("outside") }];
+    let proving = Proving::new(Key::read(key).expect("a key")).with_outside(outside);
+    AuditLog::open_proven(audit, AuditOptions::new(), proving).expect("a log")
+}
+
+/// How long it takes to check all of the log.
+fn verify(audit: &Path, key: Option<&Path>) {
+    let outside: Vec<PathBuf> = key.iter().map(|key| key.with_extension("outside")).collect();
+    let key = key.map(|key| Key::read(key).expect("a key"));
+    let len_bytes: u64 = std::fs::read_dir(audit.join(audit::SEGMENTS))
+        .expect("segments")
+        .filter_map(|entry| entry.ok()?.metadata().ok().map(|facts| facts.len()))
+        .sum();
+    let started = Instant::now();
+    let report = audit::inspect(audit, key.as_ref().map(Key::verifier), &outside, |_| ()).expect("an answer");
+    let took = started.elapsed().as_secs_f64();
+    assert!(key.is_none() || report.findings.is_empty(), "{report:?}");
+    println!(
+        "verify: {:.2} s, {} records, {} proven, {:.0} MB/s",
+        took,
+        report.records,
+        report.proven,
+        len_bytes as f64 / 1e6 / took
+    );
 }
 
 /// 16 KB written over zeros and synced, one after the other: what a commit costs without us.
@@ -155,8 +198,8 @@ async fn flat_out(log: &Arc<AuditLog>, length: Duration, name: &str) {
 }
 
 /// How long a start takes with the segments as they are: the last one full, if it can be made so.
-fn start(audit: &Path) {
-    let segments = audit.join(shaken_sidecar::audit::SEGMENTS);
+fn start(audit: &Path, key: Option<&Path>) {
+    let segments = audit.join(SEGMENTS);
     let mut lengths: Vec<u64> = std::fs::read_dir(segments)
         .expect("segments")
         .filter_map(Result::ok)
@@ -165,7 +208,7 @@ fn start(audit: &Path) {
         .collect();
     lengths.sort_unstable();
     let started = Instant::now();
-    let log = AuditLog::open(audit, AuditOptions::new()).expect("the log again");
+    let log = open(audit, key);
     let (took, recovery) = (started.elapsed(), log.recovery());
     println!(
         "start: {:.0} ms, {} segments, last one {:.1} MB (longest {:.1} MB): {:.0} MB/s",

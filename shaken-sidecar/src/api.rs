@@ -183,16 +183,19 @@ async fn dispatch(
 
 fn health(calls: &Calls) -> Response<Full<Bytes>> {
     let audit = calls.audit();
-    let body = |status| serde_json::json!({ "status": status, "cause": "audit" });
+    let body = |status, cause| serde_json::json!({ "status": status, "cause": cause });
     // Whether calls are served is what the status code tells.
     let serves = match audit.options().full() {
         WhenFull::Refuse => StatusCode::SERVICE_UNAVAILABLE,
         WhenFull::Degrade => StatusCode::OK,
     };
-    match audit.state().health {
-        Health::Ok => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
-        Health::Degraded { .. } => json(serves, &body("degraded")),
-        Health::Failed { .. } => json(serves, &body("failed")),
+    let state = audit.state();
+    match (state.health, state.proof.and_then(|proof| proof.trouble())) {
+        (Health::Ok, None) => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        // Calls are served and their records are durable all the same.
+        (Health::Ok, Some(trouble)) => json(StatusCode::OK, &body("degraded", trouble.name())),
+        (Health::Degraded { .. }, _) => json(serves, &body("degraded", "audit")),
+        (Health::Failed { .. }, _) => json(serves, &body("failed", "audit")),
     }
 }
 

@@ -13,16 +13,20 @@
 //! - A file whose write or fsync failed is not written to again. The log goes on in another one as
 //!   soon as the disk lets it, without a restart; until then [`Health`] says what is wrong.
 //!
-//! What is not: the checksums find accidents, not forgers, who can compute them anew.
+//! What is not: the checksums find accidents, not forgers, who can compute them anew. That is what a
+//! log with a key is for ([`AuditLog::open_proven`], [`proof`], [`inspect`]).
 //!
 //! Everything durable passes an [`Observer`] once, in order: the seam for what is built over the
 //! lines.
 
 mod disk;
 mod error;
+mod inspect;
 mod line;
 mod note;
 mod options;
+pub mod proof;
+mod prover;
 mod read;
 mod record;
 mod recover;
@@ -34,18 +38,20 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::{AuditError, Failure, Step};
+pub use inspect::{Finding, Report, inspect};
 pub use line::{Entry, LineError, SALT_LEN, SCHEMA};
 pub use note::{Cut, Event, Gap, Loss, Start, Stop, Summary, Undecided, Undelivered};
 pub use options::{AuditOptions, Durability, Full};
+pub use prover::Proving;
 pub use read::{Line, Lines, read};
 pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
@@ -53,6 +59,7 @@ pub use state::{AuditState, Health};
 
 use disk::{Disk, Folder};
 use line::Content;
+use proof::ProofWatch;
 use state::{Shared, Unrecorded};
 use writer::{MAX_COMMIT_LEN, Message, Writer};
 
@@ -67,6 +74,7 @@ pub struct AuditLog {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
+    proof: Option<ProofWatch>,
     /// A log that failed is still ours: another process must not go on with it unseen.
     _lock: Arc<File>,
 }
@@ -96,10 +104,51 @@ impl Kept {
 
 /// What is told of all that becomes durable, in the order of the log.
 ///
-/// Runs in the writer thread: what it takes long for, the next commit waits for.
+/// Once the log is open it runs in the writer thread: what it takes long for, the next commit waits for.
 pub trait Observer: Send + 'static {
+    /// Index of the first line that it does not know yet, of those that the log has when it is opened.
+    fn needs_from(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// A line of the log that is being opened, without its newline: all of the last segment, and of
+    /// those before it the ones that hold anything from [`needs_from`](Self::needs_from) on.
+    ///
+    /// # Errors
+    /// Why the log must not be opened.
+    fn found(&mut self, _index: u64, _line: &[u8]) -> Result<(), AuditError> {
+        Ok(())
+    }
+
+    /// The log has this many records. Nothing of it has been cut or written yet.
+    ///
+    /// # Errors
+    /// Why the log must not be opened.
+    fn complete(&mut self, _records: u64) -> Result<(), AuditError> {
+        Ok(())
+    }
+
+    /// So it is, and all of them are durable.
+    ///
+    /// # Errors
+    /// Why the log must not be opened.
+    fn opened(&mut self, _records: u64) -> Result<(), AuditError> {
+        Ok(())
+    }
+
     /// `commit` is durable, and those who waited for it have been answered.
     fn durable(&mut self, commit: &Commit<'_>);
+
+    /// When [`wake`](Self::wake) is to be called, should nothing happen before.
+    fn due_at(&self, _now: Instant) -> Option<Instant> {
+        None
+    }
+
+    /// It is time.
+    fn wake(&mut self, _now: Instant) {}
+
+    /// The log is closed; nothing becomes durable any more.
+    fn closed(&mut self, _now: Instant) {}
 }
 
 /// Nobody wants to know.
@@ -158,12 +207,35 @@ impl AuditLog {
         options: AuditOptions,
         observer: impl Observer,
     ) -> Result<Self, AuditError> {
+        Self::open_with(dir, options, || Ok(observer))
+    }
+
+    /// The same, with a tree over all lines and signed checkpoints of it. What the newest checkpoints
+    /// in the directory and in each outside file cover has to be there as it was. Records that are newer
+    /// than the tree, also those of a log that had no key before, are taken into it, for which all of
+    /// them are read.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and [`AuditError::Proof`].
+    pub fn open_proven(dir: &Path, options: AuditOptions, proving: Proving) -> Result<Self, AuditError> {
+        let started = Arc::new(OnceLock::new());
+        let mut log = Self::open_with(dir, options, || proving.resume(dir, Arc::clone(&started)))?;
+        log.proof = started.get().cloned();
+        Ok(log)
+    }
+
+    /// `observer` is made when the directory is locked.
+    fn open_with<O: Observer>(
+        dir: &Path,
+        options: AuditOptions,
+        observer: impl FnOnce() -> Result<O, AuditError>,
+    ) -> Result<Self, AuditError> {
         create_dir(dir)?;
         let lock = Arc::new(lock_dir(dir)?);
         let segments = dir.join(SEGMENTS);
         create_dir(&segments)?;
         let folder = Folder::open(&segments).map_err(io_error("open", &segments))?;
-        Self::open_over(folder, &segments, lock, options, observer)
+        Self::open_over(folder, &segments, lock, options, observer()?)
     }
 
     fn open_over<D: Disk>(
@@ -171,10 +243,11 @@ impl AuditLog {
         dir: &Path,
         lock: Arc<File>,
         options: AuditOptions,
-        observer: impl Observer,
+        mut observer: impl Observer,
     ) -> Result<Self, AuditError> {
-        let (segment, recovery) = recover::open(&disk, dir)?;
+        let (segment, recovery) = recover::open(&disk, dir, &mut observer)?;
         writer::make_reserve(&disk, options.reserve_bytes).map_err(io_error("reserve room in", dir))?;
+        observer.opened(recovery.records)?;
         let (queue, received) = mpsc::channel(options.queue_records.get() as usize);
         let shared = Arc::new(Shared::new(recovery.records));
         let start = |error| io_error("start a thread to write", dir)(error);
@@ -194,7 +267,15 @@ impl AuditLog {
             .name("audit-writer".into())
             .spawn(move || writer.run(&clock))
             .map_err(start)?;
-        Ok(Self { queue, options, shared, thread: Mutex::new(Some(thread)), recovery, _lock: lock })
+        Ok(Self {
+            queue,
+            options,
+            shared,
+            thread: Mutex::new(Some(thread)),
+            recovery,
+            proof: None,
+            _lock: lock,
+        })
     }
 
     /// Appends `record`, and returns when it is durable (fdatasync) unless the options say otherwise.
@@ -261,7 +342,8 @@ impl AuditLog {
     }
 
     /// Takes no more records, writes down that this end was meant, makes all in the queue durable, and
-    /// ends the writer thread. A second call returns at once.
+    /// ends the writer thread. With a key, a checkpoint covers all of it then, and copies outside have
+    /// had five seconds to arrive. A second call returns at once.
     ///
     /// # Errors
     /// [`AuditError::Failed`] when not all could be written.
@@ -287,7 +369,8 @@ impl AuditLog {
     /// How it is now.
     #[must_use]
     pub fn state(&self) -> AuditState {
-        self.shared.state(self.queue.max_capacity() - self.queue.capacity())
+        let state = self.shared.state(self.queue.max_capacity() - self.queue.capacity());
+        AuditState { proof: self.proof.as_ref().map(ProofWatch::state), ..state }
     }
 
     /// How it is run.

@@ -3,6 +3,7 @@
 //! Data goes to standard output, messages for people to standard error. With `--json`, standard
 //! output holds nothing but one JSON object a line. The exit code is one of [`Exit`].
 
+mod audit;
 mod cert;
 mod decode;
 mod demo;
@@ -93,6 +94,9 @@ enum Command {
     /// Look into certificates
     #[command(subcommand)]
     Cert(cert::Command),
+    /// Make the key of an audit log; check a log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Run the daemon
     Serve(serve::Args),
     /// Check a configuration as `serve` would, and bind nothing
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Cert(command) => cert::run(&command),
+        Command::Audit(command) => audit::run(&command),
         Command::Serve(args) => serve::serve(&args),
         Command::CheckConfig(args) => serve::check(&args),
         Command::Vectors(command) => vectors::run(&command),

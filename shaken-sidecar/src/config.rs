@@ -3,6 +3,7 @@
 //! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
 //! holds keys and certificates that were read and found good, not paths to them.
 
+mod proving;
 mod verification;
 
 use std::fmt::Display;
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::{Attest, Error, Signer, Trust, key};
 
-use crate::audit::{AuditOptions, Durability, Full};
+use crate::audit::{AuditOptions, Durability, Full, Proving};
 use crate::call::IdentityKept;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
@@ -43,6 +44,8 @@ pub struct Config {
     pub audit_dir: PathBuf,
     /// How the audit log is run.
     pub audit: AuditOptions,
+    /// What makes it tamper-evident, if a key is configured.
+    pub proving: Option<Proving>,
     /// What is kept of Identity headers.
     pub identity: IdentityKept,
     /// Names the contents of the file, for the record: the first 16 hex digits of its SHA-256.
@@ -116,6 +119,12 @@ struct AuditSection {
     queue_wait_ms: Option<u64>,
     segment_bytes: Option<u64>,
     reserve_bytes: Option<u64>,
+    key: Option<PathBuf>,
+    origin: Option<String>,
+    checkpoint_ms: Option<u64>,
+    checkpoint_records: Option<u32>,
+    #[serde(default)]
+    outside: Vec<proving::OutsideSection>,
 }
 
 #[derive(Deserialize)]
@@ -175,6 +184,8 @@ impl Config {
         warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
             format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
         }));
+        let audit_dir = read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?;
+        let proving = proving::read(&file.audit, &audit_dir, folder, &mut warnings)?;
         Ok(Self {
             socket: read_place("http.socket", &file.http.socket, folder, PlaceFor::Socket)?,
             socket_mode: read_mode(file.http.mode.as_deref())?,
@@ -182,8 +193,9 @@ impl Config {
             deadline,
             signer,
             verification,
-            audit_dir: read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?,
+            audit_dir,
             audit: read_audit(&file.audit, deadline)?,
+            proving,
             identity: file.audit.identity,
             generation: generation_of(text),
             trunks,

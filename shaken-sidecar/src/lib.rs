@@ -54,6 +54,12 @@ impl RunError {
             Self::Listen(error) => !matches!(error, ListenError::InUse { .. } | ListenError::Io { .. }),
         }
     }
+
+    /// Whether the audit log is not as it was left, so that nothing but a person can help.
+    #[must_use]
+    pub fn is_of_the_data(&self) -> bool {
+        matches!(self, Self::Audit(error) if error.is_of_the_data())
+    }
 }
 
 impl std::fmt::Display for RunError {
@@ -77,7 +83,15 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let audit = AuditLog::open(&config.audit_dir, config.audit).map_err(RunError::Audit)?;
+    let key = config.proving.as_ref().map(|proving| proving.verifier().clone());
+    let audit = match config.proving {
+        Some(proving) => AuditLog::open_proven(&config.audit_dir, config.audit, proving),
+        None => {
+            tracing::warn!("the audit log is unproven: without [audit] key it has no checkpoints");
+            AuditLog::open(&config.audit_dir, config.audit)
+        }
+    };
+    let audit = audit.map_err(RunError::Audit)?;
     let recovery = audit.recovery();
     if recovery.torn_bytes > 0 {
         tracing::warn!(?recovery, "the audit log ended in a torn record, which was cut off");
@@ -85,6 +99,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         tracing::info!(?recovery, "the audit log is whole");
     }
     let start = Start::new(config.generation.clone(), recovery.torn_bytes, SystemTime::now());
+    let start = match &key {
+        Some(key) => start.with_key(key),
+        None => start,
+    };
     audit.append_note(Event::Start(start)).await.map_err(RunError::Audit)?;
     let listener = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
         .map_err(RunError::Listen)?;

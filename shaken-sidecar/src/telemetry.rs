@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use shaken_core::tables::{TableStats, Tables};
 
+use crate::audit::AuditState;
+use crate::audit::proof::ProofState;
 use crate::call::Calls;
 
 /// The media type of [`metrics`].
@@ -21,12 +23,88 @@ pub fn metrics(calls: &Calls) -> String {
     if let Some(tables) = calls.verification().and_then(|verification| verification.verifier().tables()) {
         registry.register_collector(Box::new(TableCollector(Arc::clone(tables))));
     }
+    registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
     let mut out = String::new();
     // Writing to a string cannot fail, and no metric of ours refuses to be written.
     if let Err(error) = text::encode(&mut out, &registry) {
         tracing::error!(%error, "metrics cannot be written");
     }
     out
+}
+
+/// The state of the audit log at one moment.
+#[derive(Debug)]
+struct AuditCollector(AuditState);
+
+impl Collector for AuditCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, .. } = &self.0;
+        counter(&mut encoder, "audit_records", "Records in the audit log, from its beginning", *records)?;
+        counter(
+            &mut encoder,
+            "audit_unrecorded",
+            "Calls and notes without a record, since start",
+            *unrecorded,
+        )?;
+        counter(&mut encoder, "audit_gaps", "Gap records written, since start", *gaps)?;
+        counter(&mut encoder, "audit_faults", "Faults of the log's disk, since start", *faults)?;
+        gauge(&mut encoder, "audit_queue_records", "Records that wait for the disk", *queued as u64)?;
+        let takes = u64::from(health.cause().is_none());
+        gauge(&mut encoder, "audit_healthy", "1 while the log takes records", takes)?;
+        gauge(&mut encoder, "audit_proven", "1 if the log makes checkpoints", u64::from(proof.is_some()))?;
+        let Some(proof) = proof else { return Ok(()) };
+        let ProofState { size, waiting_records, waiting, age, failures, stopped, outside, .. } = proof;
+        gauge(&mut encoder, "audit_checkpoint_records", "Records that the newest checkpoint covers", *size)?;
+        if let Some(age) = age {
+            let help = "Time since the newest checkpoint; a log to which nothing is added needs no other";
+            gauge(&mut encoder, "audit_checkpoint_age_seconds", help, age.as_secs())?;
+        }
+        let help = "Records that no checkpoint covers yet";
+        gauge(&mut encoder, "audit_checkpoint_waiting_records", help, *waiting_records)?;
+        let help = "How long the first of them has been waiting: alarm at 15";
+        let waiting = waiting.unwrap_or_default().as_secs();
+        gauge(&mut encoder, "audit_checkpoint_waiting_seconds", help, waiting)?;
+        let help = "1 if there will be no checkpoint before a restart: an alarm";
+        gauge(&mut encoder, "audit_checkpoint_stopped", help, u64::from(*stopped))?;
+        let help = "Attempts to write a checkpoint that failed, since start";
+        counter(&mut encoder, "audit_checkpoint_failures", help, *failures)?;
+        gauge(
+            &mut encoder,
+            "audit_outside_places",
+            "Places that get copies of checkpoints",
+            outside.len() as u64,
+        )?;
+        if let Some(least) = outside.iter().map(|copy| copy.size.unwrap_or(0)).min() {
+            let help = "Records that the newest copy covers, where that is least";
+            gauge(&mut encoder, "audit_outside_records", help, least)?;
+        }
+        let waiting = outside.iter().filter_map(|copy| copy.waiting).max().unwrap_or_default().as_secs();
+        let help = "How long a checkpoint has been waiting to be copied, where that is longest: alarm at 15";
+        gauge(&mut encoder, "audit_outside_waiting_seconds", help, waiting)?;
+        let help = "Copies of checkpoints that failed, since start";
+        let failed = outside.iter().map(|copy| copy.failures).sum();
+        counter(&mut encoder, "audit_outside_failures", help, failed)
+    }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
+    let counter = ConstCounter::new(value);
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
 #[derive(Debug)]
@@ -36,23 +114,27 @@ impl Collector for TableCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let TableStats { trusted, by_table, confirmed, differences, tables, memory_bytes, .. } =
             self.0.stats();
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-        };
-        gauge("verify_tables", "Keys that have a verification table", tables)?;
-        gauge("verify_tables_bytes", "Memory of the verification tables", memory_bytes)?;
+        let encoder = &mut encoder;
+        gauge(encoder, "verify_tables", "Keys that have a verification table", tables)?;
+        gauge(encoder, "verify_tables_bytes", "Memory of the verification tables", memory_bytes)?;
         gauge(
+            encoder,
             "verify_tables_trusted",
             "1 while tables are in use, 0 after a difference from ring",
             u64::from(trusted),
         )?;
-        let mut counter = |name: &str, help: &str, value: u64| {
-            let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
-        };
-        counter("verify_by_table", "Signatures that a table decided or helped to decide", by_table)?;
-        counter("verify_table_confirmed", "Those of them that ring confirmed or refuted", confirmed)?;
-        counter("verify_table_differences", "Disagreements of a table and ring: an alarm", differences)
+        counter(encoder, "verify_by_table", "Signatures that a table decided or helped to decide", by_table)?;
+        counter(
+            encoder,
+            "verify_table_confirmed",
+            "Those of them that ring confirmed or refuted",
+            confirmed,
+        )?;
+        counter(
+            encoder,
+            "verify_table_differences",
+            "Disagreements of a table and ring: an alarm",
+            differences,
+        )
     }
 }

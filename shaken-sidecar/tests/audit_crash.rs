@@ -1,22 +1,28 @@
 //! Kills a process that appends to the audit log, at random moments, and looks at what is left: every
-//! record that was acknowledged, once, and no hole.
+//! record that was acknowledged, once, and no hole; with a key, also that tiles, checkpoint and the copies
+//! outside fit them.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Entry, Interface, Kept, Op, Record};
+use shaken_sidecar::audit::proof::{Key, Origin, Outside, ProofOptions};
+use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Entry, Interface, Kept, Op, Proving, Record};
 use shaken_sidecar::listen::Peer;
 
 /// Set in the child only: the directory of its log.
 const CHILD_DIR: &str = "SHAKEN_AUDIT_CRASH_DIR";
+/// Set in the child only, if its log has a key: the directory of key and outside file.
+const CHILD_HOME: &str = "SHAKEN_AUDIT_CRASH_HOME";
 /// How many kills, if other than [`KILLS`]: 1,000 take some 20 minutes.
 const KILLS_SETTING: &str = "SHAKEN_AUDIT_KILLS";
 const KILLS: usize = 50;
+const KEY: &str = "audit.key";
+const OUTSIDE: &str = "outside";
 const KILLS_OF_A_LOG: usize = 25;
 const SEGMENT_BYTES: u64 = 400_000;
 const LONGEST_LIFE_MS: u16 = 150;
@@ -25,24 +31,42 @@ const APPENDERS: usize = 16;
 #[test]
 fn kill_9_loses_no_acknowledged_record() {
     if let Some(dir) = std::env::var_os(CHILD_DIR) {
-        append_until_killed(Path::new(&dir));
+        let home = std::env::var_os(CHILD_HOME).map(PathBuf::from);
+        append_until_killed(Path::new(&dir), home.as_deref());
     }
+    kill(None);
+}
+
+#[test]
+fn kill_9_leaves_a_log_that_can_be_proven() {
+    let home = tempfile::tempdir().unwrap();
+    let key = Key::generate(Origin::parse("voice.example.com/audit").unwrap()).unwrap();
+    key.write_new(&home.path().join(KEY)).unwrap();
+    kill(Some(home.path()));
+}
+
+/// With a key in `home`, if that is given.
+fn kill(home: Option<&Path>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut dir = tempfile::tempdir().unwrap();
     let kills = std::env::var(KILLS_SETTING).map_or(KILLS, |kills| kills.parse().unwrap());
-    let (mut acked, mut stored, mut stored_before, mut torn) = (0, 0, 0, 0);
+    let (mut acked, mut stored, mut stored_before, mut torn, mut checkpoints) = (0, 0, 0, 0, 0);
     let mut longest_start = Duration::ZERO;
     for round in 0..kills {
         if round % KILLS_OF_A_LOG == 0 {
             // Each round reads all of it.
             dir = tempfile::tempdir().unwrap();
+            if let Some(home) = home {
+                // Another log's copies would make this one look cut.
+                let _ = std::fs::remove_file(home.join(OUTSIDE));
+            }
             stored_before += std::mem::take(&mut stored);
         }
-        let indexes = run_and_kill(dir.path());
+        let indexes = run_and_kill(dir.path(), home);
         acked += indexes.len();
 
         let started = Instant::now();
-        let log = AuditLog::open(dir.path(), options()).unwrap();
+        let log = open(dir.path(), home);
         longest_start = longest_start.max(started.elapsed());
         torn += usize::from(log.recovery().torn_bytes > 0);
         let mut found = 0;
@@ -61,19 +85,29 @@ fn kill_9_loses_no_acknowledged_record() {
         runtime.block_on(log.close()).unwrap();
         // The record about the end.
         stored = found + 1;
+        if let Some(home) = home {
+            let key = Key::read(&home.join(KEY)).unwrap();
+            let report =
+                audit::inspect(dir.path(), Some(key.verifier()), &[home.join(OUTSIDE)], |_| ()).unwrap();
+            assert!(report.findings.is_empty(), "round {round}: {report:?}");
+            assert_eq!((report.records, report.proven), (stored, stored), "round {round}");
+            checkpoints += report.outside_checkpoints;
+        }
     }
     println!(
-        "{kills} kills: {acked} acknowledged, {} stored, {torn} torn tails, longest start {longest_start:?}",
+        "{kills} kills: {acked} acknowledged, {} stored, {torn} torn tails, longest start {longest_start:?}, \
+         {checkpoints} checkpoints compared",
         stored_before + stored
     );
     assert!(acked > 0, "no child lived long enough to append");
 }
 
 /// The indexes that one child got acknowledged and could still print.
-fn run_and_kill(dir: &Path) -> Vec<u64> {
+fn run_and_kill(dir: &Path, home: Option<&Path>) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kill_9_loses_no_acknowledged_record", "--nocapture"])
         .env(CHILD_DIR, dir)
+        .envs(home.map(|home| (CHILD_HOME, home)))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -96,10 +130,10 @@ fn run_and_kill(dir: &Path) -> Vec<u64> {
     reader.join().unwrap()
 }
 
-fn append_until_killed(dir: &Path) -> ! {
+fn append_until_killed(dir: &Path, home: Option<&Path>) -> ! {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let log = Arc::new(AuditLog::open(dir, options()).unwrap());
+        let log = Arc::new(open(dir, home));
         for appender in 0..APPENDERS {
             let log = Arc::clone(&log);
             tokio::spawn(async move {
@@ -122,6 +156,16 @@ fn append_until_killed(dir: &Path) -> ! {
         }
         std::future::pending().await
     })
+}
+
+fn open(dir: &Path, home: Option<&Path>) -> AuditLog {
+    let Some(home) = home else { return AuditLog::open(dir, options()).unwrap() };
+    let key = Key::read(&home.join(KEY)).unwrap();
+    let outside = vec![Outside::File { path: home.join(OUTSIDE) }];
+    // Many checkpoints, so that kills fall on them.
+    let often = ProofOptions::new().with_interval(Duration::from_millis(3)).with_records(50);
+    let proving = Proving::new(key).with_outside(outside).with_options(often);
+    AuditLog::open_proven(dir, options(), proving).unwrap()
 }
 
 /// Small segments, so that kills fall on their beginning too.

@@ -1,6 +1,5 @@
 //! The daemon over its socket: ATIS-1000082, records, and how it lives and dies.
 
-#[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
 use std::collections::BTreeSet;
@@ -397,6 +396,126 @@ fn sigterm_drains_and_ends_well() {
     let start = &running.records_of("start")[0];
     assert_eq!((&start["version"], &start["torn_bytes"]), (&env!("CARGO_PKG_VERSION").into(), &0.into()));
     assert_eq!(start["generation"], running.records()[0]["generation"]);
+}
+
+/// The configuration with a key that `audit init` makes beside it, and copies into a file.
+fn with_audit_key(config: String) -> String {
+    let folder = lab_of(&config);
+    let made = running::run(&["audit", "init", "--dir", &folder, "--origin", "voice.example.com/audit"], b"");
+    assert!(made.status.success(), "{made:?}");
+    std::fs::write(format!("{folder}/audit.pub"), made.stdout).unwrap();
+    let key = "key = \"audit.key\"\norigin = \"voice.example.com/audit\"\ncheckpoint_ms = 100";
+    config.replace("[audit]", &format!("[audit]\n{key}")) + "\n[[audit.outside]]\nfile = \"outside\"\n"
+}
+
+/// The folder of the lab, from a path in its configuration.
+fn lab_of(config: &str) -> String {
+    let socket = config.lines().find_map(|line| line.strip_prefix("socket = \"")).unwrap();
+    socket.trim_end_matches('"').rsplit_once('/').unwrap().0.to_owned()
+}
+
+/// The daemon's log with a key: checkpoints inside and outside while it runs, and all of it proven.
+#[test]
+fn a_log_with_a_key_can_be_proven_from_outside() {
+    let mut running = Running::start(with_audit_key);
+    let metric = |running: &Running, name: &str| {
+        let mut stream = running.connect();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("sti_{name} ")));
+        value.unwrap_or_else(|| panic!("no {name}: {text}")).parse::<u64>().unwrap()
+    };
+    for _ in 0..20 {
+        assert_eq!(running.sign("A").status, 200);
+    }
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while metric(&running, "audit_outside_records") < 21 {
+        assert!(std::time::Instant::now() < patience, "no checkpoint comes: {}", running.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(metric(&running, "audit_records_total"), 21);
+    assert_eq!(metric(&running, "audit_checkpoint_records"), 21);
+    assert_eq!(metric(&running, "audit_outside_failures_total"), 0);
+    assert!(metric(&running, "audit_checkpoint_age_seconds") < 10);
+    let health = running.request("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((health.status, &health.body["status"]), (200, &"ok".into()));
+
+    let (lab, start) = (running.lab(), &running.records_of("start")[0]);
+    let public = std::fs::read_to_string(lab.join("audit.pub")).unwrap();
+    let (name_and_id, _) = public.rsplit_once('+').unwrap();
+    assert!(public.starts_with(start["proof"].as_str().unwrap()), "{start} {name_and_id}");
+    let verify = || {
+        let path = |name: &str| lab.join(name).to_str().unwrap().to_owned();
+        let (public, outside, log) = (path("audit.pub"), path("outside"), path("audit"));
+        let args = ["audit", "verify", "--json", "--pubkey", &public, "--checkpoints", &outside, &log];
+        let output = running::run(&args, b"");
+        (output.status.code(), running::json_lines(&output).remove(0))
+    };
+    // While it runs, killed and started again, and after its end.
+    let (code, report) = verify();
+    assert_eq!((code, &report["proven"]), (Some(0), &21.into()), "{report}");
+    running.kill_and_restart();
+    running.sign("A");
+    assert!(running.terminate());
+    let (code, report) = verify();
+    assert_eq!((code, &report["proven"], &report["records"]), (Some(0), &24.into(), &24.into()), "{report}");
+
+    // What a start can see, it refuses, with the code for data and not that for a crash.
+    let segment = lab.join("audit/segments/00000000000000000000.jsonl");
+    let whole = std::fs::read(&segment).unwrap();
+    let end = whole[..whole.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    std::fs::write(&segment, &whole[..end]).unwrap();
+    let config = lab.join("shaken.toml").to_str().unwrap().to_owned();
+    let refused = running::run(&["serve", "--config", &config], b"");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(65), "{told}");
+    assert!(told.contains("has 23 records") && told.contains("covers 24"), "{told}");
+    assert_eq!(verify().0, Some(1));
+    std::fs::write(&segment, &whole).unwrap();
+
+    // Nor does it go on with no key, or with another one.
+    std::fs::rename(lab.join("audit.key"), lab.join("old.key")).unwrap();
+    let refused = running::run(&["serve", "--config", &config], b"");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(78) && told.contains("shaken audit init"), "{told}");
+    let dir = lab.to_str().unwrap();
+    let init = ["audit", "init", "--dir", dir, "--origin", "voice.example.com/audit"];
+    assert!(running::run(&init, b"").status.success());
+    let refused = running::run(&["serve", "--config", &config], b"");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(65) && told.contains("not signed by this log's key"), "{told}");
+    // A key is never overwritten.
+    assert_eq!(running::run(&init, b"").status.code(), Some(74));
+}
+
+/// Copies that fail are told, and calls go on.
+#[test]
+fn copies_that_fail_show_in_health() {
+    let running = Running::start(|config| {
+        with_audit_key(config).replace("file = \"outside\"", "http = \"http://127.0.0.1:1/\"")
+    });
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let health = running.request("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(health.status, 200);
+        if health.body["status"] == "degraded" {
+            assert_eq!(health.body["cause"], "audit-outside-copy");
+            break;
+        }
+        assert!(std::time::Instant::now() < patience, "health says nothing: {}", running.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(running.sign("A").status, 200);
+}
+
+/// Without a key nobody is led to believe that there is one.
+#[test]
+fn a_log_without_a_key_says_so() {
+    let running = Running::start(as_it_is);
+    assert_eq!(running.records_of("start")[0]["proof"], "unproven");
+    assert!(running.log().contains("the audit log is unproven"), "{}", running.log());
+    assert!(!running.lab().join("audit/checkpoint").exists());
 }
 
 #[test]

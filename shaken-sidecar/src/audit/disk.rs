@@ -65,18 +65,28 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Shared by duplicates of the descriptor, as the preparing thread needs one too.
     dir: std::sync::Arc<OwnedFd>,
+    access: OFlags,
 }
 
 impl Folder {
     /// The directory at `path`, which exists.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Self::open_for(path, OFlags::RDWR)
+    }
+
+    /// The directory at `path`, whose files may be such that they cannot be written.
+    pub(super) fn open_to_read(path: &Path) -> io::Result<Self> {
+        Self::open_for(path, OFlags::RDONLY)
+    }
+
+    fn open_for(path: &Path, access: OFlags) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), dir: dir.into() })
+        Ok(Self { path: path.to_owned(), dir: dir.into(), access })
     }
 
     fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | flags;
+        let flags = self.access | OFlags::NOFOLLOW | OFlags::CLOEXEC | flags;
         let file = File::from(rustix::fs::openat(&self.dir, name, flags, Mode::RUSR | Mode::WUSR)?);
         if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::ISDIR.into()) }
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::proof::ProofError;
+
 /// Why the log cannot be opened, or a record is not in it. Carries nothing of the record.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -48,6 +50,8 @@ pub enum AuditError {
         /// What the system answered.
         source: io::Error,
     },
+    /// The log is not the one that its checkpoints were signed for, or they cannot be read.
+    Proof(ProofError),
     /// The queue stayed full: the disk is slower than the calls come in. The record is not in the
     /// log.
     Overloaded {
@@ -101,6 +105,7 @@ impl fmt::Display for AuditError {
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }
+            Self::Proof(error) => error.fmt(f),
             Self::Overloaded { queue_records, waited } => write!(
                 f,
                 "the audit log is behind: its queue of {queue_records} records was full for {} ms",
@@ -121,8 +126,28 @@ impl std::error::Error for AuditError {
         match self {
             Self::Io { source, .. } => Some(source),
             Self::Failed(failure) => failure.source(),
+            Self::Proof(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+impl AuditError {
+    /// Whether the log on disk is not as it was left: neither another configuration nor another time
+    /// is what it takes, but somebody who looks at it.
+    #[must_use]
+    pub fn is_of_the_data(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } | Self::NotContiguous { .. } => true,
+            Self::Proof(error) => !matches!(error, ProofError::Io { .. }),
+            _ => false,
+        }
+    }
+}
+
+impl From<ProofError> for AuditError {
+    fn from(error: ProofError) -> Self {
+        Self::Proof(error)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::proof::VerifyKey;
 use super::record::{Record, rfc3339_ms};
 
 /// What a line of the log is about: its member `kind`, and the members that go with it.
@@ -93,14 +94,36 @@ pub struct Start {
     pub generation: String,
     /// Length of the torn tail that was cut off the log, 0 if there was none.
     pub torn_bytes: u64,
+    /// Name and key ID of the key that signs the checkpoints of this run, or `unproven` if it makes
+    /// none.
+    #[serde(default = "unproven")]
+    pub proof: Cow<'static, str>,
+}
+
+fn unproven() -> Cow<'static, str> {
+    "unproven".into()
 }
 
 impl Start {
-    /// A start of this version of the program at `now`.
+    /// A start of this version of the program at `now`, without checkpoints.
     #[must_use]
     pub fn new(generation: String, torn_bytes: u64, now: SystemTime) -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
-        Self { time: rfc3339_ms(now), version, pid: std::process::id(), generation, torn_bytes }
+        Self {
+            time: rfc3339_ms(now),
+            version,
+            pid: std::process::id(),
+            generation,
+            torn_bytes,
+            proof: unproven(),
+        }
+    }
+
+    /// The checkpoints of this run can be checked with `key`.
+    #[must_use]
+    pub fn with_key(mut self, key: &VerifyKey) -> Self {
+        self.proof = format!("{}+{:08x}", key.origin(), key.id()).into();
+        self
     }
 }
 

@@ -17,7 +17,7 @@ use super::{AuditError, SEGMENTS, io_error};
 /// [`AuditError::Io`] when the directory cannot be read.
 pub fn read(dir: &Path) -> Result<Lines, AuditError> {
     let dir = dir.join(SEGMENTS);
-    let folder = Folder::open(&dir).map_err(io_error("open", &dir))?;
+    let folder = Folder::open_to_read(&dir).map_err(io_error("open", &dir))?;
     let firsts: VecDeque<u64> = segment::list(&folder).map_err(io_error("read", &dir))?.into();
     Ok(Lines { folder, dir, firsts, current: None })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::disk::{Disk, DiskFile, Reader, uninterrupted, write_all_at};
 use super::line::{LINE_OPEN, MAX_LINE_LEN, Place, place_of};
 use super::segment::{self, Segment, name_of};
-use super::{AuditError, Entry, Event, MAX_COMMIT_LEN, io_error};
+use super::{AuditError, Entry, Event, MAX_COMMIT_LEN, Observer, io_error};
 
 /// What opening a log found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,17 @@ pub struct Recovery {
 /// the first one if there is none.
 ///
 /// Reads the last segment, and of each other one the end: that it holds all its records is shown by
-/// the index of the last, that each of them is whole is for an inspection of the log to find.
-pub(super) fn open<D: Disk>(disk: &D, dir: &Path) -> Result<(Segment<D::File>, Recovery), AuditError> {
+/// the index of the last, that each of them is whole is for an inspection of the log to find. The
+/// observer is shown what it needs on the way, and asked before anything is cut or written.
+pub(super) fn open<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    observer: &mut impl Observer,
+) -> Result<(Segment<D::File>, Recovery), AuditError> {
     segment::remove_leftovers(disk).map_err(io_error("clean up", dir))?;
     let firsts = segment::list(disk).map_err(io_error("read", dir))?;
     let Some((&last, _)) = firsts.split_last() else {
+        observer.complete(0)?;
         let segment = Segment::begin(disk, 0, b"", None)
             .map_err(|error| io_error("begin a segment in", dir)(error.into_error()))?;
         return Ok((segment, Recovery { records: 0, segments: 1, len_bytes: 0, torn_bytes: 0 }));
@@ -44,12 +50,18 @@ pub(super) fn open<D: Disk>(disk: &D, dir: &Path) -> Result<(Segment<D::File>, R
     for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
         check_end(disk, dir, first, next)?;
     }
+    let needed = observer.needs_from();
+    for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)).filter(|(_, next)| **next > needed) {
+        show(disk, dir, first, next, observer)?;
+    }
 
     let path = dir.join(name_of(last));
     let mut file = open_file(disk, dir, last)?;
     let size_bytes = file.len_bytes().map_err(io_error("read", &path))?;
     let reader = BufReader::with_capacity(READ_BUFFER_LEN, Reader { file: &file, offset_bytes: 0 });
-    let Scan { records, len_bytes, torn_bytes } = scan(reader, last, &path)?;
+    let Scan { records, len_bytes, torn_bytes } =
+        scan(reader, last, &path, |index, line| observer.found(index, line))?;
+    observer.complete(records)?;
     let settle = |file: &mut D::File| {
         if torn_bytes > 0 {
             uninterrupted(|| file.set_len(len_bytes))?;
@@ -83,8 +95,15 @@ fn open_file<D: Disk>(disk: &D, dir: &Path, first: u64) -> Result<D::File, Audit
     uninterrupted(|| disk.open(&name)).map_err(io_error("open", &dir.join(name)))
 }
 
+/// What the last segment, from `first` on, holds; changes nothing.
+pub(super) fn look<D: Disk>(disk: &D, dir: &Path, first: u64) -> Result<Scan, AuditError> {
+    let file = open_file(disk, dir, first)?;
+    let reader = BufReader::with_capacity(READ_BUFFER_LEN, Reader { file: &file, offset_bytes: 0 });
+    scan(reader, first, &dir.join(name_of(first)), |_, _| Ok(()))
+}
+
 /// Checks that the segment from `first` on ends with the record before `next`.
-fn check_end<D: Disk>(disk: &D, dir: &Path, first: u64, next: u64) -> Result<(), AuditError> {
+pub(super) fn check_end<D: Disk>(disk: &D, dir: &Path, first: u64, next: u64) -> Result<(), AuditError> {
     let path = dir.join(name_of(first));
     let file = open_file(disk, dir, first)?;
     let end = match cut_before(disk, dir, next)? {
@@ -110,6 +129,35 @@ fn check_end<D: Disk>(disk: &D, dir: &Path, first: u64, next: u64) -> Result<(),
         }),
         None => Err(AuditError::Corrupt { path, offset_bytes }),
     }
+}
+
+/// Shows the records from `first` to before `next`, which are a segment.
+fn show<D: Disk>(
+    disk: &D,
+    dir: &Path,
+    first: u64,
+    next: u64,
+    observer: &mut impl Observer,
+) -> Result<(), AuditError> {
+    let path = dir.join(name_of(first));
+    let file = open_file(disk, dir, first)?;
+    let mut text = BufReader::with_capacity(READ_BUFFER_LEN, Reader { file: &file, offset_bytes: 0 });
+    let (mut line, mut offset_bytes) = (Vec::new(), 0);
+    for expected in first..next {
+        line.clear();
+        let len = text.by_ref().take(MAX_LINE_LEN as u64).read_until(b'\n', &mut line);
+        let len = len.map_err(io_error("read", &path))?;
+        let whole = line.strip_suffix(b"\n").unwrap_or_default();
+        match place_of(whole) {
+            Some(Place { index, .. }) if index == expected => observer.found(index, whole)?,
+            Some(Place { index: found, .. }) => {
+                return Err(AuditError::NotContiguous { path, offset_bytes, expected, found });
+            }
+            None => return Err(AuditError::Corrupt { path, offset_bytes }),
+        }
+        offset_bytes += len as u64;
+    }
+    Ok(())
 }
 
 /// What the segment from `first` on says about the one before it.
@@ -155,12 +203,13 @@ fn end_of_text(file: &impl DiskFile) -> io::Result<u64> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scan {
     /// Index of the record that comes next.
-    records: u64,
-    len_bytes: u64,
-    torn_bytes: u64,
+    pub(super) records: u64,
+    pub(super) len_bytes: u64,
+    pub(super) torn_bytes: u64,
 }
 
-/// Reads a whole segment that begins with the record `first`. `path` is only for errors.
+/// Reads a whole segment that begins with the record `first`, and shows each whole line without its
+/// newline. `path` is only for errors.
 ///
 /// Only the last commit may be damaged, for that is what an interrupted one leaves, in any way: what
 /// it wrote reaches the disk in any order. A damaged record in front of a later commit means that
@@ -169,8 +218,13 @@ pub(super) struct Scan {
 ///
 /// # Errors
 /// [`AuditError::Corrupt`] when more than the last commit is damaged, [`AuditError::NotContiguous`]
-/// when an index is not one more than that before it, [`AuditError::Io`] when reading fails.
-fn scan(mut file: impl BufRead, first: u64, path: &Path) -> Result<Scan, AuditError> {
+/// when an index is not one more than that before it, [`AuditError::Io`] when reading fails; those of `show`.
+fn scan(
+    mut file: impl BufRead,
+    first: u64,
+    path: &Path,
+    mut show: impl FnMut(u64, &[u8]) -> Result<(), AuditError>,
+) -> Result<Scan, AuditError> {
     let mut found = Scan { records: first, len_bytes: 0, torn_bytes: 0 };
     let mut line = Vec::new();
     loop {
@@ -182,6 +236,7 @@ fn scan(mut file: impl BufRead, first: u64, path: &Path) -> Result<Scan, AuditEr
         }
         match line.strip_suffix(b"\n").and_then(place_of) {
             Some(Place { index, .. }) if index == found.records => {
+                show(index, &line[..len - 1])?;
                 found.records += 1;
                 found.len_bytes += len as u64;
             }
@@ -274,7 +329,7 @@ mod tests {
     }
 
     fn scan_bytes(bytes: &[u8]) -> Result<Scan, AuditError> {
-        scan(bytes, 0, Path::new("segment"))
+        scan(bytes, 0, Path::new("segment"), |_, _| Ok(()))
     }
 
     fn scanned(records: u64, len_bytes: usize, torn_bytes: usize) -> Scan {
@@ -294,7 +349,7 @@ mod tests {
         let bytes = lines(0..5);
         assert_eq!(scan_bytes(&bytes).unwrap(), scanned(5, bytes.len(), 0));
         let bytes = lines(7..9);
-        assert_eq!(scan(&bytes[..], 7, Path::new("s")).unwrap(), scanned(9, bytes.len(), 0));
+        assert_eq!(scan(&bytes[..], 7, Path::new("s"), |_, _| Ok(())).unwrap(), scanned(9, bytes.len(), 0));
     }
 
     /// A crash can stop a write after any byte.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::proof::ProofState;
 use super::record::rfc3339_ms;
 use super::{Failure, Gap, Summary, Undecided, Undelivered};
 
@@ -27,6 +28,8 @@ pub struct AuditState {
     pub queued: usize,
     /// How long the last commit took, from its first byte written to its last one durable.
     pub last_commit: Option<Duration>,
+    /// How its checkpoints go. Nothing when it makes none.
+    pub proof: Option<ProofState>,
 }
 
 /// Whether a log takes records.
@@ -125,6 +128,7 @@ impl Shared {
             faults: self.faults.load(Ordering::Relaxed),
             queued,
             last_commit: Some(last_commit_us).filter(|us| *us != NO_COMMIT).map(Duration::from_micros),
+            proof: None,
         }
     }
 

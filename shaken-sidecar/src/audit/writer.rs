@@ -119,7 +119,9 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             let room = self.queue.max_capacity().saturating_sub(self.waiting.len());
             if self.waiting.is_empty() {
                 let received = clock.block_on(async {
-                    let until = tokio::time::Instant::from_std(self.next_tick);
+                    let due = self.observer.due_at(Instant::now());
+                    let until = due.map_or(self.next_tick, |due| due.min(self.next_tick));
+                    let until = tokio::time::Instant::from_std(until);
                     tokio::time::timeout_at(until, self.queue.recv_many(&mut self.received, room)).await
                 });
                 if received == Ok(0) {
@@ -133,9 +135,13 @@ impl<D: Disk, O: Observer> Writer<D, O> {
                 }
             }
             self.take_in();
-            if Instant::now() >= self.next_tick {
-                self.next_tick = Instant::now() + TICK;
+            let now = Instant::now();
+            if now >= self.next_tick {
+                self.next_tick = now + TICK;
                 self.tick();
+            }
+            if self.observer.due_at(now).is_some_and(|due| due <= now) {
+                self.observer.wake(now);
             }
             if !self.waiting.is_empty() {
                 self.write_some();
@@ -397,6 +403,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             // It is there unless it was used.
             let _ = self.disk.remove(PREPARED);
         }
+        self.observer.closed(Instant::now());
     }
 
     fn failure(&self, name: &str, step: Step, error: io::Error) -> Failure {

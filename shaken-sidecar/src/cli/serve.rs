@@ -28,7 +28,11 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     runtime.block_on(async {
         let stop = stop_signal()?;
         crate::run(config, stop).await.map_err(|error| {
-            let exit = if error.is_configuration() { Exit::BadConfig } else { Exit::Unavailable };
+            let exit = match error {
+                _ if error.is_configuration() => Exit::BadConfig,
+                _ if error.is_of_the_data() => Exit::BadData,
+                _ => Exit::Unavailable,
+            };
             Failure::new(exit, error)
         })
     })?;

@@ -1,0 +1,404 @@
+//! Checks a whole log, also one that a daemon has open, or a copy on a machine that knows nothing of
+//! it: every record, every tile, the checkpoint, and each outside checkpoint.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::disk::Folder;
+use super::proof::{Checkpoint, Edge, OutsideFile, ProofError, Tiles, TreeHash, VerifyKey, read_checkpoint};
+use super::{AuditError, SEGMENTS, io_error, read, recover, segment};
+
+/// What an inspection found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Whole records from index 0 on, each in its place.
+    pub records: u64,
+    /// Records that the checkpoint in the log's directory covers. Nothing when there is none that can be
+    /// believed.
+    pub checkpoint: Option<u64>,
+    /// Outside checkpoints of this log, of different sizes.
+    pub outside_checkpoints: u64,
+    /// Records that the newest outside checkpoint covers. Nothing when there is none.
+    pub outside: Option<u64>,
+    /// Records that are proven: as they were when a checkpoint outside was signed, or, if no outside
+    /// checkpoint was given, when the one in the directory was.
+    pub proven: u64,
+    /// What is wrong, in the order in which it was found. Empty if all holds.
+    pub findings: Vec<Finding>,
+}
+
+/// What is wrong with a log.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Finding {
+    /// There is no key to check checkpoints with.
+    NoKey,
+    /// There is no checkpoint in the directory.
+    NoCheckpoint,
+    /// A file of outside checkpoints has none of this log.
+    NoOutside {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The checkpoint in the directory covers less than one outside: it is older.
+    CheckpointOlder {
+        /// Records that it covers.
+        size: u64,
+        /// Records that the newest outside covers.
+        outside: u64,
+        /// Where that is.
+        path: PathBuf,
+    },
+    /// Two outside checkpoints of one size have different roots: the key signed two histories.
+    TwoHistories {
+        /// Records that both cover.
+        size: u64,
+    },
+    /// A record is damaged, missing, repeated or out of order; nothing behind it was looked at.
+    Record {
+        /// Its index.
+        index: u64,
+        /// What is wrong with it.
+        source: AuditError,
+    },
+    /// What follows the last whole record is none: a killed daemon leaves that, and so does damage.
+    Torn {
+        /// Index of the record that would stand there.
+        index: u64,
+        /// Length of what stands there instead.
+        len_bytes: u64,
+    },
+    /// Records, tiles and checkpoints do not fit each other.
+    Proof(ProofError),
+}
+
+impl Finding {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoKey => "no-key",
+            Self::NoCheckpoint => "no-checkpoint",
+            Self::NoOutside { .. } => "no-outside-checkpoint",
+            Self::CheckpointOlder { .. } => "checkpoint-older",
+            Self::TwoHistories { .. } => "two-histories",
+            Self::Record { .. } => "record",
+            Self::Torn { .. } => "torn",
+            Self::Proof(error) => match error {
+                ProofError::Rollback { .. } => "rollback",
+                ProofError::Tampered { .. } => "tampered",
+                ProofError::RecordChanged { .. } => "record-changed",
+                ProofError::Checkpoint { .. } => "checkpoint",
+                ProofError::Tile { .. } => "tile",
+                ProofError::RecordsMissing { .. } | ProofError::BeyondTree { .. } => "records-missing",
+                ProofError::Io { .. } => "io",
+            },
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKey => f.write_str(
+                "no key was given: whoever can write to the directory can have made every record of it",
+            ),
+            Self::NoCheckpoint => {
+                f.write_str("there is no checkpoint in the directory: no record is proven by it")
+            }
+            Self::NoOutside { path } => {
+                write!(f, "{} has no checkpoint that this key signed", path.display())
+            }
+            Self::CheckpointOlder { size, outside, path } => write!(
+                f,
+                "the checkpoint in the directory covers {size} records, but one in {} covers {outside}: an \
+                 older one was put back",
+                path.display()
+            ),
+            Self::TwoHistories { size } => write!(
+                f,
+                "two outside checkpoints of {size} records contradict each other: the key was used for another \
+                 log, or for two versions of this one"
+            ),
+            Self::Record { index, source } => write!(f, "record {index}: {source}"),
+            Self::Torn { index, len_bytes } => write!(
+                f,
+                "in place of record {index} there are {len_bytes} bytes that are no whole record: a killed daemon \
+                 leaves that until it is started again, and so does damage to the last records"
+            ),
+            Self::Proof(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Named {
+            name: &'static str,
+            text: String,
+        }
+        Named { name: self.name(), text: self.to_string() }.serialize(serializer)
+    }
+}
+
+/// Inspects the log in `dir` and changes nothing. `key` is its verifier key, `outside` are files of
+/// checkpoints from elsewhere: what an outside file of the daemon holds, lines of a system log, or a
+/// single checkpoint. `progress` is told the number of records now and then.
+///
+/// Without a key nothing but checksums and order is checked, which a forger gets right.
+///
+/// # Errors
+/// [`AuditError::Io`] and [`ProofError::Io`] when something cannot be read, so that there is no answer.
+pub fn inspect(
+    dir: &Path,
+    key: Option<&VerifyKey>,
+    outside: &[PathBuf],
+    mut progress: impl FnMut(u64),
+) -> Result<Report, AuditError> {
+    let mut inspection = Inspection::default();
+    // In this order: of a log that grows meanwhile, each covers no more than what is read after it.
+    match key {
+        Some(key) => {
+            inspection.read_outside(key, outside)?;
+            inspection.read_checkpoint(dir, key)?;
+        }
+        None => inspection.report.findings.push(Finding::NoKey),
+    }
+    inspection.read_records(dir, &mut progress)?;
+    inspection.check_ends(dir)?;
+    inspection.check_sizes(dir);
+    if let Some(tiles) = &inspection.tiles {
+        match tiles.check() {
+            Ok(()) => {}
+            Err(error) => note(&mut inspection.report.findings, error)?,
+        }
+    }
+    inspection.report.proven = inspection.proven();
+    Ok(inspection.report)
+}
+
+#[derive(Default)]
+struct Inspection {
+    report: Report,
+    /// Root and file by size.
+    outside: BTreeMap<u64, (TreeHash, PathBuf)>,
+    tiles: Option<Tiles>,
+    /// The largest size at which the records have the root of a checkpoint, outside and inside.
+    agreed: Option<u64>,
+    agreed_inside: Option<u64>,
+}
+
+impl Inspection {
+    fn read_outside(&mut self, key: &VerifyKey, files: &[PathBuf]) -> Result<(), AuditError> {
+        for path in files {
+            let mut found = false;
+            let single = read_single(path, key)?;
+            let lines = OutsideFile::open(path, key)?.into_iter().flatten();
+            for checkpoint in single.into_iter().map(|single| Ok(Some(single))).chain(lines) {
+                let Some(checkpoint): Option<Checkpoint> = checkpoint? else { continue };
+                found = true;
+                let (root, size) = (checkpoint.root(), checkpoint.size());
+                let known = self.outside.entry(size).or_insert_with(|| (root, path.clone()));
+                if known.0 != root {
+                    self.report.findings.push(Finding::TwoHistories { size });
+                }
+            }
+            if !found {
+                self.report.findings.push(Finding::NoOutside { path: path.clone() });
+            }
+        }
+        self.report.outside_checkpoints = self.outside.len() as u64;
+        self.report.outside = self.outside.keys().next_back().copied();
+        Ok(())
+    }
+
+    fn read_checkpoint(&mut self, dir: &Path, key: &VerifyKey) -> Result<(), AuditError> {
+        match read_checkpoint(dir, key) {
+            Ok(Some(checkpoint)) => {
+                self.report.checkpoint = Some(checkpoint.size());
+                self.tiles = Some(Tiles::new(dir, checkpoint, &dir.join("checkpoint")));
+            }
+            Ok(None) => self.report.findings.push(Finding::NoCheckpoint),
+            Err(error) => note(&mut self.report.findings, error)?,
+        }
+        Ok(())
+    }
+
+    /// Makes the tree anew from the records, and compares it with leaves and checkpoints on the way.
+    fn read_records(&mut self, dir: &Path, progress: &mut impl FnMut(u64)) -> Result<(), AuditError> {
+        let mut edge = Edge::new();
+        let mut compares_leaves = true;
+        self.compare(&edge, dir);
+        for line in read(dir)? {
+            let line = match line {
+                Ok(line) if line.index == edge.size() => line,
+                Ok(line) => {
+                    let source = AuditError::NotContiguous {
+                        path: dir.join(SEGMENTS),
+                        offset_bytes: 0,
+                        expected: edge.size(),
+                        found: line.index,
+                    };
+                    self.report.findings.push(Finding::Record { index: edge.size(), source });
+                    break;
+                }
+                Err(error @ AuditError::Io { .. }) => return Err(error),
+                Err(source) => {
+                    self.report.findings.push(Finding::Record { index: edge.size(), source });
+                    break;
+                }
+            };
+            let leaf = TreeHash::of_line(&line.bytes);
+            if let Some(tiles) = &mut self.tiles
+                && compares_leaves
+                && line.index < tiles.checkpoint().size()
+            {
+                let compared = match tiles.leaf(line.index) {
+                    Ok(expected) if expected == leaf => Ok(()),
+                    Ok(_) => Err(ProofError::RecordChanged { index: line.index }),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = compared {
+                    // The first one tells where to look; the tiles are checked as a whole besides.
+                    compares_leaves = false;
+                    note(&mut self.report.findings, error)?;
+                }
+            }
+            edge.append(leaf);
+            self.compare(&edge, dir);
+            if edge.size().is_multiple_of(PROGRESS_RECORDS) {
+                progress(edge.size());
+            }
+        }
+        self.report.records = edge.size();
+        progress(edge.size());
+        Ok(())
+    }
+
+    /// Compares the tree of the records so far with the checkpoints that cover just as many.
+    fn compare(&mut self, edge: &Edge, dir: &Path) {
+        let size = edge.size();
+        let mut findings = Vec::new();
+        if let Some((root, path)) = self.outside.get(&size) {
+            if *root == edge.root() {
+                self.agreed = Some(size);
+            } else {
+                findings.push((size, path.clone()));
+            }
+        }
+        if let Some(checkpoint) = self.tiles.as_ref().map(Tiles::checkpoint)
+            && checkpoint.size() == size
+        {
+            if checkpoint.root() == edge.root() {
+                self.agreed_inside = Some(size);
+            } else {
+                findings.push((size, dir.join("checkpoint")));
+            }
+        }
+        for (size, checkpoint) in findings {
+            // After a changed record no later checkpoint fits either.
+            let is_first = |found: &Finding| !matches!(found, Finding::Proof(ProofError::Tampered { checkpoint: c, .. }) if *c == checkpoint);
+            if self.report.findings.iter().all(is_first) {
+                let error = ProofError::Tampered { size, checkpoint };
+                self.report.findings.push(Finding::Proof(error));
+            }
+        }
+    }
+
+    /// That each segment ends with its last record, and the last one with nothing else.
+    fn check_ends(&mut self, dir: &Path) -> Result<(), AuditError> {
+        let dir = dir.join(SEGMENTS);
+        let folder = Folder::open_to_read(&dir).map_err(io_error("open", &dir))?;
+        let firsts = segment::list(&folder).map_err(io_error("read", &dir))?;
+        for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
+            self.note_record(next, recover::check_end(&folder, &dir, first, next))?;
+        }
+        let Some(&last) = firsts.last() else { return Ok(()) };
+        for _ in 0..LOOKS {
+            match recover::look(&folder, &dir, last) {
+                Ok(found) if found.torn_bytes == 0 => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return self.note_record(self.report.records, Err(error)),
+            }
+            // Perhaps a daemon is just writing there.
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        let found = recover::look(&folder, &dir, last);
+        if let Ok(found) = &found
+            && found.torn_bytes > 0
+        {
+            let torn = Finding::Torn { index: found.records, len_bytes: found.torn_bytes };
+            self.report.findings.push(torn);
+        }
+        self.note_record(self.report.records, found.map(drop))
+    }
+
+    fn note_record(&mut self, index: u64, outcome: Result<(), AuditError>) -> Result<(), AuditError> {
+        match outcome {
+            Ok(()) => {}
+            Err(error @ AuditError::Io { .. }) => return Err(error),
+            // Once is enough.
+            Err(_) if self.report.findings.iter().any(|found| matches!(found, Finding::Record { .. })) => {}
+            Err(source) => self.report.findings.push(Finding::Record { index, source }),
+        }
+        Ok(())
+    }
+
+    /// That no checkpoint covers more than there is.
+    fn check_sizes(&mut self, dir: &Path) {
+        let records = self.report.records;
+        let outside = self.outside.last_key_value().map(|(size, (_, path))| (*size, path.clone()));
+        let inside = self.report.checkpoint.map(|size| (size, dir.join("checkpoint")));
+        for (size, checkpoint) in [&outside, &inside].into_iter().flatten().cloned() {
+            if size > records {
+                let error = ProofError::Rollback { records, size, checkpoint };
+                self.report.findings.push(Finding::Proof(error));
+            }
+        }
+        if let (Some((outside, path)), Some((size, _))) = (outside, inside)
+            && outside > size
+        {
+            self.report.findings.push(Finding::CheckpointOlder { size, outside, path });
+        }
+    }
+
+    fn proven(&self) -> u64 {
+        let agreed = if self.outside.is_empty() { self.agreed_inside } else { self.agreed };
+        agreed.unwrap_or(0)
+    }
+}
+
+/// The checkpoint that a file consists of, if it is one.
+fn read_single(path: &Path, key: &VerifyKey) -> Result<Option<Checkpoint>, AuditError> {
+    let is_short = fs::metadata(path).map_err(io_error("read", path))?.len() <= MAX_SINGLE_LEN;
+    if !is_short {
+        return Ok(None);
+    }
+    let bytes = fs::read(path).map_err(io_error("read", path))?;
+    Ok(Checkpoint::parse(&bytes, key).ok())
+}
+
+/// Keeps what an error says of the log; one that says nothing of it ends the inspection.
+fn note(findings: &mut Vec<Finding>, error: ProofError) -> Result<(), AuditError> {
+    if matches!(error, ProofError::Io { .. }) {
+        return Err(error.into());
+    }
+    findings.push(Finding::Proof(error));
+    Ok(())
+}
+
+const PROGRESS_RECORDS: u64 = 1 << 16;
+
+/// The longest note.
+const MAX_SINGLE_LEN: u64 = 128 * 1024;
+
+/// A commit is on the disk within some milliseconds, or the daemon has worse trouble.
+const LOOKS: u32 = 5;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,598 @@
+//! Whatever is done to a log that an outside checkpoint covers, `shaken audit verify` finds it, and what
+//! a start can see refuses the start.
+
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod running;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::Value;
+use shaken_sidecar::audit::proof::{Key, Origin, Outside, ProofOptions, VerifyKey};
+use shaken_sidecar::audit::{
+    self, AuditError, AuditLog, AuditOptions, Event, Interface, Loss, Op, Proving, Record, SEGMENTS,
+    Undelivered,
+};
+use shaken_sidecar::listen::Peer;
+
+/// How many random edits, if other than [`EDITS`].
+const EDITS_SETTING: &str = "SHAKEN_AUDIT_EDITS";
+const EDITS: usize = 500;
+
+/// A log with key and outside file, closed; and as it was before its last records.
+struct Log {
+    home: tempfile::TempDir,
+    key: Key,
+}
+
+impl Log {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let key = Key::generate(Origin::parse("voice.example.com/audit").unwrap()).unwrap();
+        key.write_new(&home.path().join("audit.key")).unwrap();
+        let log = Self { home, key };
+        log.grow(300);
+        copy(&log.dir(), &log.path("older"));
+        log.grow(300);
+        log
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.path("log")
+    }
+
+    fn open(&self, dir: &Path) -> Result<AuditLog, AuditError> {
+        let key = Key::read(&self.path("audit.key")).unwrap();
+        let outside = vec![Outside::File { path: self.path("outside") }];
+        let options = ProofOptions::new().with_interval(Duration::from_millis(5)).with_records(64);
+        AuditLog::open_proven(dir, small(), Proving::new(key).with_outside(outside).with_options(options))
+    }
+
+    /// Opens the log, adds records, and closes it.
+    fn grow(&self, records: usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let log = self.open(&self.dir()).unwrap();
+            for n in 0..records {
+                log.append(record(n)).await.unwrap();
+            }
+            log.close().await.unwrap();
+        });
+    }
+
+    /// Puts a copy of the log into the folder of that name.
+    fn copied(&self, name: &str) -> PathBuf {
+        let dir = self.path(name);
+        let _ = fs::remove_dir_all(&dir);
+        copy(&self.dir(), &dir);
+        dir
+    }
+
+    fn findings(&self, dir: &Path) -> Vec<&'static str> {
+        let report = audit::inspect(dir, Some(self.key.verifier()), &[self.path("outside")], |_| ()).unwrap();
+        report.findings.iter().map(audit::Finding::name).collect()
+    }
+
+    /// Exit code and output of the command, with the outside file or without.
+    fn verify(&self, dir: &Path, outside: Option<&str>) -> (Option<i32>, Value) {
+        let (key, outside) = (self.key.verifier().to_string(), outside.map(|name| self.path(name)));
+        let mut args = vec!["audit", "verify", "--json", "--pubkey", &key];
+        if let Some(outside) = &outside {
+            args.extend(["--checkpoints", outside.to_str().unwrap()]);
+        }
+        args.push(dir.to_str().unwrap());
+        let output = running::run(&args, b"");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), running::json_lines(&output).remove(0))
+    }
+}
+
+/// Three segments and more.
+fn small() -> AuditOptions {
+    AuditOptions::new().with_segment_bytes(100_000).with_reserve_bytes(1 << 16)
+}
+
+fn record(n: usize) -> Record {
+    let peer = Peer { uid: 0, gid: 0, pid: None };
+    let mut record =
+        Record::new(Op::Sign, Interface::HttpUnix, peer, format!("request-{n}"), "signed", SystemTime::now());
+    record.identity = vec!["x".repeat(n % 700)];
+    record
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (entry, to) = (entry.as_ref().unwrap(), to.join(entry.as_ref().unwrap().file_name()));
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+/// The lines of the log, each with its newline, and the segments that they are in.
+fn lines_of(dir: &Path) -> Vec<(PathBuf, Vec<Vec<u8>>)> {
+    segments(dir)
+        .into_iter()
+        .map(|path| {
+            let bytes = fs::read(&path).unwrap();
+            let lines = bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+            (path, lines)
+        })
+        .collect()
+}
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir.join(SEGMENTS)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.sort();
+    paths
+}
+
+fn write_lines(segments: &[(PathBuf, Vec<Vec<u8>>)]) {
+    segments.iter().for_each(|(path, lines)| fs::write(path, lines.concat()).unwrap());
+}
+
+/// The line again with the checksum that it should have, as a forger makes it.
+fn with_checksum(line: &[u8]) -> Vec<u8> {
+    let covered = &line[..line.len() - br#","crc32c":"00000000"}"#.len() - 1];
+    let mut again = covered.to_vec();
+    again.extend(format!(",\"crc32c\":\"{:08x}\"}}\n", crc32c::crc32c(covered)).into_bytes());
+    again
+}
+
+/// The line with another index.
+fn with_index(line: &[u8], index: u64) -> Vec<u8> {
+    let text = str::from_utf8(line).unwrap();
+    let (head, rest) = text.split_once(r#""index":"#).unwrap();
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    with_checksum(format!(r#"{head}"index":{index}{rest}"#).as_bytes())
+}
+
+/// The tiles that the checkpoint needs. Narrower ones, from before, are nobody's any more.
+fn tiles(dir: &Path) -> Vec<PathBuf> {
+    ["tile/0/000", "tile/0/001", "tile/0/002.p/90", "tile/1/000.p/2"].map(|name| dir.join(name)).to_vec()
+}
+
+fn flip(path: &Path, at: usize, bit: u32) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1 << bit;
+    fs::write(path, bytes).unwrap();
+}
+
+/// A number from 0 to before `end`.
+fn random(end: usize) -> usize {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).unwrap();
+    usize::try_from(u64::from_ne_bytes(bytes) % end as u64).unwrap()
+}
+
+#[test]
+fn a_whole_log_holds_and_the_answer_says_what_that_means() {
+    let log = Log::new();
+    let (code, report) = log.verify(&log.dir(), Some("outside"));
+    assert_eq!((code, &report["holds"]), (Some(0), &true.into()), "{report}");
+    // With the two records about the ends.
+    for member in ["records", "checkpoint", "outside", "proven"] {
+        assert_eq!(report[member], 602, "{member}: {report}");
+    }
+    assert!(report["outside_checkpoints"].as_u64().unwrap() > 2, "{report}");
+
+    // The key from a file, a single checkpoint as a server keeps it, lines as a log daemon writes them.
+    fs::write(log.path("audit.pub"), format!("{}\n", log.key.verifier())).unwrap();
+    let copies = fs::read_to_string(log.path("outside")).unwrap();
+    let daemon = copies.lines().map(|line| format!("Jan  1 00:00:00 host shaken[7]: {line}\n"));
+    fs::write(log.path("syslog"), daemon.collect::<String>()).unwrap();
+    fs::copy(log.dir().join("checkpoint"), log.path("single")).unwrap();
+    for outside in ["syslog", "single"] {
+        let (code, report) = log.verify(&log.dir(), Some(outside));
+        assert_eq!((code, &report["proven"]), (Some(0), &602.into()), "{outside}: {report}");
+    }
+
+    let text = |args: &[&str]| {
+        let mut all = vec!["audit", "verify"];
+        all.extend(args);
+        let dir = log.dir();
+        all.push(dir.to_str().unwrap());
+        let output = running::run(&all, b"");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (key, outside) = (log.path("audit.pub"), log.path("outside"));
+    let (key, outside) = (key.to_str().unwrap(), outside.to_str().unwrap());
+    let (code, said) = text(&["--pubkey", key, "--checkpoints", outside]);
+    assert!(
+        code == Some(0) && said.contains("records before 602") && said.contains("all of it holds"),
+        "{said}"
+    );
+    let (code, said) = text(&["--pubkey", key]);
+    assert!(code == Some(0) && said.contains("not an older copy"), "{said}");
+    let (code, said) = text(&[]);
+    assert!(code == Some(1) && said.contains("no key was given"), "{said}");
+    fs::write(log.path("empty"), "").unwrap();
+    let (code, report) = log.verify(&log.dir(), Some("empty"));
+    assert_eq!(
+        (code, &report["findings"][0]["name"]),
+        (Some(1), &"no-outside-checkpoint".into()),
+        "{report}"
+    );
+    // Neither a missing file nor another key is taken for an answer.
+    assert_eq!(text(&["--pubkey", key, "--checkpoints", "/nonexistent"]).0, Some(74));
+    assert_eq!(text(&["--pubkey", outside]).0, Some(65));
+}
+
+/// Each kind of tampering has its name, and a start that can see it is refused with another.
+#[test]
+fn each_kind_of_tampering_is_found_and_named() {
+    struct Case {
+        what: &'static str,
+        found: &'static [&'static str],
+        refuses_start: bool,
+        tamper: fn(&Log, &Path),
+    }
+    let cases = [
+        Case {
+            what: "bit flip in the last segment",
+            found: &["record", "rollback"],
+            refuses_start: true,
+            tamper: |_, dir| flip(segments(dir).last().unwrap(), 40, 1),
+        },
+        Case {
+            what: "bit flip in an old segment",
+            found: &["record", "rollback"],
+            refuses_start: false,
+            tamper: |_, dir| flip(&segments(dir)[0], 4000, 1),
+        },
+        Case {
+            what: "bit flip in the last record",
+            found: &["rollback", "torn"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let last = segments(dir).pop().unwrap();
+                let len = fs::read(&last).unwrap().len();
+                flip(&last, len - 30, 1);
+            },
+        },
+        Case {
+            what: "forged record",
+            found: &["record-changed", "tampered"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                let line = &mut lines.last_mut().unwrap().1[1];
+                *line = with_checksum(str::from_utf8(line).unwrap().replace("signed", "failed").as_bytes());
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "swapped records",
+            found: &["record"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                lines.last_mut().unwrap().1.swap(1, 2);
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "swapped and renumbered records",
+            found: &["record-changed", "tampered"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                let last = &mut lines.last_mut().unwrap().1;
+                let index =
+                    |line: &[u8]| serde_json::from_slice::<Value>(line).unwrap()["index"].as_u64().unwrap();
+                let (first, second) = (index(&last[1]), index(&last[2]));
+                (last[1], last[2]) = (with_index(&last[2], first), with_index(&last[1], second));
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "deleted record",
+            found: &["record", "rollback"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                lines.last_mut().unwrap().1.remove(3);
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "truncated tail",
+            found: &["rollback"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                lines.last_mut().unwrap().1.pop();
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "inserted record, the rest renumbered",
+            found: &["record-changed", "tampered"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let mut lines = lines_of(dir);
+                let last = &mut lines.last_mut().unwrap().1;
+                let first = serde_json::from_slice::<Value>(&last[0]).unwrap()["index"].as_u64().unwrap();
+                last.insert(2, last[1].clone());
+                for (line, index) in last.iter_mut().zip(first..) {
+                    *line = with_index(line, index);
+                }
+                write_lines(&lines);
+            },
+        },
+        Case {
+            what: "older copy of the whole directory",
+            found: &["rollback", "checkpoint-older"],
+            refuses_start: true,
+            tamper: |log, dir| {
+                fs::remove_dir_all(dir).unwrap();
+                copy(&log.path("older"), dir);
+            },
+        },
+        Case {
+            what: "older checkpoint and tiles",
+            found: &["checkpoint-older"],
+            refuses_start: false,
+            tamper: |log, dir| {
+                fs::remove_dir_all(dir.join("tile")).unwrap();
+                copy(&log.path("older").join("tile"), &dir.join("tile"));
+                fs::copy(log.path("older").join("checkpoint"), dir.join("checkpoint")).unwrap();
+            },
+        },
+        Case {
+            what: "edited leaf in an old tile",
+            found: &["record-changed", "tile"],
+            refuses_start: false,
+            tamper: |_, dir| flip(&dir.join("tile/0/000"), 100, 1),
+        },
+        Case {
+            what: "edited tile at the edge",
+            found: &["record-changed", "tampered"],
+            refuses_start: true,
+            tamper: |_, dir| flip(&dir.join("tile/0/002.p/90"), 5, 1),
+        },
+        Case {
+            what: "removed tile",
+            found: &["tile"],
+            refuses_start: true,
+            tamper: |_, dir| fs::remove_dir_all(dir.join("tile/1")).unwrap(),
+        },
+        Case {
+            what: "edited checkpoint",
+            found: &["checkpoint"],
+            refuses_start: true,
+            tamper: |_, dir| {
+                let note = fs::read_to_string(dir.join("checkpoint")).unwrap();
+                fs::write(dir.join("checkpoint"), note.replace("\n602\n", "\n601\n")).unwrap();
+            },
+        },
+        Case {
+            what: "removed checkpoint",
+            found: &["no-checkpoint"],
+            refuses_start: false,
+            tamper: |_, dir| fs::remove_file(dir.join("checkpoint")).unwrap(),
+        },
+        Case {
+            what: "another history signed with another key",
+            found: &["checkpoint", "tampered"],
+            refuses_start: true,
+            tamper: |log, dir| {
+                resign(dir, Key::generate(log.key.origin().clone()).unwrap());
+            },
+        },
+        Case {
+            what: "another history signed with the same key",
+            found: &["tampered"],
+            refuses_start: true,
+            tamper: |log, dir| resign(dir, Key::read(&log.path("audit.key")).unwrap()),
+        },
+    ];
+    let log = Log::new();
+    for Case { what, found, refuses_start, tamper } in cases {
+        let dir = log.copied("tampered");
+        tamper(&log, &dir);
+        let (code, report) = log.verify(&dir, Some("outside"));
+        let findings = report["findings"].as_array().unwrap();
+        let names: Vec<_> = findings.iter().map(|finding| finding["name"].as_str().unwrap()).collect();
+        assert_eq!(code, Some(1), "{what}: {report}");
+        for name in found {
+            assert!(names.contains(name), "{what}: {names:?}");
+        }
+        let before = lines_of(&dir);
+        match log.open(&dir) {
+            Err(error) => {
+                assert!(refuses_start && error.is_of_the_data(), "{what}: {error}");
+                assert_eq!(lines_of(&dir), before, "{what}: the evidence was changed");
+            }
+            Ok(_) => assert!(!refuses_start, "{what}: the log opened"),
+        }
+    }
+}
+
+/// Changes a record and makes tree and checkpoint anew, as who has a key can.
+fn resign(dir: &Path, key: Key) {
+    let mut lines = lines_of(dir);
+    let line = &mut lines[0].1[5];
+    *line = with_checksum(str::from_utf8(line).unwrap().replace("signed", "failed").as_bytes());
+    write_lines(&lines);
+    fs::remove_dir_all(dir.join("tile")).unwrap();
+    fs::remove_file(dir.join("checkpoint")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
+        log.close().await.unwrap();
+    });
+}
+
+/// Random edits by somebody who knows the format, of what the newest outside checkpoint covers.
+#[test]
+fn every_random_edit_is_found() {
+    let edits = std::env::var(EDITS_SETTING).map_or(EDITS, |edits| edits.parse().unwrap());
+    let log = Log::new();
+    assert_eq!(log.findings(&log.dir()), [""; 0]);
+    let kinds: [(&str, fn(&Log, &Path) -> String); 12] = [
+        ("flipped bit", |_, dir| {
+            let paths = segments(dir);
+            let path = &paths[random(paths.len())];
+            let (at, bit) = (random(fs::read(path).unwrap().len()), random(8));
+            flip(path, at, u32::try_from(bit).unwrap());
+            format!("byte {at} bit {bit} of {}", path.display())
+        }),
+        ("forged record", |_, dir| {
+            edit_line(dir, |line| {
+                // Anything between salt and checksum, so that it still reads as a line of its index.
+                let at = 90 + random(line.len() - 90 - 25);
+                let mut line = line.to_vec();
+                line[at] = if line[at] == b'0' { b'1' } else { b'0' };
+                vec![with_checksum(&line)]
+            })
+        }),
+        ("swapped", |_, dir| rearrange(dir, |lines, at, other| lines.swap(at, other))),
+        ("deleted", |_, dir| rearrange(dir, |lines, at, _| drop(lines.remove(at)))),
+        ("repeated", |_, dir| rearrange(dir, |lines, at, other| lines.insert(at, lines[other].clone()))),
+        ("swapped as they are", |_, dir| rearrange_raw(dir, |lines, at, other| lines.swap(at, other))),
+        ("deleted line", |_, dir| rearrange_raw(dir, |lines, at, _| drop(lines.remove(at)))),
+        ("truncated", |_, dir| {
+            let keep = random(600);
+            rearrange_raw(dir, move |lines, _, _| lines.truncate(keep))
+        }),
+        ("truncated file", |_, dir| {
+            let paths = segments(dir);
+            let path = &paths[random(paths.len())];
+            let mut bytes = fs::read(path).unwrap();
+            bytes.truncate(random(bytes.len()));
+            fs::write(path, &bytes).unwrap();
+            format!("{} at {}", path.display(), bytes.len())
+        }),
+        ("flipped bit in tile or checkpoint", |_, dir| {
+            let mut paths = tiles(dir);
+            paths.push(dir.join("checkpoint"));
+            let path = &paths[random(paths.len())];
+            let (at, bit) = (random(fs::read(path).unwrap().len()), random(8));
+            flip(path, at, u32::try_from(bit).unwrap());
+            format!("byte {at} bit {bit} of {}", path.display())
+        }),
+        ("older copy, grown again", |log, dir| {
+            fs::remove_dir_all(dir).unwrap();
+            copy(&log.path("older"), dir);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let more = random(320);
+            runtime.block_on(async {
+                let key = Key::read(&log.path("audit.key")).unwrap();
+                let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
+                for n in 0..more {
+                    let note = Undelivered::new(None, n.to_string(), Loss::Deadline, SystemTime::now());
+                    log.append_note(Event::Undelivered(note)).await.unwrap();
+                }
+                log.close().await.unwrap();
+            });
+            format!("by {more}")
+        }),
+        ("signed again", |log, dir| {
+            edit_line(dir, |line| {
+                let at = 90 + random(line.len() - 90 - 25);
+                let mut line = line.to_vec();
+                line[at] = if line[at] == b'0' { b'1' } else { b'0' };
+                vec![with_checksum(&line)]
+            });
+            fs::remove_dir_all(dir.join("tile")).unwrap();
+            fs::remove_file(dir.join("checkpoint")).unwrap();
+            let key = Key::read(&log.path("audit.key")).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
+                log.close().await.unwrap();
+            });
+            String::new()
+        }),
+    ];
+    let mut counts = [0; 12];
+    for edit in 0..edits {
+        let (name, tamper) = kinds[edit % kinds.len()];
+        let dir = log.copied("tampered");
+        let what = tamper(&log, &dir);
+        assert!(!log.findings(&dir).is_empty(), "edit {edit}, {name} {what}: not found");
+        counts[edit % kinds.len()] += 1;
+    }
+    println!(
+        "{edits} edits, all found: {:?}",
+        kinds.map(|(name, _)| name).iter().zip(counts).collect::<Vec<_>>()
+    );
+    assert_eq!(log.findings(&log.dir()), [""; 0], "the log itself was touched");
+}
+
+/// Puts other lines in place of one.
+fn edit_line(dir: &Path, edit: impl FnOnce(&[u8]) -> Vec<Vec<u8>>) -> String {
+    let mut lines = lines_of(dir);
+    let segment = random(lines.len());
+    let at = random(lines[segment].1.len());
+    let new = edit(&lines[segment].1[at]);
+    lines[segment].1.splice(at..=at, new);
+    write_lines(&lines);
+    format!("line {at} of segment {segment}")
+}
+
+/// Moves lines about in the whole log, and numbers them and the segments anew.
+fn rearrange(dir: &Path, edit: impl FnOnce(&mut Vec<Vec<u8>>, usize, usize)) -> String {
+    rewrite(dir, edit, |lines| {
+        for (line, index) in lines.iter_mut().zip(0..) {
+            *line = with_index(line, index);
+        }
+    })
+}
+
+/// Moves lines about as they are.
+fn rearrange_raw(dir: &Path, edit: impl FnOnce(&mut Vec<Vec<u8>>, usize, usize)) -> String {
+    rewrite(dir, edit, |_| ())
+}
+
+fn rewrite(
+    dir: &Path,
+    edit: impl FnOnce(&mut Vec<Vec<u8>>, usize, usize),
+    number: impl FnOnce(&mut Vec<Vec<u8>>),
+) -> String {
+    let old = lines_of(dir);
+    let mut lines: Vec<Vec<u8>> = old.iter().flat_map(|(_, lines)| lines.clone()).collect();
+    let at = random(lines.len());
+    let other = (at + 1 + random(lines.len() - 1)) % lines.len();
+    edit(&mut lines, at, other);
+    number(&mut lines);
+    for (path, _) in &old {
+        fs::remove_file(path).unwrap();
+    }
+    let mut first = 0;
+    for (_, old) in &old {
+        let path = dir.join(SEGMENTS).join(format!("{first:020}.jsonl"));
+        let taken: Vec<Vec<u8>> = lines.drain(..old.len().min(lines.len())).collect();
+        if taken.is_empty() && first > 0 {
+            break;
+        }
+        first += taken.len();
+        fs::write(path, taken.concat()).unwrap();
+    }
+    if !lines.is_empty() {
+        fs::write(dir.join(SEGMENTS).join(format!("{first:020}.jsonl")), lines.concat()).unwrap();
+    }
+    format!("line {at}, {other}")
+}
+
+/// An older key line of the same name does not do.
+#[test]
+fn another_key_is_told() {
+    let log = Log::new();
+    let other: VerifyKey = Key::generate(log.key.origin().clone()).unwrap().verifier().clone();
+    let report = audit::inspect(&log.dir(), Some(&other), &[log.path("outside")], |_| ()).unwrap();
+    let names: Vec<_> = report.findings.iter().map(audit::Finding::name).collect();
+    assert_eq!(names, ["no-outside-checkpoint", "checkpoint"]);
+    assert_eq!(report.proven, 0);
+}
