@@ -185,18 +185,18 @@ pub fn inspect(
 }
 
 #[derive(Default)]
-struct Inspection {
+struct Inspection<'a> {
     report: Report,
-    /// Root and file by size.
-    outside: BTreeMap<u64, (TreeHash, PathBuf)>,
+    /// Root and file by size: there may be millions, one for each second of a year.
+    outside: BTreeMap<u64, (TreeHash, &'a Path)>,
     tiles: Option<Tiles>,
     /// The largest size at which the records have the root of a checkpoint, outside and inside.
     agreed: Option<u64>,
     agreed_inside: Option<u64>,
 }
 
-impl Inspection {
-    fn read_outside(&mut self, key: &VerifyKey, files: &[PathBuf]) -> Result<(), AuditError> {
+impl<'a> Inspection<'a> {
+    fn read_outside(&mut self, key: &VerifyKey, files: &'a [PathBuf]) -> Result<(), AuditError> {
         for path in files {
             let mut found = false;
             let single = read_single(path, key)?;
@@ -205,7 +205,7 @@ impl Inspection {
                 let Some(checkpoint): Option<Checkpoint> = checkpoint? else { continue };
                 found = true;
                 let (root, size) = (checkpoint.root(), checkpoint.size());
-                let known = self.outside.entry(size).or_insert_with(|| (root, path.clone()));
+                let known = self.outside.entry(size).or_insert((root, path));
                 if known.0 != root {
                     self.report.findings.push(Finding::TwoHistories { size });
                 }
@@ -290,7 +290,7 @@ impl Inspection {
             if *root == edge.root() {
                 self.agreed = Some(size);
             } else {
-                findings.push((size, path.clone()));
+                findings.push((size, (*path).to_owned()));
             }
         }
         if let Some(checkpoint) = self.tiles.as_ref().map(Tiles::checkpoint)
@@ -354,7 +354,7 @@ impl Inspection {
     /// That no checkpoint covers more than there is.
     fn check_sizes(&mut self, dir: &Path) {
         let records = self.report.records;
-        let outside = self.outside.last_key_value().map(|(size, (_, path))| (*size, path.clone()));
+        let outside = self.outside.last_key_value().map(|(size, (_, path))| (*size, (*path).to_owned()));
         let inside = self.report.checkpoint.map(|size| (size, dir.join("checkpoint")));
         for (size, checkpoint) in [&outside, &inside].into_iter().flatten().cloned() {
             if size > records {
