@@ -199,7 +199,7 @@ async fn flat_out(log: &Arc<AuditLog>, length: Duration, name: &str) {
 
 /// How long a start takes with the segments as they are: the last one full, if it can be made so.
 fn start(audit: &Path, key: Option<&Path>) {
-    let segments = audit.join(shaken_sidecar::audit::SEGMENTS);
+    let segments = audit.join(audit::SEGMENTS);
     let mut lengths: Vec<u64> = std::fs::read_dir(segments)
         .expect("segments")
         .filter_map(Result::ok)
