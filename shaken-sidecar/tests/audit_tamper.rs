@@ -12,8 +12,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 use shaken_sidecar::audit::proof::{Key, Origin, Outside, ProofOptions, VerifyKey};
 use shaken_sidecar::audit::{
-    self, AuditError, AuditLog, AuditOptions, Event, Interface, Loss, Op, Proving, Record, SEGMENTS,
-    Undelivered,
+    self, AuditError, AuditLog, AuditOptions, Interface, Op, Proving, Record, SEGMENTS,
 };
 use shaken_sidecar::listen::Peer;
 
@@ -56,14 +55,7 @@ impl Log {
 
     /// Opens the log, adds records, and closes it.
     fn grow(&self, records: usize) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let log = self.open(&self.dir()).unwrap();
-            for n in 0..records {
-                log.append(record(n)).await.unwrap();
-            }
-            log.close().await.unwrap();
-        });
+        add(self.open(&self.dir()).unwrap(), records);
     }
 
     /// Puts a copy of the log into the folder of that name.
@@ -91,6 +83,17 @@ impl Log {
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         (output.status.code(), running::json_lines(&output).remove(0))
     }
+}
+
+/// Adds records, one commit each, and closes the log.
+fn add(log: AuditLog, records: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for n in 0..records {
+            log.append(record(n)).await.unwrap();
+        }
+        log.close().await.unwrap();
+    });
 }
 
 /// Three segments and more.
@@ -427,11 +430,7 @@ fn resign(dir: &Path, key: Key) {
     write_lines(&lines);
     fs::remove_dir_all(dir.join("tile")).unwrap();
     fs::remove_file(dir.join("checkpoint")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
-        log.close().await.unwrap();
-    });
+    add(AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap(), 0);
 }
 
 /// Random edits by somebody who knows the format, of what the newest outside checkpoint covers.
@@ -440,33 +439,37 @@ fn every_random_edit_is_found() {
     let edits = std::env::var(EDITS_SETTING).map_or(EDITS, |edits| edits.parse().unwrap());
     let log = Log::new();
     assert_eq!(log.findings(&log.dir()), [""; 0]);
-    let kinds: [(&str, fn(&Log, &Path) -> String); 12] = [
-        ("flipped bit", |_, dir| {
-            let paths = segments(dir);
-            let path = &paths[random(paths.len())];
-            let (at, bit) = (random(fs::read(path).unwrap().len()), random(8));
-            flip(path, at, u32::try_from(bit).unwrap());
-            format!("byte {at} bit {bit} of {}", path.display())
+    let kinds = [
+        Edit("flipped bit in a segment", |_, dir| flip_some(&segments(dir))),
+        Edit("flipped bit in tile or checkpoint", |_, dir| {
+            let mut paths = tiles(dir);
+            paths.push(dir.join("checkpoint"));
+            flip_some(&paths)
         }),
-        ("forged record", |_, dir| {
-            edit_line(dir, |line| {
-                // Anything between salt and checksum, so that it still reads as a line of its index.
-                let at = 90 + random(line.len() - 90 - 25);
-                let mut line = line.to_vec();
-                line[at] = if line[at] == b'0' { b'1' } else { b'0' };
-                vec![with_checksum(&line)]
-            })
+        Edit("forged", |_, dir| forge(dir)),
+        Edit("forged, and tree and checkpoint made anew", |log, dir| {
+            let what = forge(dir);
+            fs::remove_dir_all(dir.join("tile")).unwrap();
+            fs::remove_file(dir.join("checkpoint")).unwrap();
+            go_on_alone(log, dir, 0);
+            what
         }),
-        ("swapped", |_, dir| rearrange(dir, |lines, at, other| lines.swap(at, other))),
-        ("deleted", |_, dir| rearrange(dir, |lines, at, _| drop(lines.remove(at)))),
-        ("repeated", |_, dir| rearrange(dir, |lines, at, other| lines.insert(at, lines[other].clone()))),
-        ("swapped as they are", |_, dir| rearrange_raw(dir, |lines, at, other| lines.swap(at, other))),
-        ("deleted line", |_, dir| rearrange_raw(dir, |lines, at, _| drop(lines.remove(at)))),
-        ("truncated", |_, dir| {
-            let keep = random(600);
-            rearrange_raw(dir, move |lines, _, _| lines.truncate(keep))
+        Edit("older copy, grown again", |log, dir| {
+            fs::remove_dir_all(dir).unwrap();
+            copy(&log.path("older"), dir);
+            let more = random(320);
+            go_on_alone(log, dir, more);
+            format!("by {more}")
         }),
-        ("truncated file", |_, dir| {
+        Edit("swapped, renumbered", |_, dir| rearrange(dir, |lines, at, other| lines.swap(at, other))),
+        Edit("deleted, renumbered", |_, dir| rearrange(dir, |lines, at, _| drop(lines.remove(at)))),
+        Edit("inserted, renumbered", |_, dir| {
+            rearrange(dir, |lines, at, other| lines.insert(at, lines[other].clone()))
+        }),
+        Edit("swapped", |_, dir| rearrange_raw(dir, |lines, at, other| lines.swap(at, other))),
+        Edit("deleted", |_, dir| rearrange_raw(dir, |lines, at, _| drop(lines.remove(at)))),
+        Edit("cut at a record", |_, dir| rearrange_raw(dir, |lines, at, _| lines.truncate(at))),
+        Edit("cut at a byte", |_, dir| {
             let paths = segments(dir);
             let path = &paths[random(paths.len())];
             let mut bytes = fs::read(path).unwrap();
@@ -474,72 +477,47 @@ fn every_random_edit_is_found() {
             fs::write(path, &bytes).unwrap();
             format!("{} at {}", path.display(), bytes.len())
         }),
-        ("flipped bit in tile or checkpoint", |_, dir| {
-            let mut paths = tiles(dir);
-            paths.push(dir.join("checkpoint"));
-            let path = &paths[random(paths.len())];
-            let (at, bit) = (random(fs::read(path).unwrap().len()), random(8));
-            flip(path, at, u32::try_from(bit).unwrap());
-            format!("byte {at} bit {bit} of {}", path.display())
-        }),
-        ("older copy, grown again", |log, dir| {
-            fs::remove_dir_all(dir).unwrap();
-            copy(&log.path("older"), dir);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let more = random(320);
-            runtime.block_on(async {
-                let key = Key::read(&log.path("audit.key")).unwrap();
-                let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
-                for n in 0..more {
-                    let note = Undelivered::new(None, n.to_string(), Loss::Deadline, SystemTime::now());
-                    log.append_note(Event::Undelivered(note)).await.unwrap();
-                }
-                log.close().await.unwrap();
-            });
-            format!("by {more}")
-        }),
-        ("signed again", |log, dir| {
-            edit_line(dir, |line| {
-                let at = 90 + random(line.len() - 90 - 25);
-                let mut line = line.to_vec();
-                line[at] = if line[at] == b'0' { b'1' } else { b'0' };
-                vec![with_checksum(&line)]
-            });
-            fs::remove_dir_all(dir.join("tile")).unwrap();
-            fs::remove_file(dir.join("checkpoint")).unwrap();
-            let key = Key::read(&log.path("audit.key")).unwrap();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let log = AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap();
-                log.close().await.unwrap();
-            });
-            String::new()
-        }),
     ];
     let mut counts = [0; 12];
     for edit in 0..edits {
-        let (name, tamper) = kinds[edit % kinds.len()];
+        let Edit(name, tamper) = kinds[edit % kinds.len()];
         let dir = log.copied("tampered");
         let what = tamper(&log, &dir);
         assert!(!log.findings(&dir).is_empty(), "edit {edit}, {name} {what}: not found");
         counts[edit % kinds.len()] += 1;
     }
-    println!(
-        "{edits} edits, all found: {:?}",
-        kinds.map(|(name, _)| name).iter().zip(counts).collect::<Vec<_>>()
-    );
+    println!("{edits} edits, all found:");
+    kinds.iter().zip(counts).for_each(|(Edit(name, _), count)| println!("{count:6} {name}"));
     assert_eq!(log.findings(&log.dir()), [""; 0], "the log itself was touched");
 }
 
-/// Puts other lines in place of one.
-fn edit_line(dir: &Path, edit: impl FnOnce(&[u8]) -> Vec<Vec<u8>>) -> String {
+/// A kind of edit, which says where it was.
+struct Edit(&'static str, fn(&Log, &Path) -> String);
+
+fn flip_some(paths: &[PathBuf]) -> String {
+    let path = &paths[random(paths.len())];
+    let (at, bit) = (random(fs::read(path).unwrap().len()), random(8));
+    flip(path, at, u32::try_from(bit).unwrap());
+    format!("byte {at} bit {bit} of {}", path.display())
+}
+
+/// Changes a record somewhere between salt and checksum, so that it still is a whole line of its index.
+fn forge(dir: &Path) -> String {
     let mut lines = lines_of(dir);
     let segment = random(lines.len());
-    let at = random(lines[segment].1.len());
-    let new = edit(&lines[segment].1[at]);
-    lines[segment].1.splice(at..=at, new);
+    let line = random(lines[segment].1.len());
+    let bytes = &mut lines[segment].1[line];
+    let at = 90 + random(bytes.len() - 90 - 25);
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+    *bytes = with_checksum(bytes);
     write_lines(&lines);
-    format!("line {at} of segment {segment}")
+    format!("byte {at} of line {line} of segment {segment}")
+}
+
+/// Opens a log with its key and without the copies outside, adds records, and closes it.
+fn go_on_alone(log: &Log, dir: &Path, records: usize) {
+    let key = Key::read(&log.path("audit.key")).unwrap();
+    add(AuditLog::open_proven(dir, small(), Proving::new(key)).unwrap(), records);
 }
 
 /// Moves lines about in the whole log, and numbers them and the segments anew.
