@@ -46,16 +46,16 @@ impl Log {
         self.path("log")
     }
 
-    fn open(&self, dir: &Path) -> Result<AuditLog, AuditError> {
+    fn open(&self, dir: &Path, outside: &str) -> Result<AuditLog, AuditError> {
         let key = Key::read(&self.path("audit.key")).unwrap();
-        let outside = vec![Outside::File { path: self.path("outside") }];
+        let outside = vec![Outside::File { path: self.path(outside) }];
         let options = ProofOptions::new().with_interval(Duration::from_millis(5)).with_records(64);
         AuditLog::open_proven(dir, small(), Proving::new(key).with_outside(outside).with_options(options))
     }
 
     /// Opens the log, adds records, and closes it.
     fn grow(&self, records: usize) {
-        add(self.open(&self.dir()).unwrap(), records);
+        add(self.open(&self.dir(), "outside").unwrap(), records);
     }
 
     /// Puts a copy of the log into the folder of that name.
@@ -412,12 +412,17 @@ fn each_kind_of_tampering_is_found_and_named() {
             assert!(names.contains(name), "{what}: {names:?}");
         }
         let before = lines_of(&dir);
-        match log.open(&dir) {
+        // If it opens, it goes on, and its checkpoints with it.
+        fs::copy(log.path("outside"), log.path("outside of this")).unwrap();
+        match log.open(&dir, "outside of this") {
             Err(error) => {
                 assert!(refuses_start && error.is_of_the_data(), "{what}: {error}");
                 assert_eq!(lines_of(&dir), before, "{what}: the evidence was changed");
             }
-            Ok(_) => assert!(!refuses_start, "{what}: the log opened"),
+            Ok(opened) => {
+                assert!(!refuses_start, "{what}: the log opened");
+                add(opened, 0);
+            }
         }
     }
 }
