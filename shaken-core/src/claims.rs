@@ -197,13 +197,8 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
 
 /// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] characters of ASCII, none
 /// of them a control character.
-pub(crate) fn is_origid(mut chars: impl Iterator<Item = char>) -> bool {
-    let mut len = 0_usize;
-    let printable = chars.all(|c| {
-        len += 1;
-        matches!(c, ' '..='~')
-    });
-    printable && (1..=MAX_ORIGID_LEN).contains(&len)
+pub(crate) fn is_origid(text: &str) -> bool {
+    (1..=MAX_ORIGID_LEN).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub use text::{Text, write_string};
 use arrayvec::ArrayVec;
 
 use crate::Error;
-use crate::scan::prefix_len;
 
 /// How deep objects and arrays may be nested. A jCard in an `rcd` claim, the deepest thing that
 /// a PASSporT carries, needs seven levels.
@@ -115,7 +114,7 @@ impl<'a> Reader<'a> {
         let mut has_escapes = false;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += prefix_len(rest, |b| (b != b'"') & (b != b'\\') & (b > 0x1f));
+            self.at += rest.iter().take_while(|b| !matches!(b, b'"' | b'\\' | ..0x20)).count();
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -233,11 +232,11 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self) -> Result<(), Error> {
-        if !self.accept(b"0123456789") {
-            return Err(self.syntax());
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
         }
-        while self.accept(b"0123456789") {}
-        Ok(())
+        if self.at == start { Err(self.syntax()) } else { Ok(()) }
     }
 
     fn literal(&mut self, word: &str) -> Result<(), Error> {
@@ -279,9 +278,10 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Error> {
-        if !self.accept(&[byte]) {
+        if self.peek() != Some(byte) {
             return Err(self.syntax());
         }
+        self.at += 1;
         self.white_space();
         Ok(())
     }
@@ -293,7 +293,9 @@ impl<'a> Reader<'a> {
     }
 
     fn white_space(&mut self) {
-        while self.accept(b" \t\n\r") {}
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
     }
 
     fn peek(&self) -> Option<u8> {

@@ -142,7 +142,7 @@ fn split_port(authority: &str) -> Result<(&str, u16), Error> {
 fn check_host(host: &str) -> Result<(), Error> {
     // The root dot is refused, yet only after `127.0.0.1.` and `localhost.` had their own name.
     let name = host.strip_suffix('.').unwrap_or(host);
-    if name.len() > MAX_NAME_LEN || !name.split('.').all(is_host_label) {
+    if name.len() > MAX_NAME_LEN || !name.as_bytes().split(|b| *b == b'.').all(is_host_label) {
         return Err(Error::X5uHostSyntax);
     }
     let (parent, last_label) = name.rsplit_once('.').unwrap_or(("", name));
@@ -160,11 +160,11 @@ fn check_host(host: &str) -> Result<(), Error> {
 
 /// Letters, digits and inner hyphens (RFC 1123 §2.1). An underscore can stand in the DNS but in
 /// no host name, and no public CA certifies one.
-fn is_host_label(label: &str) -> bool {
+fn is_host_label(label: &[u8]) -> bool {
     (1..=MAX_LABEL_LEN).contains(&label.len())
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
+        && label.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+        && label.first() != Some(&b'-')
+        && label.last() != Some(&b'-')
 }
 
 /// The last label makes the host an IPv4 address for URL parsers and `inet_aton`, in whatever
@@ -181,7 +181,7 @@ fn check_path(path: &str) -> Result<(), Error> {
         return Err(Error::X5uComponent);
     }
     // Clients that remove dot segments ask for another URL than the one that was signed.
-    if path.split('/').any(is_dot_segment) {
+    if path.as_bytes().split(|b| *b == b'/').any(is_dot_segment) {
         return Err(Error::X5uSyntax);
     }
     let mut bytes = path.bytes();
@@ -202,9 +202,11 @@ fn check_path(path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_dot_segment(segment: &str) -> bool {
+fn is_dot_segment(segment: &[u8]) -> bool {
     segment.len() <= 6
-        && [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"].iter().any(|dots| segment.eq_ignore_ascii_case(dots))
+        && [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"]
+            .iter()
+            .any(|dots| segment.eq_ignore_ascii_case(dots.as_bytes()))
 }
 
 fn hex_value(byte: u8) -> Option<u32> {

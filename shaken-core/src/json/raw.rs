@@ -42,7 +42,7 @@ impl<'a> Raw<'a> {
     #[must_use]
     pub fn string(&self) -> Option<Text<'a>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        Some(Text::new(inner, inner.contains('\\')))
+        Some(Text::new(inner, inner.bytes().any(|b| b == b'\\')))
     }
 
     /// The members in their order, if the value is an object.

@@ -61,7 +61,9 @@ fn read_attest(reader: &mut Reader<'_>) -> Result<Attest, Error> {
 
 fn read_origid<'a>(reader: &mut Reader<'a>) -> Result<Text<'a>, Error> {
     let text = reader.string()?.ok_or(Error::OrigIdInvalid)?;
-    if claims::is_origid(text.chars()) { Ok(text) } else { Err(Error::OrigIdInvalid) }
+    // Every character of ASCII can be escaped; what needs more room than that is too long.
+    let mut room = [0; claims::MAX_ORIGID_LEN];
+    if text.resolve(&mut room).is_some_and(claims::is_origid) { Ok(text) } else { Err(Error::OrigIdInvalid) }
 }
 
 /// The claims of a `shaken` PASSporT to be signed: what we say about a call of our own.
@@ -77,7 +79,7 @@ impl<'a> NewClaims<'a> {
     /// [`Error::OrigIdInvalid`] if `origid` is not 1 to [`claims::MAX_ORIGID_LEN`] characters of
     /// printable ASCII.
     pub fn new(base: base::NewClaims<'a>, attest: Attest, origid: &'a str) -> Result<Self, Error> {
-        if !claims::is_origid(origid.chars()) {
+        if !claims::is_origid(origid) {
             return Err(Error::OrigIdInvalid);
         }
         Ok(Self { base, attest, origid })

@@ -231,8 +231,7 @@ impl<'a> Headers<'a> {
         };
         Hints {
             attest: text(self.optional.attestation).and_then(|level| level.parse().ok()),
-            origid: text(self.optional.origination_id)
-                .filter(|origid| crate::claims::is_origid(origid.chars())),
+            origid: text(self.optional.origination_id).filter(|origid| crate::claims::is_origid(origid)),
         }
     }
 }
