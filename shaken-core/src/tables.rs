@@ -132,7 +132,8 @@ impl TableOptions {
     }
 
     /// How many calls a key must have verified, old ones counting for less, before it gets a
-    /// table; 64 is the default. A table costs what some twenty verifications cost.
+    /// table; 64 is the default. To make a table and to try it out takes as long as some hundred
+    /// verifications.
     #[must_use]
     pub fn with_hot_after_calls(self, hot_after_calls: NonZeroU32) -> Self {
         Self { hot_after_calls, ..self }
@@ -272,7 +273,8 @@ impl fmt::Debug for Tables {
     }
 }
 
-/// After so many the time that a table takes to make is won back soon.
+/// A key that was used so often will be again, and a table saves two thirds of each use: the time that
+/// it takes is won back within some 200 calls.
 const HOT_AFTER_CALLS: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// At 100 calls a second one in ten seconds.
