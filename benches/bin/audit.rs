@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
+use clap::Parser;
 use shaken_sidecar::audit::proof::{Key, Origin, Outside};
 use shaken_sidecar::audit::{
     self, AuditError, AuditLog, AuditOptions, Cert, Interface, Kept, Number, Op, Proving, Record,
@@ -20,26 +21,24 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 fn main() {
-    let mut options = Options { seconds: 60, rate: 30_000, dir: std::env::temp_dir() };
-    let mut args = std::env::args().skip(1);
-    while let (Some(name), value) = (args.next(), args.next()) {
-        let value = value.unwrap_or_else(|| panic!("{name} wants a value"));
-        match name.as_str() {
-            "--seconds" => options.seconds = value.parse().expect("a number of seconds"),
-            "--rate" => options.rate = value.parse().expect("records per second"),
-            "--dir" => options.dir = value.into(),
-            other => panic!("no option {other}; there are --seconds, --rate and --dir"),
-        }
-    }
+    let options = Options::parse();
     let dir = options.dir.join(format!("shaken-bench-audit-{}", std::process::id()));
     std::fs::create_dir(&dir).expect("a directory of its own");
     run(&options, &dir);
     std::fs::remove_dir_all(&dir).expect("the directory goes again");
 }
 
+/// Measures the audit log beside the bare disk.
+#[derive(Parser)]
 struct Options {
+    /// How long records come at the rate.
+    #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// How many come per second.
+    #[arg(long, default_value_t = 30_000)]
     rate: u64,
+    /// Folder on the disk that is measured.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
     dir: PathBuf,
 }
 

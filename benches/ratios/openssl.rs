@@ -4,10 +4,11 @@ use std::hint::black_box;
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
-use shaken_benches::{CALLED, CALLER, Fixture, party};
-use shaken_core::{Call, Scratch, Verifier};
+use shaken_benches::Fixture;
+use shaken_core::Verifier;
 
 use crate::foreign::Openssl;
+use crate::own;
 use crate::round::Rounds;
 
 /// `SubjectPublicKeyInfo` of a point on P-256, up to the point (RFC 5480).
@@ -34,14 +35,8 @@ pub(crate) fn print(
         return Err("it does not tell a good signature from a bad one".to_owned());
     }
 
-    let dest = [party(CALLED)];
-    let call = Call::new(party(CALLER), &dest);
-    let mut scratch = Scratch::new();
-    for (kind, verifier) in verifiers {
-        rounds.print_ratio(
-            (&format!("verify_warm_{kind}"), || fixture.verify_warm(verifier, &call, &mut scratch)),
-            ("openssl_verify", || assert!(openssl.verifies(black_box(signed), black_box(signature)))),
-        );
-    }
+    own::print_warm_beside(rounds, fixture, verifiers, "openssl_verify", || {
+        assert!(openssl.verifies(black_box(signed), black_box(signature)));
+    });
     Ok(())
 }

@@ -53,6 +53,25 @@ pub(crate) fn print_verify(rounds: &Rounds, fixture: &Fixture, verifiers: &[(&st
     );
 }
 
+/// Warm verification by each of `verifiers` beside something of others.
+pub(crate) fn print_warm_beside<A>(
+    rounds: &Rounds,
+    fixture: &Fixture,
+    verifiers: &[(&str, Verifier)],
+    their_name: &str,
+    mut theirs: impl FnMut() -> A,
+) {
+    let dest = [party(CALLED)];
+    let call = Call::new(party(CALLER), &dest);
+    let mut scratch = Scratch::new();
+    for (kind, verifier) in verifiers {
+        rounds.print_ratio(
+            (&format!("verify_warm_{kind}"), || fixture.verify_warm(verifier, &call, &mut scratch)),
+            (their_name, &mut theirs),
+        );
+    }
+}
+
 pub(crate) fn print_lookup(rounds: &Rounds, fixture: &Fixture) {
     let seconds = rounds.time(|| fixture.cache.lookup(black_box(X5U), &fixture.trust, fixture.now));
     print("cache_lookup_ns", &format!("{:.1}", seconds * 1e9));

@@ -7,10 +7,11 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::KeyPair;
-use shaken_benches::{CALLED, CALLER, Fixture, ORIGID, X5U, party};
-use shaken_core::{Call, Scratch, Verifier, sign};
+use shaken_benches::{CALLED, CALLER, Fixture, ORIGID, X5U};
+use shaken_core::{Verifier, sign};
 
 use crate::foreign::{NewIdentity, Secsipid};
+use crate::own;
 use crate::round::Rounds;
 
 /// How the library names the file of [`X5U`] in its cache.
@@ -71,15 +72,9 @@ pub(crate) fn print(
     }
     trust("root.pem")?;
     secsipid.check_full(&header, MAX_AGE_S)?;
-    let dest = [party(CALLED)];
-    let call = Call::new(party(CALLER), &dest);
-    let mut scratch = Scratch::new();
-    for (kind, verifier) in verifiers {
-        rounds.print_ratio(
-            (&format!("verify_warm_{kind}"), || fixture.verify_warm(verifier, &call, &mut scratch)),
-            ("secsipid_verify_chain", || secsipid.check_full(&header, MAX_AGE_S).unwrap()),
-        );
-    }
+    own::print_warm_beside(rounds, fixture, verifiers, "secsipid_verify_chain", || {
+        secsipid.check_full(&header, MAX_AGE_S).unwrap();
+    });
     Ok(())
 }
 
