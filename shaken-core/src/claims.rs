@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::json::{Raw, Reader, Text, strings};
 use crate::party::NormalUri;
+use crate::scan::prefix_len;
 use crate::{Error, TelephoneNumber};
 
 /// How many numbers, and how many URIs, one `dest` claim may list.
@@ -105,10 +106,12 @@ impl<'a> Dest<'a> {
     /// The telephone numbers, in the order of the claim.
     pub fn tns(&self) -> impl Iterator<Item = TelephoneNumber> + 'a {
         // `read_dest` has found them to be canonical.
-        self.tns
-            .into_iter()
-            .flat_map(strings)
-            .filter_map(|text| TelephoneNumber::from_canonical(text.chars()).ok())
+        self.tns.into_iter().flat_map(strings).filter_map(|text| canonical_tn(text).ok())
+    }
+
+    /// Whether `number` is one of them. Each number has one canonical spelling.
+    pub(crate) fn has_tn(&self, number: &TelephoneNumber) -> bool {
+        self.tns.into_iter().flat_map(strings).any(|tn| tn == *number.as_str())
     }
 
     /// The URIs, in the order of the claim.
@@ -121,7 +124,7 @@ impl<'a> Dest<'a> {
     #[must_use]
     pub fn contains(&self, party: &Orig<'_>) -> bool {
         match party {
-            Orig::Tn(tn) => self.tns().any(|own| own == *tn),
+            Orig::Tn(tn) => self.has_tn(tn),
             Orig::Uri(uri) => {
                 let normal = NormalUri::of(uri);
                 self.uris().any(|own| own == *uri || normal.as_ref().is_some_and(|normal| normal.is(&own)))
@@ -151,9 +154,7 @@ pub(crate) fn read_identity<'a>(
     reader
         .object(|reader, name| {
             let found = match name.one_of(&["tn", "uri"]) {
-                Some("tn") => {
-                    Orig::Tn(TelephoneNumber::from_canonical(reader.string()?.ok_or(wrong)?.chars())?)
-                }
+                Some("tn") => Orig::Tn(canonical_tn(reader.string()?.ok_or(wrong)?)?),
                 Some("uri") => Orig::Uri(reader.string()?.ok_or(wrong)?),
                 _ => return other(reader, name),
             };
@@ -182,10 +183,7 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
     reader
         .object(|reader, name| {
             match name.one_of(&["tn", "uri"]) {
-                Some("tn") => {
-                    let is_canonical = |tn: Text<'_>| TelephoneNumber::from_canonical(tn.chars()).map(drop);
-                    dest.tns = read(reader.raw()?, is_canonical)?;
-                }
+                Some("tn") => dest.tns = read(reader.raw()?, |tn| canonical_tn(tn).map(drop))?,
                 Some("uri") => dest.uris = read(reader.raw()?, |_| Ok(()))?,
                 _ => reader.skip()?,
             }
@@ -195,10 +193,18 @@ pub(crate) fn read_dest<'a>(reader: &mut Reader<'a>) -> Result<Dest<'a>, Error> 
     if is_empty { Err(wrong) } else { Ok(dest) }
 }
 
+fn canonical_tn(text: Text<'_>) -> Result<TelephoneNumber, Error> {
+    match text.unescaped() {
+        // A byte beyond ASCII is no character of a number either way.
+        Some(plain) => TelephoneNumber::from_canonical(plain.bytes().map(char::from)),
+        None => TelephoneNumber::from_canonical(text.chars()),
+    }
+}
+
 /// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] characters of ASCII, none
 /// of them a control character.
 pub(crate) fn is_origid(text: &str) -> bool {
-    (1..=MAX_ORIGID_LEN).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+    (1..=MAX_ORIGID_LEN).contains(&text.len()) && prefix_len(text.as_bytes(), |b| (b >= b' ') & (b <= b'~')) == text.len()
 }
 
 #[cfg(test)]

@@ -228,7 +228,10 @@ impl<'a> Cursor<'a> {
         if !self.accept(b'<') {
             return Err(Error::InfoSyntax);
         }
-        let uri = self.take_while(|b| matches!(b, 0x21..=0x7e) && !b"<>\"".contains(&b));
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let uri = self.take(prefix_len(rest, |b| {
+            (b > b' ') & (b < 0x7f) & (b != b'<') & (b != b'>') & (b != b'"')
+        }));
         if uri.is_empty() || !self.accept(b'>') {
             return Err(Error::InfoSyntax);
         }

@@ -63,7 +63,7 @@ impl<'a> Party<'a> {
     #[must_use]
     pub fn is_in(&self, dest: &Dest<'_>) -> bool {
         match self {
-            Self::Number(number) => dest.tns().any(|tn| tn == *number),
+            Self::Number(number) => dest.has_tn(number),
             Self::Uri(uri) => NormalUri::new(uri).is_ok_and(|uri| dest.uris().any(|text| uri.is(&text))),
         }
     }

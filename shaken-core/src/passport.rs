@@ -203,6 +203,10 @@ pub(crate) fn write_header(out: &mut Out<'_>, ppt: Ppt, x5u: &str) {
     out.push(b"}");
 }
 
+/// [`write_header`] of a `shaken`, up to its `x5u`.
+const CANONICAL_SHAKEN_OPEN: &[u8] = br#"{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":""#;
+const CANONICAL_CLOSE: &[u8] = br#""}"#;
+
 /// Splits a token in full form into header, payload and signature, none of them decoded.
 ///
 /// # Errors
@@ -264,6 +268,27 @@ pub(crate) struct Header<'a> {
 
 impl<'a> Header<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+        // Nearly every token that a carrier receives.
+        if let Some(header) = Self::read_canonical_shaken(bytes) {
+            return Ok(header);
+        }
+        Self::read_any(bytes)
+    }
+
+    /// The header of a `shaken` exactly as [`write_header`] writes it, with an `x5u` that needs no
+    /// escapes: found in a tenth of the time that reading JSON takes.
+    fn read_canonical_shaken(bytes: &'a [u8]) -> Option<Self> {
+        let x5u = bytes.strip_prefix(CANONICAL_SHAKEN_OPEN)?.strip_suffix(CANONICAL_CLOSE)?;
+        let needs_no_escape = |b: u8| (b >= b' ') & (b < 0x7f) & (b != b'"') & (b != b'\\');
+        if prefix_len(x5u, needs_no_escape) != x5u.len() {
+            return None;
+        }
+        let x5u = core::str::from_utf8(x5u).ok()?;
+        let member = |value| Some(Some(Text::without_escapes(value)));
+        Some(Self { typ: member("passport"), ppt: member("shaken"), x5u: member(x5u) })
+    }
+
+    fn read_any(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut alg = None;
         let mut header = Self { typ: None, ppt: None, x5u: None };
         let mut reader = Reader::new(bytes)?;
@@ -330,6 +355,38 @@ mod tests {
         for text in ["[]", "null", "\"x\"", "1"] {
             assert_eq!(header(text), Err(Error::JsonSyntax { offset: 0 }));
         }
+    }
+
+    /// Both ways to read a header say the same, of every header that the quick one takes, and it takes
+    /// what is written.
+    #[test]
+    fn a_canonical_header_reads_as_any_other() {
+        let mut room = [0; 256];
+        let mut out = Out::new(&mut room);
+        write_header(&mut out, Ppt::Shaken, "https://a.example/b");
+        let good = out.finish().unwrap().as_bytes().to_vec();
+        let members = |header: Header<'_>| {
+            [header.typ, header.ppt, header.x5u].map(|member| member.flatten().unwrap().to_string())
+        };
+        assert!(Header::read_canonical_shaken(&good).is_some());
+        let mut taken = 0;
+        for at in 0..good.len() {
+            for byte in 0..=u8::MAX {
+                let mut changed = good.clone();
+                changed[at] = byte;
+                let mut longer = good.clone();
+                longer.insert(at, byte);
+                let mut shorter = good.clone();
+                shorter.remove(at);
+                for text in [changed, longer, shorter] {
+                    let Some(header) = Header::read_canonical_shaken(&text) else { continue };
+                    taken += 1;
+                    let as_any = Header::read_any(&text).unwrap_or_else(|e| panic!("{e} at {at}: {byte}"));
+                    assert_eq!(members(header), members(as_any));
+                }
+            }
+        }
+        assert!(taken > 5_000, "{taken}");
     }
 
     #[test]

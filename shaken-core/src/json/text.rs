@@ -20,7 +20,13 @@ impl<'a> Text<'a> {
         Self { raw, has_escapes }
     }
 
+    /// `plain`, which has no character that JSON escapes.
+    pub(crate) const fn without_escapes(plain: &'a str) -> Self {
+        Self { raw: plain, has_escapes: false }
+    }
+
     /// The one of `words` that the string spells, escapes resolved.
+    #[inline]
     #[must_use]
     pub fn one_of(&self, words: &[&'static str]) -> Option<&'static str> {
         words.iter().copied().find(|word| self == *word)
@@ -94,6 +100,7 @@ impl PartialOrd for Text<'_> {
 }
 
 impl PartialEq for Text<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         if self.has_escapes || other.has_escapes {
             self.chars().eq(other.chars())
@@ -104,6 +111,7 @@ impl PartialEq for Text<'_> {
 }
 
 impl PartialEq<str> for Text<'_> {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
         if self.has_escapes { self.chars().eq(other.chars()) } else { self.raw == other }
     }
