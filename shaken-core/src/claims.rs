@@ -80,6 +80,11 @@ pub enum Orig<'a> {
 }
 
 impl Orig<'_> {
+    /// The number that `text` is, if that is canonical.
+    pub(crate) fn of_canonical_tn(text: &str) -> Option<Self> {
+        canonical_tn(Text::without_escapes(text)).ok().map(Self::Tn)
+    }
+
     /// Whether both are the same number or URI. URIs are the same if their normal forms are
     /// (RFC 8224 §8.5).
     pub(crate) fn is(&self, other: &Orig<'_>) -> bool {
@@ -103,6 +108,12 @@ pub struct Dest<'a> {
 }
 
 impl<'a> Dest<'a> {
+    /// The one number that `list` has, if that is canonical and there is no white space.
+    pub(crate) fn of_canonical_tn(list: &'a str) -> Option<Self> {
+        Orig::of_canonical_tn(list.strip_prefix("[\"")?.strip_suffix("\"]")?)?;
+        Some(Self { tns: Some(Raw::new(list)), uris: None })
+    }
+
     /// The telephone numbers, in the order of the claim.
     pub fn tns(&self) -> impl Iterator<Item = TelephoneNumber> + 'a {
         // `read_dest` has found them to be canonical.

@@ -21,8 +21,8 @@ impl<'a> Raw<'a> {
         Ok(value)
     }
 
-    /// `text` was checked by a [`Reader`], and has no white space around it.
-    pub(super) fn new(text: &'a str) -> Self {
+    /// `text` is known to be a value, and has no white space around it.
+    pub(crate) fn new(text: &'a str) -> Self {
         Self(text)
     }
 

@@ -70,6 +70,11 @@ impl<'a> Claims<'a> {
         })
     }
 
+    /// Claims that a number calls another, and no more.
+    pub(super) fn of_numbers(dest: Dest<'a>, iat: u64, orig: Orig<'a>) -> Self {
+        Self { dest, iat, orig, mky: None, rich: Rich::default() }
+    }
+
     /// Called numbers and URIs.
     #[must_use]
     pub fn dest(&self) -> &Dest<'a> {

@@ -1,8 +1,9 @@
 //! PASSporT type `shaken` (RFC 8588): who may call, at which level, and where to trace it.
 
 use crate::Error;
-use crate::claims::{self, Attest};
+use crate::claims::{self, Attest, Dest, Orig};
 use crate::json::{Reader, Text, write_string};
+use crate::scan::prefix_len;
 use crate::sign::Unsigned;
 use crate::write::Out;
 
@@ -23,6 +24,31 @@ impl<'a> Claims<'a> {
     /// Those of the base claims; [`Error::ClaimMissing`], [`Error::AttestInvalid`],
     /// [`Error::OrigIdInvalid`].
     pub(super) fn read(payload: &'a [u8]) -> Result<(base::Claims<'a>, Self), Error> {
+        match Self::read_canonical(payload) {
+            Some(claims) => Ok(claims),
+            None => Self::read_any(payload),
+        }
+    }
+
+    /// A payload exactly as [`NewClaims::write`] writes it for one number that calls another: the
+    /// only spelling of it that RFC 8225 §9 allows, and what nearly every token has. Takes half the
+    /// time of reading JSON. Whatever is wrong with other payloads is for that to tell.
+    fn read_canonical(payload: &'a [u8]) -> Option<(base::Claims<'a>, Self)> {
+        let (attest, rest) = until(b'"', payload.strip_prefix(br#"{"attest":""#)?)?;
+        let (dest, rest) = until(b'}', rest.strip_prefix(br#"","dest":{"tn":"#)?)?;
+        let (iat, rest) = until(b',', rest.strip_prefix(br#"},"iat":"#)?)?;
+        let (orig, rest) = until(b'"', rest.strip_prefix(br#","orig":{"tn":""#)?)?;
+        let (origid, rest) = until(b'"', rest.strip_prefix(br#""},"origid":""#)?)?;
+        let is_iat = !iat.starts_with('0') && iat.bytes().all(|b| b.is_ascii_digit());
+        if rest != br#""}"# || !is_iat || !claims::is_origid(origid) || origid.contains('\\') {
+            return None;
+        }
+        let dest = Dest::of_canonical_tn(dest)?;
+        let base = base::Claims::of_numbers(dest, iat.parse().ok()?, Orig::of_canonical_tn(orig)?);
+        Some((base, Self { attest: attest.parse().ok()?, origid: Text::without_escapes(origid) }))
+    }
+
+    fn read_any(payload: &'a [u8]) -> Result<(base::Claims<'a>, Self), Error> {
         let (mut attest, mut origid) = (None, None);
         let base = base::Claims::read(payload, |reader, name| {
             match name.one_of(&["attest", "origid"]) {
@@ -49,6 +75,12 @@ impl<'a> Claims<'a> {
     pub fn origid(&self) -> Text<'a> {
         self.origid
     }
+}
+
+/// What stands in front of the next `end`, and the rest from there on.
+fn until(end: u8, text: &[u8]) -> Option<(&str, &[u8])> {
+    let (inner, rest) = text.split_at_checked(prefix_len(text, |b| b != end))?;
+    Some((core::str::from_utf8(inner).ok()?, rest))
 }
 
 fn read_attest(reader: &mut Reader<'_>) -> Result<Attest, Error> {
@@ -140,6 +172,38 @@ mod tests {
         assert_eq!((claims.attest(), base.iat()), (Attest::A, 1_443_208_345));
         assert!(party("12155550121").is(&base.orig()));
         assert!(dest[0].is_in(base.dest()));
+    }
+
+    fn shown(claims: (base::Claims<'_>, Claims<'_>)) -> String {
+        let (base, own) = claims;
+        let tns: Vec<_> = base.dest().tns().collect();
+        assert!(tns.iter().all(|tn| base.dest().has_tn(tn)));
+        let tns: Vec<_> = tns.iter().map(|tn| tn.as_str()).collect();
+        let Orig::Tn(orig) = base.orig() else { panic!("a number") };
+        let more = (base.dest().uris().count(), base.mky().is_some(), base.rich().is_ok());
+        format!("{} {} {tns:?} {} {} {more:?}", own.attest(), own.origid(), base.iat(), orig.as_str())
+    }
+
+    /// Both ways to read a payload say the same, of every payload that the quick one takes.
+    #[test]
+    fn a_canonical_payload_reads_as_any_other() {
+        let good = GOOD.as_bytes();
+        assert!(Claims::read_canonical(good).is_some());
+        let mut taken = 0;
+        for at in 0..good.len() {
+            for byte in 0..=u8::MAX {
+                let changed = [&good[..at], &[byte], &good[at + 1..]].concat();
+                let longer = [&good[..at], &[byte], &good[at..]].concat();
+                let cut = [&good[..at], &good[at + 1..]].concat();
+                for text in [changed, longer, cut] {
+                    let Some(claims) = Claims::read_canonical(&text) else { continue };
+                    taken += 1;
+                    let any = Claims::read_any(&text).unwrap_or_else(|e| panic!("{e}: {byte} at {at}"));
+                    assert_eq!(shown(claims), shown(any), "{byte} at {at}");
+                }
+            }
+        }
+        assert!(taken > 5_000, "{taken}");
     }
 
     #[test]
