@@ -215,7 +215,8 @@ fn canonical_tn(text: Text<'_>) -> Result<TelephoneNumber, Error> {
 /// Whether `origid` can be a claim of that name: 1 to [`MAX_ORIGID_LEN`] characters of ASCII, none
 /// of them a control character.
 pub(crate) fn is_origid(text: &str) -> bool {
-    (1..=MAX_ORIGID_LEN).contains(&text.len()) && prefix_len(text.as_bytes(), |b| (b >= b' ') & (b <= b'~')) == text.len()
+    (1..=MAX_ORIGID_LEN).contains(&text.len())
+        && prefix_len(text.as_bytes(), |b| (b >= b' ') & (b <= b'~')) == text.len()
 }
 
 #[cfg(test)]

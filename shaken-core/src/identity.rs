@@ -229,9 +229,8 @@ impl<'a> Cursor<'a> {
             return Err(Error::InfoSyntax);
         }
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let uri = self.take(prefix_len(rest, |b| {
-            (b > b' ') & (b < 0x7f) & (b != b'<') & (b != b'>') & (b != b'"')
-        }));
+        let uri = self
+            .take(prefix_len(rest, |b| (b > b' ') & (b < 0x7f) & (b != b'<') & (b != b'>') & (b != b'"')));
         if uri.is_empty() || !self.accept(b'>') {
             return Err(Error::InfoSyntax);
         }

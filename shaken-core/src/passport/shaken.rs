@@ -34,13 +34,14 @@ impl<'a> Claims<'a> {
     /// only spelling of it that RFC 8225 §9 allows, and what nearly every token has. Takes half the
     /// time of reading JSON. Whatever is wrong with other payloads is for that to tell.
     fn read_canonical(payload: &'a [u8]) -> Option<(base::Claims<'a>, Self)> {
-        let (attest, rest) = until(b'"', payload.strip_prefix(br#"{"attest":""#)?)?;
-        let (dest, rest) = until(b'}', rest.strip_prefix(br#"","dest":{"tn":"#)?)?;
-        let (iat, rest) = until(b',', rest.strip_prefix(br#"},"iat":"#)?)?;
-        let (orig, rest) = until(b'"', rest.strip_prefix(br#","orig":{"tn":""#)?)?;
-        let (origid, rest) = until(b'"', rest.strip_prefix(br#""},"origid":""#)?)?;
+        let text = core::str::from_utf8(payload).ok()?;
+        let (attest, rest) = until(b'"', text.strip_prefix(r#"{"attest":""#)?)?;
+        let (dest, rest) = until(b'}', rest.strip_prefix(r#"","dest":{"tn":"#)?)?;
+        let (iat, rest) = until(b',', rest.strip_prefix(r#"},"iat":"#)?)?;
+        let (orig, rest) = until(b'"', rest.strip_prefix(r#","orig":{"tn":""#)?)?;
+        let (origid, rest) = until(b'"', rest.strip_prefix(r#""},"origid":""#)?)?;
         let is_iat = !iat.starts_with('0') && iat.bytes().all(|b| b.is_ascii_digit());
-        if rest != br#""}"# || !is_iat || !claims::is_origid(origid) || origid.contains('\\') {
+        if rest != r#""}"# || !is_iat || !claims::is_origid(origid) || origid.contains('\\') {
             return None;
         }
         let dest = Dest::of_canonical_tn(dest)?;
@@ -78,9 +79,8 @@ impl<'a> Claims<'a> {
 }
 
 /// What stands in front of the next `end`, and the rest from there on.
-fn until(end: u8, text: &[u8]) -> Option<(&str, &[u8])> {
-    let (inner, rest) = text.split_at_checked(prefix_len(text, |b| b != end))?;
-    Some((core::str::from_utf8(inner).ok()?, rest))
+fn until(end: u8, text: &str) -> Option<(&str, &str)> {
+    text.split_at_checked(prefix_len(text.as_bytes(), |b| b != end))
 }
 
 fn read_attest(reader: &mut Reader<'_>) -> Result<Attest, Error> {
