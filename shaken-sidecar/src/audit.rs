@@ -30,6 +30,7 @@ mod prover;
 mod read;
 mod record;
 mod recover;
+mod sealed;
 mod segment;
 mod state;
 mod writer;
@@ -55,6 +56,7 @@ pub use prover::Proving;
 pub use read::{Line, Lines, read};
 pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
+pub use sealed::{Column, Found, SEALED, Sealed, SealedError, SealedLines, Wanted};
 pub use state::{AuditState, Health};
 
 use disk::{Disk, Folder};

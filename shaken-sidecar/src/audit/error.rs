@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::proof::ProofError;
+use super::sealed::SealedError;
 
 /// Why the log cannot be opened, or a record is not in it. Carries nothing of the record.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub enum AuditError {
     },
     /// The log is not the one that its checkpoints were signed for, or they cannot be read.
     Proof(ProofError),
+    /// A sealed segment cannot be made or read.
+    Sealed(SealedError),
     /// The queue stayed full: the disk is slower than the calls come in. The record is not in the
     /// log.
     Overloaded {
@@ -106,6 +109,7 @@ impl fmt::Display for AuditError {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }
             Self::Proof(error) => error.fmt(f),
+            Self::Sealed(error) => error.fmt(f),
             Self::Overloaded { queue_records, waited } => write!(
                 f,
                 "the audit log is behind: its queue of {queue_records} records was full for {} ms",
@@ -127,6 +131,7 @@ impl std::error::Error for AuditError {
             Self::Io { source, .. } => Some(source),
             Self::Failed(failure) => failure.source(),
             Self::Proof(error) => error.source(),
+            Self::Sealed(error) => error.source(),
             _ => None,
         }
     }
@@ -138,7 +143,7 @@ impl AuditError {
     #[must_use]
     pub fn is_of_the_data(&self) -> bool {
         match self {
-            Self::Corrupt { .. } | Self::NotContiguous { .. } => true,
+            Self::Corrupt { .. } | Self::NotContiguous { .. } | Self::Sealed(_) => true,
             Self::Proof(error) => !matches!(error, ProofError::Io { .. }),
             _ => false,
         }
@@ -148,6 +153,12 @@ impl AuditError {
 impl From<ProofError> for AuditError {
     fn from(error: ProofError) -> Self {
         Self::Proof(error)
+    }
+}
+
+impl From<SealedError> for AuditError {
+    fn from(error: SealedError) -> Self {
+        Self::Sealed(error)
     }
 }
 
