@@ -246,8 +246,9 @@ impl AuditLog {
             }),
         }?;
         log.proof = started.get().cloned();
+        let lock = Arc::clone(&log._lock);
         let exporter =
-            Exporter::start(export, dir, feed).map_err(io_error("start a thread to export", dir))?;
+            Exporter::start(export, dir, feed, lock).map_err(io_error("start a thread to export", dir))?;
         log.export = Some(Arc::new(exporter));
         Ok(log)
     }

@@ -20,6 +20,7 @@ mod nats;
 mod run;
 mod source;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -73,6 +74,39 @@ pub struct ExportState {
     pub stopped: bool,
 }
 
+impl ExportState {
+    /// What is wrong with the export, if anything is.
+    #[must_use]
+    pub fn trouble(&self) -> Option<ExportTrouble> {
+        if self.stopped {
+            Some(ExportTrouble::Stopped)
+        } else {
+            self.last_error.is_some().then_some(ExportTrouble::Failing)
+        }
+    }
+}
+
+/// What can be wrong with an export while records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportTrouble {
+    /// There is none until a restart.
+    Stopped,
+    /// No record is acknowledged; it is tried again.
+    Failing,
+}
+
+impl ExportTrouble {
+    /// The stable name, as readiness shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "audit-export-stopped",
+            Self::Failing => "audit-export",
+        }
+    }
+}
+
 /// The export of a log that is open.
 #[derive(Debug)]
 pub(super) struct Exporter {
@@ -83,12 +117,14 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
+    /// Exports what `feed` tells of and the log in `dir` has. Holds `lock` as long as the thread runs.
+    ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(export: Export, dir: &Path, feed: Feed) -> std::io::Result<Self> {
+    pub(super) fn start(export: Export, dir: &Path, feed: Feed, lock: Arc<File>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (stop, stopping) = watch::channel(None);
-        let run = Run::new(export, dir, feed, Arc::clone(&shared), stopping);
+        let run = Run::new(export, dir, feed, Arc::clone(&shared), stopping, lock);
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("audit-export".into()).spawn(move || {
             let _stopped = StoppedByPanic { shared: &theirs };

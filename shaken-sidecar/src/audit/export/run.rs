@@ -2,6 +2,7 @@
 //! wrong, a little later each time.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -39,6 +40,10 @@ pub(super) struct Run {
     saved_at: Instant,
     /// Acknowledgements since then.
     unsaved: u32,
+    /// The last attempt to save it failed.
+    is_unsavable: bool,
+    /// Keeps other processes out until the cursor is saved.
+    _lock: Arc<File>,
 }
 
 /// A message on its way.
@@ -55,6 +60,7 @@ impl Run {
         feed: Feed,
         shared: Arc<Shared>,
         stop: watch::Receiver<Option<Instant>>,
+        lock: Arc<File>,
     ) -> Self {
         let log = export.log.as_str().to_owned();
         Self {
@@ -69,6 +75,8 @@ impl Run {
             acknowledged: None,
             saved_at: Instant::now(),
             unsaved: 0,
+            is_unsavable: false,
+            _lock: lock,
         }
     }
 
@@ -220,7 +228,8 @@ impl Run {
         if recovered.is_some() {
             tracing::info!(to = %self.nats, cursor = index + 1, "the audit log is exported again");
         }
-        if self.unsaved >= SAVE_AFTER || self.saved_at.elapsed() >= SAVE_EVERY {
+        let is_much = self.unsaved >= SAVE_AFTER && !self.is_unsavable;
+        if is_much || self.saved_at.elapsed() >= SAVE_EVERY {
             self.save();
         }
     }
@@ -285,11 +294,16 @@ impl Run {
             Ok(()) => {
                 self.unsaved = 0;
                 self.acknowledged = None;
+                if std::mem::take(&mut self.is_unsavable) {
+                    tracing::info!("the cursor of the audit log's export is saved again");
+                }
             }
             Err(error) => {
-                let path = self.file.path().display();
-                tracing::error!(%path, %error, "the cursor of the audit log's export cannot be saved");
                 self.shared.state().known.failures += 1;
+                if !std::mem::replace(&mut self.is_unsavable, true) {
+                    let path = self.file.path().display();
+                    tracing::error!(%path, %error, "the cursor of the audit log's export cannot be saved");
+                }
             }
         }
     }
