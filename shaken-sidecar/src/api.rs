@@ -190,10 +190,12 @@ fn health(calls: &Calls) -> Response<Full<Bytes>> {
         WhenFull::Degrade => StatusCode::OK,
     };
     let state = audit.state();
-    match (state.health, state.proof.and_then(|proof| proof.trouble())) {
+    let proof = state.proof.and_then(|proof| proof.trouble()).map(|trouble| trouble.name());
+    let export = state.export.and_then(|export| export.trouble()).map(|trouble| trouble.name());
+    match (state.health, proof.or(export)) {
         (Health::Ok, None) => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
         // Calls are served and their records are durable all the same.
-        (Health::Ok, Some(trouble)) => json(StatusCode::OK, &body("degraded", trouble.name())),
+        (Health::Ok, Some(trouble)) => json(StatusCode::OK, &body("degraded", trouble)),
         (Health::Degraded { .. }, _) => json(serves, &body("degraded", "audit")),
         (Health::Failed { .. }, _) => json(serves, &body("failed", "audit")),
     }

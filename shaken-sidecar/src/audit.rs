@@ -21,6 +21,7 @@
 
 mod disk;
 mod error;
+pub mod export;
 mod inspect;
 mod line;
 mod note;
@@ -41,7 +42,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
@@ -53,13 +54,14 @@ pub use line::{Entry, LineError, SALT_LEN, SCHEMA};
 pub use note::{Cut, Event, Gap, Loss, Start, Stop, Summary, Undecided, Undelivered};
 pub use options::{AuditOptions, Durability, Full};
 pub use prover::Proving;
-pub use read::{Line, Lines, read};
+pub use read::{Line, Lines, read, read_from};
 pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
 pub use sealed::{Column, Found, SEALED, Sealed, SealedError, SealedLines, Wanted};
 pub use state::{AuditState, Health};
 
 use disk::{Disk, Folder};
+use export::{Export, Exporter, Feed, Tapped};
 use line::Content;
 use proof::ProofWatch;
 use state::{Shared, Unrecorded};
@@ -77,6 +79,7 @@ pub struct AuditLog {
     thread: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
     proof: Option<ProofWatch>,
+    export: Option<Arc<Exporter>>,
     /// A log that failed is still ours: another process must not go on with it unseen.
     _lock: Arc<File>,
 }
@@ -226,6 +229,32 @@ impl AuditLog {
         Ok(log)
     }
 
+    /// The same, with or without a key, and copies of all records to NATS JetStream, beginning behind those
+    /// that were acknowledged before.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), with a key those of [`open_proven`](Self::open_proven).
+    pub fn open_exported(
+        dir: &Path,
+        options: AuditOptions,
+        proving: Option<Proving>,
+        export: Export,
+    ) -> Result<Self, AuditError> {
+        let (feed, started) = (Feed::new(), Arc::new(OnceLock::new()));
+        let mut log = match proving {
+            None => Self::open_with(dir, options, || Ok(Tapped::new((), feed.clone()))),
+            Some(proving) => Self::open_with(dir, options, || {
+                Ok(Tapped::new(proving.resume(dir, Arc::clone(&started))?, feed.clone()))
+            }),
+        }?;
+        log.proof = started.get().cloned();
+        let lock = Arc::clone(&log._lock);
+        let exporter =
+            Exporter::start(export, dir, feed, lock).map_err(io_error("start a thread to export", dir))?;
+        log.export = Some(Arc::new(exporter));
+        Ok(log)
+    }
+
     /// `observer` is made when the directory is locked.
     fn open_with<O: Observer>(
         dir: &Path,
@@ -276,6 +305,7 @@ impl AuditLog {
             thread: Mutex::new(Some(thread)),
             recovery,
             proof: None,
+            export: None,
             _lock: lock,
         })
     }
@@ -345,7 +375,7 @@ impl AuditLog {
 
     /// Takes no more records, writes down that this end was meant, makes all in the queue durable, and
     /// ends the writer thread. With a key, a checkpoint covers all of it then, and copies outside have
-    /// had five seconds to arrive. A second call returns at once.
+    /// had five seconds to arrive; an export has had two more. A second call returns at once.
     ///
     /// # Errors
     /// [`AuditError::Failed`] when not all could be written.
@@ -358,6 +388,9 @@ impl AuditLog {
         if let Some(thread) = thread {
             // A panic of the writer is in `shared`.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        if let Some(export) = self.export.clone() {
+            let _ = tokio::task::spawn_blocking(move || export.close(EXPORT_WAIT)).await;
         }
         self.shared.health().cause().map_or(Ok(()), |cause| Err(AuditError::Failed(cause.clone())))
     }
@@ -372,7 +405,11 @@ impl AuditLog {
     #[must_use]
     pub fn state(&self) -> AuditState {
         let state = self.shared.state(self.queue.max_capacity() - self.queue.capacity());
-        AuditState { proof: self.proof.as_ref().map(ProofWatch::state), ..state }
+        AuditState {
+            proof: self.proof.as_ref().map(ProofWatch::state),
+            export: self.export.as_ref().map(|export| export.state(state.records)),
+            ..state
+        }
     }
 
     /// How it is run.
@@ -458,6 +495,9 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Audi
 
 /// The folder of the segments within the directory of the log: `<first index, 20 digits>.jsonl`.
 pub const SEGMENTS: &str = "segments";
+
+/// How long the end of the log waits for acknowledgements of exported records.
+const EXPORT_WAIT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
 //! holds keys and certificates that were read and found good, not paths to them.
 
+mod export;
 mod proving;
 mod verification;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::{Attest, Error, Signer, Trust, key};
 
+use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Durability, Full, Proving};
 use crate::call::IdentityKept;
 use crate::listen::{Group, MAX_PATH_LEN};
@@ -46,6 +48,8 @@ pub struct Config {
     pub audit: AuditOptions,
     /// What makes it tamper-evident, if a key is configured.
     pub proving: Option<Proving>,
+    /// Where its records are copied to, if anywhere.
+    pub export: Option<Export>,
     /// What is kept of Identity headers.
     pub identity: IdentityKept,
     /// Names the contents of the file, for the record: the first 16 hex digits of its SHA-256.
@@ -125,6 +129,7 @@ struct AuditSection {
     checkpoint_records: Option<u32>,
     #[serde(default)]
     outside: Vec<proving::OutsideSection>,
+    nats: Option<export::NatsSection>,
 }
 
 #[derive(Deserialize)]
@@ -186,6 +191,11 @@ impl Config {
         }));
         let audit_dir = read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?;
         let proving = proving::read(&file.audit, &audit_dir, folder, &mut warnings)?;
+        let origin = proving.as_ref().map(|proving| proving.verifier().origin());
+        let export = match &file.audit.nats {
+            None => None,
+            Some(section) => Some(export::read(section, origin, folder)?),
+        };
         Ok(Self {
             socket: read_place("http.socket", &file.http.socket, folder, PlaceFor::Socket)?,
             socket_mode: read_mode(file.http.mode.as_deref())?,
@@ -196,6 +206,7 @@ impl Config {
             audit_dir,
             audit: read_audit(&file.audit, deadline)?,
             proving,
+            export,
             identity: file.audit.identity,
             generation: generation_of(text),
             trunks,

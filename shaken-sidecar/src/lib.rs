@@ -84,12 +84,13 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         tracing::warn!("{warning}");
     }
     let key = config.proving.as_ref().map(|proving| proving.verifier().clone());
-    let audit = match config.proving {
-        Some(proving) => AuditLog::open_proven(&config.audit_dir, config.audit, proving),
-        None => {
-            tracing::warn!("the audit log is unproven: without [audit] key it has no checkpoints");
-            AuditLog::open(&config.audit_dir, config.audit)
-        }
+    if key.is_none() {
+        tracing::warn!("the audit log is unproven: without [audit] key it has no checkpoints");
+    }
+    let audit = match (config.export, config.proving) {
+        (Some(export), proving) => AuditLog::open_exported(&config.audit_dir, config.audit, proving, export),
+        (None, Some(proving)) => AuditLog::open_proven(&config.audit_dir, config.audit, proving),
+        (None, None) => AuditLog::open(&config.audit_dir, config.audit),
     };
     let audit = audit.map_err(RunError::Audit)?;
     let recovery = audit.recovery();

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use shaken_core::tables::{TableStats, Tables};
 
 use crate::audit::AuditState;
+use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
 use crate::call::Calls;
 
@@ -38,7 +39,7 @@ struct AuditCollector(AuditState);
 
 impl Collector for AuditCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, .. } = &self.0;
+        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, export, .. } = &self.0;
         counter(&mut encoder, "audit_records", "Records in the audit log, from its beginning", *records)?;
         counter(
             &mut encoder,
@@ -52,39 +53,58 @@ impl Collector for AuditCollector {
         let takes = u64::from(health.cause().is_none());
         gauge(&mut encoder, "audit_healthy", "1 while the log takes records", takes)?;
         gauge(&mut encoder, "audit_proven", "1 if the log makes checkpoints", u64::from(proof.is_some()))?;
-        let Some(proof) = proof else { return Ok(()) };
-        let ProofState { size, waiting_records, waiting, age, failures, stopped, outside, .. } = proof;
-        gauge(&mut encoder, "audit_checkpoint_records", "Records that the newest checkpoint covers", *size)?;
-        if let Some(age) = age {
-            let help = "Time since the newest checkpoint; a log to which nothing is added needs no other";
-            gauge(&mut encoder, "audit_checkpoint_age_seconds", help, age.as_secs())?;
-        }
-        let help = "Records that no checkpoint covers yet";
-        gauge(&mut encoder, "audit_checkpoint_waiting_records", help, *waiting_records)?;
-        let help = "How long the first of them has been waiting: alarm at 15";
-        let waiting = waiting.unwrap_or_default().as_secs();
-        gauge(&mut encoder, "audit_checkpoint_waiting_seconds", help, waiting)?;
-        let help = "1 if there will be no checkpoint before a restart: an alarm";
-        gauge(&mut encoder, "audit_checkpoint_stopped", help, u64::from(*stopped))?;
-        let help = "Attempts to write a checkpoint that failed, since start";
-        counter(&mut encoder, "audit_checkpoint_failures", help, *failures)?;
-        gauge(
-            &mut encoder,
-            "audit_outside_places",
-            "Places that get copies of checkpoints",
-            outside.len() as u64,
-        )?;
-        if let Some(least) = outside.iter().map(|copy| copy.size.unwrap_or(0)).min() {
-            let help = "Records that the newest copy covers, where that is least";
-            gauge(&mut encoder, "audit_outside_records", help, least)?;
-        }
-        let waiting = outside.iter().filter_map(|copy| copy.waiting).max().unwrap_or_default().as_secs();
-        let help = "How long a checkpoint has been waiting to be copied, where that is longest: alarm at 15";
-        gauge(&mut encoder, "audit_outside_waiting_seconds", help, waiting)?;
-        let help = "Copies of checkpoints that failed, since start";
-        let failed = outside.iter().map(|copy| copy.failures).sum();
-        counter(&mut encoder, "audit_outside_failures", help, failed)
+        proof.iter().try_for_each(|proof| encode_proof(&mut encoder, proof))?;
+        export.iter().try_for_each(|export| encode_export(&mut encoder, export))
     }
+}
+
+fn encode_proof(encoder: &mut DescriptorEncoder<'_>, proof: &ProofState) -> Result<(), std::fmt::Error> {
+    let ProofState { size, waiting_records, waiting, age, failures, stopped, outside, .. } = proof;
+    gauge(encoder, "audit_checkpoint_records", "Records that the newest checkpoint covers", *size)?;
+    if let Some(age) = age {
+        let help = "Time since the newest checkpoint; a log to which nothing is added needs no other";
+        gauge(encoder, "audit_checkpoint_age_seconds", help, age.as_secs())?;
+    }
+    let help = "Records that no checkpoint covers yet";
+    gauge(encoder, "audit_checkpoint_waiting_records", help, *waiting_records)?;
+    let help = "How long the first of them has been waiting: alarm at 15";
+    let waiting = waiting.unwrap_or_default().as_secs();
+    gauge(encoder, "audit_checkpoint_waiting_seconds", help, waiting)?;
+    let help = "1 if there will be no checkpoint before a restart: an alarm";
+    gauge(encoder, "audit_checkpoint_stopped", help, u64::from(*stopped))?;
+    let help = "Attempts to write a checkpoint that failed, since start";
+    counter(encoder, "audit_checkpoint_failures", help, *failures)?;
+    gauge(encoder, "audit_outside_places", "Places that get copies of checkpoints", outside.len() as u64)?;
+    if let Some(least) = outside.iter().map(|copy| copy.size.unwrap_or(0)).min() {
+        let help = "Records that the newest copy covers, where that is least";
+        gauge(encoder, "audit_outside_records", help, least)?;
+    }
+    let waiting = outside.iter().filter_map(|copy| copy.waiting).max().unwrap_or_default().as_secs();
+    let help = "How long a checkpoint has been waiting to be copied, where that is longest: alarm at 15";
+    gauge(encoder, "audit_outside_waiting_seconds", help, waiting)?;
+    let help = "Copies of checkpoints that failed, since start";
+    let failed = outside.iter().map(|copy| copy.failures).sum();
+    counter(encoder, "audit_outside_failures", help, failed)
+}
+
+fn encode_export(encoder: &mut DescriptorEncoder<'_>, export: &ExportState) -> Result<(), std::fmt::Error> {
+    let ExportState { cursor, lag_records, lag, connected, failures, duplicates, missing, stopped, .. } =
+        export;
+    let help = "Index below which the stream has all records";
+    gauge(encoder, "audit_export_cursor", help, *cursor)?;
+    gauge(encoder, "audit_export_lag_records", "Records that the stream does not have yet", *lag_records)?;
+    let help = "Age of the oldest of them: alarm at 60";
+    gauge(encoder, "audit_export_lag_seconds", help, lag.unwrap_or_default().as_secs())?;
+    let help = "1 while there is a connection to a server";
+    gauge(encoder, "audit_export_connected", help, u64::from(*connected))?;
+    let help = "1 if nothing is exported before a restart: an alarm";
+    gauge(encoder, "audit_export_stopped", help, u64::from(*stopped))?;
+    let help = "Times that the export failed, since start";
+    counter(encoder, "audit_export_failures", help, *failures)?;
+    let help = "Records that the stream had already, since start";
+    counter(encoder, "audit_export_duplicates", help, *duplicates)?;
+    let help = "Records removed from the log before they were exported, since start: an alarm";
+    counter(encoder, "audit_export_missing", help, *missing)
 }
 
 fn gauge(

@@ -28,7 +28,7 @@
 //! copy of both and no outside copy to compare it with can go on from there.
 
 mod checkpoint;
-mod disk;
+pub(super) mod disk;
 mod edge;
 mod error;
 mod hash;

@@ -22,6 +22,21 @@ pub fn read(dir: &Path) -> Result<Lines, AuditError> {
     Ok(Lines { folder, dir, firsts, current: None })
 }
 
+/// The same, from the record `index` on, or from the first after it that is still there. Segments that
+/// end before it are not opened.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_from(
+    dir: &Path,
+    index: u64,
+) -> Result<impl Iterator<Item = Result<Line, AuditError>> + Send + use<>, AuditError> {
+    let mut lines = read(dir)?;
+    let holding = lines.firsts.partition_point(|first| *first <= index).saturating_sub(1);
+    lines.firsts.drain(..holding);
+    Ok(lines.skip_while(move |line| line.as_ref().is_ok_and(|line| line.index < index)))
+}
+
 /// A line of the log, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::export::ExportState;
 use super::proof::ProofState;
 use super::record::rfc3339_ms;
 use super::{Failure, Gap, Summary, Undecided, Undelivered};
@@ -30,6 +31,8 @@ pub struct AuditState {
     pub last_commit: Option<Duration>,
     /// How its checkpoints go. Nothing when it makes none.
     pub proof: Option<ProofState>,
+    /// How its export goes. Nothing when it has none.
+    pub export: Option<ExportState>,
 }
 
 /// Whether a log takes records.
@@ -129,6 +132,7 @@ impl Shared {
             queued,
             last_commit: Some(last_commit_us).filter(|us| *us != NO_COMMIT).map(Duration::from_micros),
             proof: None,
+            export: None,
         }
     }
 

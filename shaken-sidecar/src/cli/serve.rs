@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Metadata;
 use tracing_appender::non_blocking::NonBlockingBuilder;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::input::{clock, note};
 use super::{Exit, Failure};
@@ -21,7 +25,8 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     // Whoever reads the log may be slow or gone: lines are dropped then, calls go on.
     let (log, _flushed_at_end) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
     let filter = EnvFilter::try_from_env("SHAKEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).log_internal_errors(false).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(log).log_internal_errors(false);
+    tracing_subscriber::registry().with(lines).with(filter).with(filter_fn(is_ours_to_tell)).init();
     let config = load(&args.config)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
@@ -37,6 +42,12 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
         })
     })?;
     Ok(Exit::Yes)
+}
+
+/// The client of NATS tells each attempt anew, and on its lower levels what passes the wire. What
+/// matters of it the export tells, once.
+fn is_ours_to_tell(facts: &Metadata<'_>) -> bool {
+    !facts.target().starts_with("async_nats")
 }
 
 pub(super) fn check(args: &Args) -> Result<Exit, Failure> {

@@ -123,10 +123,15 @@ fn read_outside(section: &OutsideSection, audit_dir: &Path, folder: &Path) -> Re
 /// Whom everybody trusts: the server is one that the operator chose by name.
 fn tls() -> Result<Arc<ClientConfig>, ConfigError> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    Ok(Arc::new(tls_to(roots)?))
+}
+
+/// For servers whose certificates chain to one of `roots`.
+pub(super) fn tls_to(roots: RootCertStore) -> Result<ClientConfig, ConfigError> {
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(ConfigError::new)?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Also by way of links in the folders above.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The steps that make a file durable under its name: write it whole under another name, rename it,
 /// sync the directory. Nobody ever sees a part of it.
-pub(super) trait Disk: Send + 'static {
+pub(in crate::audit) trait Disk: Send + 'static {
     /// Makes a directory unless it is there.
     fn make_dir(&mut self, dir: &Path) -> io::Result<()>;
 
@@ -27,7 +27,7 @@ pub(super) trait Disk: Send + 'static {
 
 /// The file system.
 #[derive(Debug)]
-pub(super) struct FileSystem;
+pub(in crate::audit) struct FileSystem;
 
 impl Disk for FileSystem {
     fn make_dir(&mut self, dir: &Path) -> io::Result<()> {
