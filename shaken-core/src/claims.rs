@@ -216,7 +216,7 @@ fn canonical_tn(text: Text<'_>) -> Result<TelephoneNumber, Error> {
 /// of them a control character.
 pub(crate) fn is_origid(text: &str) -> bool {
     (1..=MAX_ORIGID_LEN).contains(&text.len())
-        && prefix_len(text.as_bytes(), |b| (b >= b' ') & (b <= b'~')) == text.len()
+        && prefix_len(text.as_bytes(), |b| (b' '..=b'~').contains(&b)) == text.len()
 }
 
 #[cfg(test)]

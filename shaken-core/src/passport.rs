@@ -279,7 +279,7 @@ impl<'a> Header<'a> {
     /// escapes: found in a tenth of the time that reading JSON takes.
     fn read_canonical_shaken(bytes: &'a [u8]) -> Option<Self> {
         let x5u = bytes.strip_prefix(CANONICAL_SHAKEN_OPEN)?.strip_suffix(CANONICAL_CLOSE)?;
-        let needs_no_escape = |b: u8| (b >= b' ') & (b < 0x7f) & (b != b'"') & (b != b'\\');
+        let needs_no_escape = |b: u8| (b' '..0x7f).contains(&b) & (b != b'"') & (b != b'\\');
         if prefix_len(x5u, needs_no_escape) != x5u.len() {
             return None;
         }

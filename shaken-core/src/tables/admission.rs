@@ -17,6 +17,8 @@ pub struct Builder {
     tables: Weak<Tables>,
     messages: Receiver<Message>,
     built: Vec<Built>,
+    /// Tests have it make wrong ones.
+    pub(super) make_table: fn(&VerifyingKey) -> Table,
 }
 
 /// What the verifying threads have to say.
@@ -49,7 +51,7 @@ impl Built {
 
 impl Builder {
     pub(super) fn new(tables: Weak<Tables>, messages: Receiver<Message>) -> Self {
-        Self { tables, messages, built: Vec::new() }
+        Self { tables, messages, built: Vec::new(), make_table: Table::new }
     }
 
     /// Makes tables until the last [`Tables`] is dropped.
@@ -97,7 +99,7 @@ impl Builder {
         if self.built.len() >= max_tables && !self.drop_one_for(candidate) {
             return;
         }
-        let table = Table::new(&candidate.key);
+        let table = (self.make_table)(&candidate.key);
         if let Some(difference) = find_difference(&table, candidate) {
             tables.distrust(difference);
             return;

@@ -92,6 +92,50 @@ fn a_key_in_use_gets_a_table_and_its_first_answers_are_confirmed() {
     assert!(rig.tables.stats().trusted && rig.alarms().is_empty());
 }
 
+/// Whoever sends forgeries under somebody's certificate does not make its key one that is in use.
+#[test]
+fn refused_calls_do_not_count() {
+    let mut rig = Rig::new(hot_after(3));
+    let (caller, other) = (Caller::new(), Caller::new());
+    for _ in 0..10 {
+        assert_eq!(rig.call(&caller, &other.signature(), NOW), Err(Error::SignatureInvalid));
+    }
+    rig.builder.run_once();
+    assert_eq!((rig.tables.stats().tables, caller.hot.calls_at(NOW)), (0, 0));
+    rig.calls(&caller, 2, NOW);
+    assert_eq!(rig.tables.stats().tables, 0);
+    rig.calls(&caller, 1, NOW);
+    assert_eq!(rig.tables.stats().tables, 1);
+}
+
+/// What was confirmed of a table says nothing about the next one of that key.
+#[test]
+fn the_first_answers_of_each_table_are_confirmed() {
+    let mut rig = Rig::new(at_once());
+    let caller = Caller::new();
+    rig.calls(&caller, 1 + 20, NOW);
+    rig.calls(&caller, 20, NOW);
+    assert_eq!(rig.tables.stats().confirmed, 16);
+    caller.hot.set_table(None);
+    let later = NOW + 4096;
+    rig.calls(&caller, 1, later);
+    assert!(caller.hot.table().is_some(), "it has one again");
+    rig.calls(&caller, 20, later);
+    assert_eq!(rig.tables.stats().confirmed, 32);
+}
+
+/// A table that came out wrong, here that of another key, is found before any call sees it.
+#[test]
+fn a_table_that_fails_its_trial_is_not_used() {
+    let mut rig = Rig::new(at_once());
+    rig.builder.make_table = |_| Table::new(&Caller::new().key);
+    let caller = Caller::new();
+    rig.calls(&caller, 1, NOW);
+    assert!(caller.hot.table().is_none());
+    assert_eq!(rig.alarms(), [Difference::WronglyRefused]);
+    assert_eq!((rig.tables.stats().trusted, rig.tables.stats().tables), (false, 0));
+}
+
 #[test]
 fn each_refusal_is_confirmed() {
     let mut rig = Rig::new(at_once());
