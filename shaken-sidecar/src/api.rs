@@ -1,7 +1,9 @@
 //! HTTP/1.1 on the Unix socket: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082) and `GET /healthz`, `GET /metrics`. Bytes to [`crate::call`] requests and back; nothing is
+//! (ATIS-1000082), `GET /healthz`, `GET /metrics`, and for the operator `GET /audit/v1/search` and `POST
+//! /audit/v1/reveals`. Bytes to [`crate::call`] requests and back; nothing is
 //! decided here.
 
+mod admin;
 mod atis;
 mod error;
 mod guard;
@@ -29,6 +31,7 @@ use crate::delivery::Delivery;
 use crate::listen::Peer;
 use crate::policy::Listener;
 use crate::telemetry;
+pub use admin::Admin;
 use error::RequestError;
 use guard::{Guarded, Unread};
 
@@ -36,24 +39,33 @@ const SIGNING: &str = "/stir/v1/signing";
 const VERIFICATION: &str = "/stir/v1/verification";
 const HEALTH: &str = "/healthz";
 const METRICS: &str = "/metrics";
+const SEARCH: &str = "/audit/v1/search";
+
+/// Where it is told that records are shown in clear, before they are.
+pub const REVEALS: &str = "/audit/v1/reveals";
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Api {
+    /// What signs and verifies.
+    pub calls: Arc<Calls>,
+    /// What the operator asks.
+    pub admin: Admin,
+    /// Time for one request.
+    pub deadline: Duration,
+}
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
 /// true; then the request under way is still answered.
-pub async fn serve(
-    stream: UnixStream,
-    peer: Peer,
-    calls: Arc<Calls>,
-    deadline: Duration,
-    mut stopping: watch::Receiver<bool>,
-) {
+pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
     // Set when a request was given up: what is left of it on the connection is of no use.
     let given_up = Notify::new();
     let unread = Unread::default();
     let service = service_fn(|request| {
-        let (calls, given_up, unread) = (Arc::clone(&calls), &given_up, &unread);
-        async move { Ok::<_, Infallible>(answer(request, peer, calls, deadline, given_up, unread).await) }
+        let (api, given_up, unread) = (Arc::clone(&api), &given_up, &unread);
+        async move { Ok::<_, Infallible>(answer(request, peer, api, given_up, unread).await) }
     });
-    let stream = Guarded::new(stream, deadline + REQUEST_GRACE, unread.clone());
+    let stream = Guarded::new(stream, api.deadline + REQUEST_GRACE, unread.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
@@ -75,11 +87,11 @@ pub async fn serve(
         }
     };
     for delivery in unread.take() {
-        delivery.lost(Loss::ClientGone, calls.audit());
+        delivery.lost(Loss::ClientGone, api.calls.audit());
     }
     if let Err(error) = outcome {
         if error.is_parse() {
-            calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
+            api.calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
         }
         tracing::debug!(%error, "connection ended");
     }
@@ -89,22 +101,22 @@ pub async fn serve(
 async fn answer(
     request: Request<Incoming>,
     peer: Peer,
-    calls: Arc<Calls>,
-    deadline: Duration,
+    api: Arc<Api>,
     given_up: &Notify,
     unread: &Unread,
 ) -> Response<Full<Bytes>> {
     let echoed = Echoed::of(&request);
     let delivery = Delivery::new(echoed.request_id.clone());
     // Dropped when the connection ends before there is an answer.
-    let pending = Pending { delivery: Some(delivery.clone()), calls: Arc::clone(&calls) };
+    let pending = Pending { delivery: Some(delivery.clone()), calls: Arc::clone(&api.calls) };
     // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
     // this request alone.
     let request_id = echoed.request_id.clone();
     let worked = delivery.clone();
-    let worker = Arc::clone(&calls);
+    let worker = Arc::clone(&api);
     let work = tokio::spawn(async move { dispatch(request, peer, &worker, request_id, worked).await });
-    let mut response = match tokio::time::timeout(deadline, work).await {
+    let calls = &api.calls;
+    let mut response = match tokio::time::timeout(api.deadline, work).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => {
             if error.is_of_the_request() && !delivery.is_recorded() {
@@ -151,11 +163,12 @@ impl Drop for Pending {
 async fn dispatch(
     request: Request<Incoming>,
     peer: Peer,
-    calls: &Calls,
+    api: &Api,
     request_id: String,
     delivery: Delivery,
 ) -> Result<Response<Full<Bytes>>, RequestError> {
     let path = request.uri().path().to_owned();
+    let Api { calls, admin, .. } = api;
     match (request.method(), path.as_str()) {
         (&Method::GET, HEALTH) => Ok(health(calls)),
         (&Method::GET, METRICS) => Ok(metrics(calls)),
@@ -176,7 +189,19 @@ async fn dispatch(
             };
             Ok(json(StatusCode::OK, &answer))
         }
-        (_, SIGNING | VERIFICATION | HEALTH | METRICS) => Err(RequestError::MethodNotAllowed),
+        (&Method::GET, SEARCH) => {
+            admin.check(peer)?;
+            let found = admin.search(request.uri().query().unwrap_or_default(), peer, calls.audit()).await?;
+            Ok(json(StatusCode::OK, &found))
+        }
+        (&Method::POST, REVEALS) => {
+            admin.check(peer)?;
+            let recorded = admin.reveals(&read_body(request).await?, peer, calls.audit()).await?;
+            Ok(json(StatusCode::OK, &recorded))
+        }
+        (_, SIGNING | VERIFICATION | HEALTH | METRICS | SEARCH | REVEALS) => {
+            Err(RequestError::MethodNotAllowed)
+        }
         _ => Err(RequestError::NotFound),
     }
 }

@@ -19,11 +19,14 @@
 //! Everything durable passes an [`Observer`] once, in order: the seam for what is built over the
 //! lines.
 
+mod conditions;
 mod disk;
 mod error;
 pub mod export;
+mod find;
 mod inspect;
 mod line;
+mod mask;
 mod note;
 mod options;
 pub mod proof;
@@ -34,6 +37,7 @@ mod recover;
 mod sealed;
 mod segment;
 mod state;
+mod trace;
 mod writer;
 
 use std::fs::{DirBuilder, File, TryLockError};
@@ -48,10 +52,12 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
+pub use conditions::{ConditionError, Conditions};
 pub use error::{AuditError, Failure, Step};
+pub use find::{Finds, find};
 pub use inspect::{Finding, Report, inspect};
 pub use line::{Entry, LineError, SALT_LEN, SCHEMA};
-pub use note::{Cut, Event, Gap, Loss, Start, Stop, Summary, Undecided, Undelivered};
+pub use note::{Cut, Event, Gap, Loss, Reveal, Shown, Start, Stop, Summary, Undecided, Undelivered};
 pub use options::{AuditOptions, Durability, Full};
 pub use prover::Proving;
 pub use read::{Line, Lines, read, read_from};
@@ -59,6 +65,7 @@ pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
 pub use sealed::{Column, Found, SEALED, Sealed, SealedError, SealedLines, Wanted};
 pub use state::{AuditState, Health};
+pub use trace::{Inclusion, Proof, Trace, trace};
 
 use disk::{Disk, Folder};
 use export::{Export, Exporter, Feed, Tapped};

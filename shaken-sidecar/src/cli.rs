@@ -5,6 +5,7 @@
 
 mod audit;
 mod cert;
+mod client;
 mod decode;
 mod demo;
 mod input;
@@ -94,7 +95,7 @@ enum Command {
     /// Look into certificates
     #[command(subcommand)]
     Cert(cert::Command),
-    /// Make the key of an audit log; check a log
+    /// Audit log: make its key, check it, find and trace calls in it
     #[command(subcommand)]
     Audit(audit::Command),
     /// Run the daemon

@@ -56,6 +56,8 @@ pub struct Config {
     pub generation: String,
     /// Who may ask.
     pub trunks: Vec<Trunk>,
+    /// Who may look into the audit log besides root and the daemon's own user.
+    pub admin_uids: Vec<u32>,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
 }
@@ -90,6 +92,15 @@ struct File {
     fetch: FetchSection,
     audit: AuditSection,
     trunk: Vec<TrunkSection>,
+    #[serde(default)]
+    admin: AdminSection,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminSection {
+    #[serde(default)]
+    uids: Vec<u32>,
 }
 
 #[derive(Deserialize)]
@@ -210,6 +221,7 @@ impl Config {
             identity: file.audit.identity,
             generation: generation_of(text),
             trunks,
+            admin_uids: file.admin.uids,
             warnings,
         })
     }

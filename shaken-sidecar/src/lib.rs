@@ -115,8 +115,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     tracing::info!(socket = %listener.path().display(), "ready");
 
     let (stop, stopping) = watch::channel(false);
-    let handler =
-        |stream, peer| api::serve(stream, peer, Arc::clone(&calls), config.deadline, stopping.clone());
+    let admin = api::Admin::new(config.audit_dir, config.admin_uids, config.deadline);
+    let api = Arc::new(api::Api { calls: Arc::clone(&calls), admin, deadline: config.deadline });
+    let handler = |stream, peer| api::serve(stream, peer, Arc::clone(&api), stopping.clone());
     let shutdown = async {
         shutdown.await;
         tracing::info!("stopping");

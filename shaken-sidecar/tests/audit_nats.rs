@@ -334,8 +334,8 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
 
     // A server that has no such stream acknowledges nothing.
     server.start();
-    wait_until("it does not connect", &running, || running.log().contains("no stream takes") || {
-        metric(&running, "export_failures_total") >= 6
+    wait_until("it does not connect", &running, || {
+        running.log().contains("no stream takes") || { metric(&running, "export_failures_total") >= 6 }
     });
     assert_eq!(metric(&running, "export_cursor"), 0);
     assert_eq!(running.sign("A").status, 200);
@@ -363,7 +363,8 @@ fn a_wrong_password_is_told_and_not_shown() {
     let secret = |config: &str, text: &str| {
         let socket = config.lines().find_map(|line| line.strip_prefix("socket = \"")).unwrap();
         let path = Path::new(socket.trim_end_matches('"')).with_file_name("nats.password");
-        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let mut file =
+            std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
         file.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
         path
     };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::line::LineError;
 use super::proof::ProofError;
 use super::sealed::SealedError;
 
@@ -41,6 +42,13 @@ pub enum AuditError {
         expected: u64,
         /// The index that is there.
         found: u64,
+    },
+    /// A line is whole and still no record that this version can read.
+    Line {
+        /// Its index.
+        index: u64,
+        /// Why not.
+        source: LineError,
     },
     /// A step of opening the log failed.
     Io {
@@ -105,6 +113,7 @@ impl fmt::Display for AuditError {
                  keep the file as evidence, restore it from a copy or move it away, then start again",
                 path.display()
             ),
+            Self::Line { index, source } => write!(f, "record {index}: {source}"),
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }

@@ -1,5 +1,5 @@
 //! Records about the log and the daemon themselves. None of them holds a phone number, but
-//! [`Undelivered`] repeats the name that a client gave its request.
+//! [`Undelivered`] repeats the name that a client gave its request, and [`Reveal`] what was looked for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,11 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
 use super::proof::VerifyKey;
+use super::read::Line;
 use super::record::{Record, rfc3339_ms};
+use crate::listen::Peer;
 
 /// What a line of the log is about: its member `kind`, and the members that go with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub enum Event {
     Stop(Stop),
     /// The answer to a recorded request did not reach the client.
     Undelivered(Undelivered),
+    /// Somebody had records shown in clear.
+    Reveal(Reveal),
     /// A segment was given up after a fault, and this one begun in its place.
     Cut(Cut),
 }
@@ -187,6 +192,71 @@ pub enum Loss {
     Deadline,
     /// The client was gone before it had read the answer.
     ClientGone,
+}
+
+/// Records whose numbers somebody had shown in clear, written down before they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reveal {
+    /// When: RFC 3339 in UTC, to the millisecond.
+    pub time: String,
+    /// Who, as the kernel knew it.
+    pub peer: Peer,
+    /// By what: `search`, `trace`, `export`.
+    pub command: Cow<'static, str>,
+    /// What was asked for; may hold a number.
+    pub conditions: Conditions,
+    /// How many records were shown.
+    pub records: u64,
+    /// Index of the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
+    /// Index of the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+}
+
+impl Reveal {
+    /// `peer` is shown `shown` at `now`.
+    #[must_use]
+    pub fn new(peer: Peer, shown: Shown, now: SystemTime) -> Self {
+        let Shown { command, conditions, records, first, last } = shown;
+        Self { time: rfc3339_ms(now), peer, command: command.into(), conditions, records, first, last }
+    }
+}
+
+/// What is about to be shown in clear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Shown {
+    /// By what: `search`, `trace`, `export`.
+    pub command: String,
+    /// What was asked for.
+    pub conditions: Conditions,
+    /// How many records.
+    pub records: u64,
+    /// Index of the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
+    /// Index of the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+}
+
+impl Shown {
+    /// `lines`, which `command` found by `conditions`.
+    #[must_use]
+    pub fn new(command: &str, conditions: Conditions, lines: &[Line]) -> Self {
+        let index = |line: &Line| line.index;
+        Self {
+            command: command.to_owned(),
+            conditions,
+            records: lines.len() as u64,
+            first: lines.first().map(index),
+            last: lines.last().map(index),
+        }
+    }
 }
 
 /// What was given up of the segment before this one, or of the one whose place it takes: all of it

@@ -27,6 +27,8 @@ use parquet::errors::ParquetError;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
 
+use super::{AuditError, io_error};
+
 pub use columns::Column;
 pub use find::Found;
 pub use read::{Sealed, SealedLines};
@@ -134,6 +136,24 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, ParquetError>) -> Re
         Ok(Err(error)) => Err(damaged(&error.to_string())),
         Err(_) => Err(damaged("its parts contradict each other")),
     }
+}
+
+/// The first indexes of all sealed segments of the log in `dir`, in order; none if it has no folder for
+/// them.
+pub(super) fn list(dir: &Path) -> Result<Vec<u64>, AuditError> {
+    let dir = dir.join(SEALED);
+    let mut firsts = Vec::new();
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(firsts),
+        Err(error) => return Err(io_error("read", &dir)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(io_error("read", &dir))?.file_name();
+        firsts.extend(name.to_str().and_then(first_of));
+    }
+    firsts.sort_unstable();
+    Ok(firsts)
 }
 
 /// The file of the segment that begins with `first_index`.

@@ -13,10 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use shaken_core::passport::{base, segments, shaken};
 use shaken_core::sip::Parties;
@@ -26,6 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use self::message::Message;
+use super::client;
 use super::input::{Output, clock, note, read};
 use super::lab::failure;
 use super::serve::stop_signal;
@@ -178,27 +175,9 @@ impl Scene {
 
     /// One request to the daemon.
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let lost = |error: &dyn std::fmt::Display| {
-            Failure::new(Exit::Unavailable, format_args!("the daemon does not answer: {error}"))
-        };
-        let stream = UnixStream::connect(self.socket()).await.map_err(|error| lost(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| lost(&error))?;
-        let connection = tokio::spawn(connection);
-        let body = body.to_string();
-        let request = hyper::Request::post(path)
-            .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json")
-            .header(CONTENT_LENGTH, body.len())
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| lost(&error))?;
-        let response = sender.send_request(request).await.map_err(|error| lost(&error))?;
-        let body = response.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes();
-        drop(sender);
-        // The connection ends with its only request.
-        let _ = connection.await;
-        serde_json::from_slice(&body).map_err(|error| lost(&error))
+        let answer = client::post(&self.socket(), path, body).await;
+        let (_, answer) = answer.map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        Ok(answer)
     }
 
     async fn sign(&self, message: &Message, attest: &str) -> Result<Value, Failure> {

@@ -70,6 +70,19 @@ impl Wanted {
         self
     }
 
+    /// A text that stands in every line that meets all of it, if there is one: what a search for bytes
+    /// finds the few lines by that may be wanted.
+    #[must_use]
+    pub fn needle(&self) -> Option<Vec<u8>> {
+        let value = |text: &String| serde_json::to_vec(text).ok();
+        let member = |name: &str, text: &String| Some([name.as_bytes(), &value(text)?].concat());
+        let by_value = [&self.call_id, &self.number, &self.origid].into_iter().flatten().next();
+        by_value
+            .and_then(value)
+            .or_else(|| member(r#""reason":"#, self.reason.as_ref()?))
+            .or_else(|| member(r#""attest":"#, self.attest.as_ref()?))
+    }
+
     /// Whether a line of the log, without its newline, meets all of it. One that is not whole does not.
     #[must_use]
     pub fn matches(&self, line: &[u8]) -> bool {

@@ -1,0 +1,166 @@
+//! What the operator asks of the daemon: `GET /audit/v1/search` and `POST /audit/v1/reveals`. For the
+//! daemon's own user, root, and those that the configuration names.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::audit::{AuditError, AuditLog, Conditions, Entry, Event, Line, Reveal, Shown, find};
+use crate::listen::Peer;
+
+use super::error::RequestError;
+
+/// Who may look into the audit log, and where that is.
+#[derive(Debug)]
+pub struct Admin {
+    uids: Vec<u32>,
+    audit_dir: PathBuf,
+    /// A search reads much: calls go first.
+    searches: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Admin {
+    /// The log is in `audit_dir`; besides root and the daemon's own user, `uids` may look into it, for
+    /// `patience` at a time.
+    #[must_use]
+    pub fn new(audit_dir: PathBuf, uids: Vec<u32>, patience: Duration) -> Self {
+        Self { uids, audit_dir, searches: Arc::new(Semaphore::new(1)), patience }
+    }
+
+    pub(super) fn check(&self, peer: Peer) -> Result<(), RequestError> {
+        let own = rustix::process::geteuid().as_raw();
+        if peer.uid == 0 || peer.uid == own || self.uids.contains(&peer.uid) {
+            return Ok(());
+        }
+        Err(RequestError::Refused { reason: "NOT_ADMIN" })
+    }
+
+    /// The records that a query asks for, masked, or in clear if it says `reveal=true`.
+    pub(super) async fn search(
+        &self,
+        query: &str,
+        peer: Peer,
+        audit: &AuditLog,
+    ) -> Result<Value, RequestError> {
+        let Query { conditions, limit, reveal } = Query::parse(query)?;
+        let wanted = conditions.wanted().map_err(|error| RequestError::ParameterInvalid {
+            name: error.name,
+            why: format!("give {}", error.expected),
+        })?;
+        let busy = RequestError::Unavailable { why: "another search" };
+        let turn = Arc::clone(&self.searches).try_acquire_owned().map_err(|_| busy)?;
+        let wanted_still = Arc::new(AtomicBool::new(true));
+        let given_up = GivenUp(Arc::clone(&wanted_still));
+        let dir = self.audit_dir.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let progress = |_, _| match wanted_still.load(Ordering::Relaxed) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            };
+            // One more tells whether there are more.
+            find(&dir, &wanted, progress)?.take(limit + 1).collect::<Result<Vec<Line>, AuditError>>()
+        });
+        let found = tokio::time::timeout(self.patience, found).await;
+        drop(given_up);
+        let found = found.map_err(|_| RequestError::Unavailable { why: "deadline" })?;
+        let mut lines = found.map_err(|_| RequestError::Internal)?.map_err(|error| unreadable(&error))?;
+        let is_cut = lines.len() > limit;
+        lines.truncate(limit);
+        if reveal && !lines.is_empty() {
+            self.record(Shown::new("search", conditions, &lines), peer, audit).await?;
+        }
+        let records = lines.iter().map(|line| shown(line, reveal)).collect::<Result<Vec<Value>, _>>()?;
+        Ok(json!({ "records": records, "complete": !is_cut }))
+    }
+
+    /// Puts on record that something is shown in clear by another program.
+    pub(super) async fn reveals(
+        &self,
+        body: &[u8],
+        peer: Peer,
+        audit: &AuditLog,
+    ) -> Result<Value, RequestError> {
+        let shown: Shown = serde_json::from_slice(body)
+            .map_err(|_| RequestError::Unparsable { why: "it is no reveal".to_owned() })?;
+        Ok(json!({ "record": self.record(shown, peer, audit).await? }))
+    }
+
+    async fn record(&self, shown: Shown, peer: Peer, audit: &AuditLog) -> Result<u64, RequestError> {
+        let note = Event::Reveal(Reveal::new(peer, shown, SystemTime::now()));
+        audit.append_note(note).await.map_err(|_| RequestError::Unavailable { why: "audit" })
+    }
+}
+
+/// Tells a search, when it is dropped, that nobody waits any more.
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+fn unreadable(error: &AuditError) -> RequestError {
+    tracing::error!(%error, "the audit log cannot be searched");
+    RequestError::Unavailable { why: "audit" }
+}
+
+fn shown(line: &Line, reveal: bool) -> Result<Value, RequestError> {
+    let entry = Entry::parse(&line.bytes).map_err(|_| RequestError::Unavailable { why: "audit" })?;
+    let event = if reveal { entry.event } else { entry.event.masked() };
+    let mut value = serde_json::to_value(event).map_err(|_| RequestError::Internal)?;
+    value["index"] = line.index.into();
+    Ok(value)
+}
+
+/// The query of a search.
+struct Query {
+    conditions: Conditions,
+    limit: usize,
+    reveal: bool,
+}
+
+impl Query {
+    fn parse(query: &str) -> Result<Self, RequestError> {
+        let mut parsed = Self { conditions: Conditions::default(), limit: DEFAULT_LIMIT, reveal: false };
+        let conditions = &mut parsed.conditions;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let value = value.into_owned();
+            let wrong = |name, why: &str| RequestError::ParameterInvalid { name, why: why.to_owned() };
+            let slot = match &*name {
+                "tn" => &mut conditions.tn,
+                "from" => &mut conditions.from,
+                "to" => &mut conditions.to,
+                "call_id" => &mut conditions.call_id,
+                "origid" => &mut conditions.origid,
+                "attest" => &mut conditions.attest,
+                "reason" => &mut conditions.reason,
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                    parsed.limit = limit.ok_or_else(|| wrong("limit", "give 1 to 1000"))?;
+                    continue;
+                }
+                "reveal" => {
+                    let reveal = value.parse().map_err(|_| wrong("reveal", "give true or false"))?;
+                    parsed.reveal = reveal;
+                    continue;
+                }
+                _ => return Err(wrong("query", "there is a parameter that is not known")),
+            };
+            *slot = Some(value);
+        }
+        Ok(parsed)
+    }
+}
+
+const DEFAULT_LIMIT: usize = 100;
+
+/// What an answer may hold in memory.
+const MAX_LIMIT: usize = 1000;

@@ -1,0 +1,233 @@
+//! Finds records in all of a log, in sealed segments and in those that are lines still.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use memchr::memmem::Finder;
+
+use super::disk::{Disk as _, DiskFile as _, Folder, uninterrupted};
+use super::line::{MAX_LINE_LEN, place_of};
+use super::sealed::{self, SEALED, Sealed, Wanted};
+use super::segment::{self, name_of};
+use super::{AuditError, Line, SEGMENTS, io_error};
+
+/// The records of the log in `dir` that meet all of `wanted`, from the oldest on; also while a daemon
+/// writes it. Sealed segments are searched by their filters and columns. The others are scanned for a
+/// text that stands in every line that is wanted, so that few of them are read as JSON.
+///
+/// A search believes filters and columns: what somebody hid by changing them is for
+/// [`inspect`](super::inspect) to find.
+///
+/// `progress` is told before each segment how many were searched and how many there are; when it
+/// breaks, nothing more is found.
+///
+/// # Errors
+/// [`AuditError::Io`] when the directory cannot be read.
+pub fn find<'a>(
+    dir: &Path,
+    wanted: &'a Wanted,
+    progress: impl FnMut(usize, usize) -> ControlFlow<()> + Send + 'a,
+) -> Result<Finds<'a>, AuditError> {
+    let mut sources: Vec<(u64, Source)> = Vec::new();
+    let sealed = dir.join(SEALED);
+    for first in sealed::list(dir)? {
+        sources.push((first, Source::Sealed(sealed.join(sealed::name_of(first)))));
+    }
+    let segments = dir.join(SEGMENTS);
+    let folder = Folder::open_to_read(&segments).map_err(io_error("open", &segments))?;
+    for first in segment::list(&folder).map_err(io_error("read", &segments))? {
+        // One that is there as lines too is not known to be sealed well yet.
+        sources.retain(|(sealed, _)| *sealed != first);
+        sources.push((first, Source::Lines(segments.join(name_of(first)))));
+    }
+    sources.sort_unstable_by_key(|(first, _)| *first);
+    let needle = wanted.needle();
+    let finder = needle.as_deref().map(|needle| Finder::new(needle).into_owned());
+    Ok(Finds {
+        folder,
+        sealed,
+        wanted,
+        finder,
+        count: sources.len(),
+        sources: sources.into(),
+        found: None,
+        progress: Box::new(progress),
+    })
+}
+
+/// What [`find`] gives.
+pub struct Finds<'a> {
+    folder: Folder,
+    sealed: PathBuf,
+    wanted: &'a Wanted,
+    finder: Option<Finder<'static>>,
+    count: usize,
+    /// Those that are still to be searched, by first index.
+    sources: VecDeque<(u64, Source)>,
+    found: Option<Found<'a>>,
+    progress: Box<dyn FnMut(usize, usize) -> ControlFlow<()> + Send + 'a>,
+}
+
+impl std::fmt::Debug for Finds<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finds").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+enum Source {
+    Sealed(PathBuf),
+    Lines(PathBuf),
+}
+
+#[derive(Debug)]
+enum Found<'a> {
+    Sealed(sealed::Found<'a>),
+    Lines(Scan),
+}
+
+impl Finds<'_> {
+    fn next_line(&mut self) -> Result<Option<Line>, AuditError> {
+        loop {
+            let line = match &mut self.found {
+                Some(Found::Sealed(found)) => found.next().transpose()?,
+                Some(Found::Lines(scan)) => scan.next_line(self.finder.as_ref(), self.wanted)?,
+                None => {
+                    if (self.progress)(self.count - self.sources.len(), self.count).is_break() {
+                        return Ok(None);
+                    }
+                    let Some((first, source)) = self.sources.pop_front() else { return Ok(None) };
+                    self.found = Some(self.open(first, source)?);
+                    continue;
+                }
+            };
+            match line {
+                Some(line) => return Ok(Some(line)),
+                None => self.found = None,
+            }
+        }
+    }
+}
+
+impl<'a> Finds<'a> {
+    fn open(&self, first: u64, source: Source) -> Result<Found<'a>, AuditError> {
+        let path = match source {
+            Source::Sealed(path) => path,
+            Source::Lines(path) => match self.folder.open(&name_of(first)) {
+                Ok(file) => {
+                    // What follows there in this segment, if anything, was given up.
+                    let end = self.sources.front().map_or(u64::MAX, |(next, _)| *next);
+                    return Ok(Found::Lines(Scan::new(file, path, end)));
+                }
+                // It was sealed just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.sealed.join(sealed::name_of(first))
+                }
+                Err(error) => return Err(io_error("open", &path)(error)),
+            },
+        };
+        Ok(Found::Sealed(Sealed::open(&path)?.find(self.wanted)))
+    }
+}
+
+impl Iterator for Finds<'_> {
+    type Item = Result<Line, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let outcome = self.next_line();
+        if outcome.is_err() {
+            self.found = None;
+            self.sources.clear();
+        }
+        outcome.transpose()
+    }
+}
+
+/// A segment of lines, of which a part is in memory.
+struct Scan {
+    file: File,
+    path: PathBuf,
+    /// Index that is not in this segment any more.
+    end: u64,
+    /// Bytes of the file from `offset_bytes` on; whole lines, and the beginning of one.
+    text: Vec<u8>,
+    offset_bytes: u64,
+    /// How much of `text` has been looked at: up to the beginning of a line.
+    at: usize,
+    is_read: bool,
+}
+
+impl std::fmt::Debug for Scan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scan").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Scan {
+    fn new(file: File, path: PathBuf, end: u64) -> Self {
+        Self { file, path, end, text: Vec::new(), offset_bytes: 0, at: 0, is_read: false }
+    }
+
+    fn next_line(
+        &mut self,
+        finder: Option<&Finder<'_>>,
+        wanted: &Wanted,
+    ) -> Result<Option<Line>, AuditError> {
+        loop {
+            let whole_len = self.text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            while self.at < whole_len {
+                let rest = &self.text[self.at..whole_len];
+                let hit = match finder {
+                    Some(finder) => finder.find(rest),
+                    None => Some(0),
+                };
+                let Some(hit) = hit else {
+                    self.at = whole_len;
+                    break;
+                };
+                let start =
+                    self.at + rest[..hit].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+                let len = self.text[start..whole_len].iter().position(|&byte| byte == b'\n').unwrap_or(0);
+                let bytes = &self.text[start..start + len];
+                self.at = start + len + 1;
+                match place_of(bytes) {
+                    Some(place) if place.index >= self.end => return Ok(None),
+                    Some(place) if wanted.matches(bytes) => {
+                        return Ok(Some(Line { index: place.index, bytes: bytes.to_vec() }));
+                    }
+                    _ => {}
+                }
+            }
+            if self.is_read {
+                return Ok(None);
+            }
+            self.read_on()?;
+        }
+    }
+
+    /// Drops what was looked at, and reads more behind the rest.
+    fn read_on(&mut self) -> Result<(), AuditError> {
+        self.text.drain(..self.at);
+        self.at = 0;
+        let kept = self.text.len();
+        if kept > MAX_LINE_LEN {
+            // No line is so long: damage, or zeros behind the last one.
+            self.is_read = true;
+            return Ok(());
+        }
+        self.text.resize(kept + CHUNK_LEN, 0);
+        let room = &mut self.text[kept..];
+        let len = uninterrupted(|| self.file.read_at(room, self.offset_bytes));
+        let len = len.map_err(io_error("read", &self.path))?;
+        self.offset_bytes += len as u64;
+        self.text.truncate(kept + len);
+        self.is_read = len == 0;
+        Ok(())
+    }
+}
+
+/// Reading in larger steps is not quicker.
+const CHUNK_LEN: usize = 1 << 20;
