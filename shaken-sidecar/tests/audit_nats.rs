@@ -1,6 +1,7 @@
 //! The export of the audit log to a real `nats-server` with JetStream: servers and daemons are killed
 //! while calls are made, and at the end the stream has every record of the log.
 
+#[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
 use std::collections::BTreeMap;
@@ -20,9 +21,7 @@ use running::{Answer, Running, post, signing};
 use rustls::{ClientConfig, RootCertStore};
 use shaken_sidecar::audit::export::{Export, ExportState, Nats};
 use shaken_sidecar::audit::proof::Origin;
-use shaken_sidecar::audit::{
-    self, AuditLog, AuditOptions, Durability, Event, Interface, Loss, Op, Record, Undelivered,
-};
+use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Durability, Interface, Op, Record};
 use shaken_sidecar::listen::Peer;
 
 /// Where `nats-server` is, if not in `PATH` or `/usr/sbin`.
@@ -34,6 +33,7 @@ const KILLS_SETTING: &str = "SHAKEN_NATS_KILLS";
 const KILLS: usize = 12;
 
 const STREAM: &str = "AUDIT";
+const LOG: &str = "voice.example.com/audit";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of its own, with its store. It ends with it.
@@ -104,17 +104,7 @@ impl Server {
     }
 
     async fn jetstream(&self) -> jetstream::Context {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let client = async_nats::connect(self.url()).await.map(jetstream::new);
-            if let Ok(jetstream) = client
-                && jetstream.query_account().await.is_ok()
-            {
-                return jetstream;
-            }
-            assert!(Instant::now() < until, "nats-server has no JetStream");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        jetstream::new(async_nats::connect(self.url()).await.unwrap())
     }
 
     async fn make_stream(&self) {
@@ -124,7 +114,13 @@ impl Server {
             duplicate_window: Duration::from_secs(120),
             ..stream::Config::default()
         };
-        self.jetstream().await.create_stream(config).await.unwrap();
+        let jetstream = self.jetstream().await;
+        // It takes connections a little earlier than streams.
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = jetstream.create_stream(config.clone()).await {
+            assert!(Instant::now() < until, "no stream can be made: {error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// All messages of the stream, in its order.
@@ -221,7 +217,7 @@ fn compare(dir: &Path, log: &str, messages: &[Message]) -> Compared {
 }
 
 fn with_nats(config: String, server: &Server, more: &str) -> String {
-    format!("{config}\n[audit.nats]\nurl = \"{}\"\nlog = \"voice.example.com/audit\"\n{more}\n", server.url())
+    format!("{config}\n[audit.nats]\nurl = \"{}\"\nlog = \"{LOG}\"\n{more}\n", server.url())
 }
 
 fn metric(running: &Running, name: &str) -> u64 {
@@ -283,8 +279,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
         // At another moment of sending, storing and saving each time.
         std::thread::sleep(Duration::from_millis(37 * (round as u64 % 11)));
         duplicates += metric(&running, "export_duplicates_total");
-        // The counter begins anew with the daemon, so it is killed each second time, and they
-        // are killed at once each third.
+        // Now the server first, now the daemon, now both at once.
         if round % 2 == 0 || round % 3 == 0 {
             server.kill();
             std::thread::sleep(Duration::from_millis(50 * (round as u64 % 4)));
@@ -306,7 +301,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
     assert!(running.terminate());
 
     let dir = running.lab().join("audit");
-    let compared = compare(&dir, "voice.example.com/audit", &runtime.block_on(server.messages()));
+    let compared = compare(&dir, LOG, &runtime.block_on(server.messages()));
     println!(
         "{kills} kills of the daemon, as many of the server: {} calls answered, {compared:?}, {duplicates} sent twice \
          and dropped by the server",
@@ -334,8 +329,8 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
 
     // A server that has no such stream acknowledges nothing.
     server.start();
-    wait_until("it does not connect", &running, || running.log().contains("no stream takes") || {
-        metric(&running, "export_failures_total") >= 6
+    wait_until("it does not connect", &running, || {
+        running.log().contains("no stream takes") || { metric(&running, "export_failures_total") >= 6 }
     });
     assert_eq!(metric(&running, "export_cursor"), 0);
     assert_eq!(running.sign("A").status, 200);
@@ -349,7 +344,7 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
     assert!(running.terminate());
     let messages = runtime.block_on(server.messages());
     // With the stop of the log, which comes after everything else.
-    let compared = compare(&running.lab().join("audit"), "voice.example.com/audit", &messages);
+    let compared = compare(&running.lab().join("audit"), LOG, &messages);
     assert_eq!(compared.records, 4, "{compared:?}");
     assert_eq!((compared.stored_twice, compared.out_of_order), (0, 0));
 }
@@ -363,7 +358,8 @@ fn a_wrong_password_is_told_and_not_shown() {
     let secret = |config: &str, text: &str| {
         let socket = config.lines().find_map(|line| line.strip_prefix("socket = \"")).unwrap();
         let path = Path::new(socket.trim_end_matches('"')).with_file_name("nats.password");
-        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let mut file =
+            std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
         file.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
         path
     };
@@ -388,7 +384,7 @@ fn export_to(server: &Server) -> Export {
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let nats = Nats::parse(&server.url(), tls).unwrap().with_window(NonZeroU16::new(256).unwrap());
-    Export::new(nats, Origin::parse("voice.example.com/audit").unwrap())
+    Export::new(nats, Origin::parse(LOG).unwrap())
 }
 
 async fn exported(log: &AuditLog, holds: impl Fn(&ExportState) -> bool) -> ExportState {
@@ -433,7 +429,7 @@ fn a_log_that_is_behind_catches_up() {
             log.append(record(call)).await.unwrap();
         }
         log.close().await.unwrap();
-        let compared = compare(dir.path(), "voice.example.com/audit", &server.messages().await);
+        let compared = compare(dir.path(), LOG, &server.messages().await);
         assert_eq!((compared.stored_twice, compared.out_of_order), (0, 0));
         assert_eq!(compared.records, RECORDS + 102);
     });
@@ -448,39 +444,54 @@ fn record(call: usize) -> Record {
     record
 }
 
-/// Retention took records that no stream has: that is counted, and the rest is exported.
+/// Records that were removed before any stream had them: that is counted, and the rest is exported.
 #[test]
 fn records_that_are_gone_are_counted_and_not_waited_for() {
+    let Some(mut server) = Server::find("") else { return };
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let options = AuditOptions::new().with_segment_bytes(4_000);
+        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
+        // More than fits in memory, so that the export has to read the segments.
+        for call in 0..12_000 {
+            log.append(record(call)).await.unwrap();
+            if call == 0 {
+                exported(&log, |state| state.failures > 0).await;
+            }
+        }
+        std::fs::remove_file(dir.path().join("segments/00000000000000000000.jsonl")).unwrap();
+        let first = audit::read(dir.path()).unwrap().next().unwrap().unwrap().index;
+        server.start();
+        server.make_stream().await;
+        let state = exported(&log, |state| state.lag_records == 0).await;
+        assert_eq!((state.missing, state.cursor), (first, 12_000));
+        log.close().await.unwrap();
+        compare(dir.path(), LOG, &server.messages().await);
+    });
+}
+
+/// A cursor that is not of this log stops the export, and nothing else.
+#[test]
+fn the_cursor_of_another_log_stops_the_export_alone() {
     let Some(server) = Server::started() else { return };
     runtime().block_on(async {
         server.make_stream().await;
         let dir = tempfile::tempdir().unwrap();
-        let options = AuditOptions::new().with_segment_bytes(4_000);
-        let log = AuditLog::open(dir.path(), options).unwrap();
-        for _ in 0..60 {
-            let note = Undelivered::new(None, "a".into(), Loss::ClientGone, SystemTime::now());
-            log.append_note(Event::Undelivered(note)).await.unwrap();
-        }
+        let open =
+            || AuditLog::open_exported(dir.path(), AuditOptions::new(), None, export_to(&server)).unwrap();
+        let log = open();
+        log.append(record(0)).await.unwrap();
         log.close().await.unwrap();
         drop(log);
-        std::fs::remove_file(dir.path().join("segments/00000000000000000000.jsonl")).unwrap();
-        let first = audit::read(dir.path()).unwrap().next().unwrap().unwrap().index;
-        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
-        let state = exported(&log, |state| state.lag_records == 0).await;
-        assert_eq!((state.missing, state.cursor), (first, 61));
-        log.close().await.unwrap();
-        drop(log);
-        compare(dir.path(), "voice.example.com/audit", &server.messages().await);
-
-        // And a cursor of another log stops the export, and nothing else.
         let cursor = dir.path().join("export/nats.cursor");
-        let text = std::fs::read_to_string(&cursor).unwrap().replace("62", "6200");
-        std::fs::write(&cursor, text).unwrap();
-        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
+        let text = std::fs::read_to_string(&cursor).unwrap();
+        assert!(text.contains("\"next_index\":2,"), "{text}");
+        std::fs::write(&cursor, text.replace(":2,", ":20,")).unwrap();
+        let log = open();
         let state = exported(&log, |state| state.stopped).await;
         assert!(state.last_error.as_ref().unwrap().contains("beyond the end"), "{state:?}");
-        let note = Undelivered::new(None, "a".into(), Loss::ClientGone, SystemTime::now());
-        log.append_note(Event::Undelivered(note)).await.unwrap();
+        log.append(record(1)).await.unwrap();
         log.close().await.unwrap();
+        assert_eq!(server.messages().await.len(), 2);
     });
 }
