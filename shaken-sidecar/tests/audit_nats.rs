@@ -2,6 +2,8 @@
 //! while calls are made, and at the end the stream has every record of the log.
 
 #[expect(dead_code, reason = "each test file uses a part of it")]
+mod nats_server;
+#[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
 use std::collections::BTreeMap;
@@ -9,14 +11,14 @@ use std::io::Write as _;
 use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::{self, stream};
 use futures_util::StreamExt as _;
+use nats_server::{Login, PATIENCE, STREAM, Server};
 use running::{Answer, Running, post, signing};
 use rustls::{ClientConfig, RootCertStore};
 use shaken_sidecar::audit::export::{Export, ExportState, Nats};
@@ -24,136 +26,12 @@ use shaken_sidecar::audit::proof::Origin;
 use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Durability, Interface, Op, Record};
 use shaken_sidecar::listen::Peer;
 
-/// Where `nats-server` is, if not in `PATH` or `/usr/sbin`.
-const SERVER_SETTING: &str = "NATS_SERVER";
-/// With 1, a missing `nats-server` is a failure.
-const REQUIRED_SETTING: &str = "SHAKEN_NATS_REQUIRED";
 /// How often server and daemon are killed in turn, if other than [`KILLS`].
 const KILLS_SETTING: &str = "SHAKEN_NATS_KILLS";
 const KILLS: usize = 12;
 
-const STREAM: &str = "AUDIT";
 const LOG: &str = "voice.example.com/audit";
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server of its own, with its store. It ends with it.
-struct Server {
-    program: PathBuf,
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Server {
-    /// Nothing, and a line about it, where there is no `nats-server`.
-    fn find(authorization: &str) -> Option<Self> {
-        let Some(program) = program() else {
-            let told = "there is no nats-server: apt-get install nats-server, or name it in NATS_SERVER";
-            assert!(std::env::var_os(REQUIRED_SETTING).is_none_or(|value| value != "1"), "{told}");
-            println!("skipped: {told}");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let store = folder.path().join("store");
-        let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 4GB }}\n{authorization}\n",
-            store.to_str().unwrap()
-        );
-        std::fs::write(folder.path().join("nats.conf"), config).unwrap();
-        Some(Self { program, folder, port, child: None })
-    }
-
-    fn started() -> Option<Self> {
-        let mut server = Self::find("")?;
-        server.start();
-        Some(server)
-    }
-
-    fn start(&mut self) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("nats.log"))
-            .unwrap();
-        let child = Command::new(&self.program)
-            .arg("--config")
-            .arg(self.folder.path().join("nats.conf"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        let until = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "nats-server does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// Without a warning.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    async fn jetstream(&self) -> jetstream::Context {
-        jetstream::new(async_nats::connect(self.url()).await.unwrap())
-    }
-
-    async fn make_stream(&self) {
-        let config = stream::Config {
-            name: STREAM.into(),
-            subjects: vec!["shaken.audit.>".into()],
-            duplicate_window: Duration::from_secs(120),
-            ..stream::Config::default()
-        };
-        let jetstream = self.jetstream().await;
-        // It takes connections a little earlier than streams.
-        let until = Instant::now() + PATIENCE;
-        while let Err(error) = jetstream.create_stream(config.clone()).await {
-            assert!(Instant::now() < until, "no stream can be made: {error}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// All messages of the stream, in its order.
-    async fn messages(&self) -> Vec<Message> {
-        let stream = self.jetstream().await.get_stream(STREAM).await.unwrap();
-        let count = stream.cached_info().state.messages;
-        let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
-        let consumer = stream.create_consumer(config).await.unwrap();
-        let mut messages = Vec::new();
-        while (messages.len() as u64) < count {
-            let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
-            while let Some(message) = batch.next().await {
-                messages.push(Message::of(&message.unwrap()));
-            }
-        }
-        messages
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os(SERVER_SETTING).map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    folders.push("/usr/sbin".into());
-    let found = folders.into_iter().map(|folder| folder.join("nats-server")).find(|file| file.is_file());
-    named.or(found)
-}
+const LOGIN: Login = Login { user: "shaken", password: "right-password" };
 
 /// What a consumer sees.
 struct Message {
@@ -178,6 +56,22 @@ impl Message {
             payload: message.payload.to_vec(),
         }
     }
+}
+
+/// All messages of the stream, in its order.
+async fn messages(server: &Server) -> Vec<Message> {
+    let stream = server.jetstream().await.get_stream(STREAM).await.unwrap();
+    let count = stream.cached_info().state.messages;
+    let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    let mut messages = Vec::new();
+    while (messages.len() as u64) < count {
+        let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
+        while let Some(message) = batch.next().await {
+            messages.push(Message::of(&message.unwrap()));
+        }
+    }
+    messages
 }
 
 /// What a comparison of a stream with its log found.
@@ -301,7 +195,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
     assert!(running.terminate());
 
     let dir = running.lab().join("audit");
-    let compared = compare(&dir, LOG, &runtime.block_on(server.messages()));
+    let compared = compare(&dir, LOG, &runtime.block_on(messages(&server)));
     println!(
         "{kills} kills of the daemon, as many of the server: {} calls answered, {compared:?}, {duplicates} sent twice \
          and dropped by the server",
@@ -315,7 +209,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
 /// Neither server nor stream at first; calls are served, and everything arrives in the end.
 #[test]
 fn what_stops_the_export_is_told_once_and_calls_go_on() {
-    let Some(mut server) = Server::find("") else { return };
+    let Some(mut server) = Server::find(None) else { return };
     let mut running = Running::start(|config| with_nats(config, &server, ""));
     assert_eq!(running.sign("A").status, 200);
     wait_until("no failure", &running, || metric(&running, "export_failures_total") >= 2);
@@ -342,7 +236,7 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
     assert_eq!(metric(&running, "export_lag_seconds"), 0);
     assert_eq!(running.log().matches("is exported again").count(), 1, "{}", running.log());
     assert!(running.terminate());
-    let messages = runtime.block_on(server.messages());
+    let messages = runtime.block_on(messages(&server));
     // With the stop of the log, which comes after everything else.
     let compared = compare(&running.lab().join("audit"), LOG, &messages);
     assert_eq!(compared.records, 4, "{compared:?}");
@@ -351,7 +245,7 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
 
 #[test]
 fn a_wrong_password_is_told_and_not_shown() {
-    let Some(mut server) = Server::find("authorization { user: shaken, password: right-password }") else {
+    let Some(mut server) = Server::find(Some(LOGIN)) else {
         return;
     };
     server.start();
@@ -373,9 +267,10 @@ fn a_wrong_password_is_told_and_not_shown() {
     assert!(log.contains("does not let us in"), "{log}");
     std::fs::write(&password, "right-password\n").unwrap();
     running.kill_and_restart();
-    // There is no stream: it got that far.
-    wait_until("no other failure", &running, || running.log().contains("no stream takes"));
+    runtime().block_on(server.make_stream());
+    wait_until("nothing is exported", &running, || metric(&running, "export_lag_records") == 0);
     let log = running.log();
+    assert!(!log.contains("async_nats"), "the library tells for itself: {log}");
     assert!(!log.contains("right-password") && !log.contains("wrong-password"), "{log}");
 }
 
@@ -429,7 +324,7 @@ fn a_log_that_is_behind_catches_up() {
             log.append(record(call)).await.unwrap();
         }
         log.close().await.unwrap();
-        let compared = compare(dir.path(), LOG, &server.messages().await);
+        let compared = compare(dir.path(), LOG, &messages(&server).await);
         assert_eq!((compared.stored_twice, compared.out_of_order), (0, 0));
         assert_eq!(compared.records, RECORDS + 102);
     });
@@ -447,7 +342,7 @@ fn record(call: usize) -> Record {
 /// Records that were removed before any stream had them: that is counted, and the rest is exported.
 #[test]
 fn records_that_are_gone_are_counted_and_not_waited_for() {
-    let Some(mut server) = Server::find("") else { return };
+    let Some(mut server) = Server::find(None) else { return };
     runtime().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let options = AuditOptions::new().with_segment_bytes(4_000);
@@ -466,7 +361,7 @@ fn records_that_are_gone_are_counted_and_not_waited_for() {
         let state = exported(&log, |state| state.lag_records == 0).await;
         assert_eq!((state.missing, state.cursor), (first, 12_000));
         log.close().await.unwrap();
-        compare(dir.path(), LOG, &server.messages().await);
+        compare(dir.path(), LOG, &messages(&server).await);
     });
 }
 
@@ -492,6 +387,6 @@ fn the_cursor_of_another_log_stops_the_export_alone() {
         assert!(state.last_error.as_ref().unwrap().contains("beyond the end"), "{state:?}");
         log.append(record(1)).await.unwrap();
         log.close().await.unwrap();
-        assert_eq!(server.messages().await.len(), 2);
+        assert_eq!(messages(&server).await.len(), 2);
     });
 }
