@@ -1,6 +1,9 @@
 //! The export of the audit log to a real `nats-server` with JetStream: servers and daemons are killed
 //! while calls are made, and at the end the stream has every record of the log.
 
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod nats_server;
+#[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
 use std::collections::BTreeMap;
@@ -8,156 +11,27 @@ use std::io::Write as _;
 use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::{self, stream};
 use futures_util::StreamExt as _;
+use nats_server::{Login, PATIENCE, STREAM, Server};
 use running::{Answer, Running, post, signing};
 use rustls::{ClientConfig, RootCertStore};
 use shaken_sidecar::audit::export::{Export, ExportState, Nats};
 use shaken_sidecar::audit::proof::Origin;
-use shaken_sidecar::audit::{
-    self, AuditLog, AuditOptions, Durability, Event, Interface, Loss, Op, Record, Undelivered,
-};
+use shaken_sidecar::audit::{self, AuditLog, AuditOptions, Durability, Interface, Op, Record};
 use shaken_sidecar::listen::Peer;
 
-/// Where `nats-server` is, if not in `PATH` or `/usr/sbin`.
-const SERVER_SETTING: &str = "NATS_SERVER";
-/// With 1, a missing `nats-server` is a failure.
-const REQUIRED_SETTING: &str = "SHAKEN_NATS_REQUIRED";
 /// How often server and daemon are killed in turn, if other than [`KILLS`].
 const KILLS_SETTING: &str = "SHAKEN_NATS_KILLS";
 const KILLS: usize = 12;
 
-const STREAM: &str = "AUDIT";
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server of its own, with its store. It ends with it.
-struct Server {
-    program: PathBuf,
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Server {
-    /// Nothing, and a line about it, where there is no `nats-server`.
-    fn find(authorization: &str) -> Option<Self> {
-        let Some(program) = program() else {
-            let told = "there is no nats-server: apt-get install nats-server, or name it in NATS_SERVER";
-            assert!(std::env::var_os(REQUIRED_SETTING).is_none_or(|value| value != "1"), "{told}");
-            println!("skipped: {told}");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let store = folder.path().join("store");
-        let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 4GB }}\n{authorization}\n",
-            store.to_str().unwrap()
-        );
-        std::fs::write(folder.path().join("nats.conf"), config).unwrap();
-        Some(Self { program, folder, port, child: None })
-    }
-
-    fn started() -> Option<Self> {
-        let mut server = Self::find("")?;
-        server.start();
-        Some(server)
-    }
-
-    fn start(&mut self) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("nats.log"))
-            .unwrap();
-        let child = Command::new(&self.program)
-            .arg("--config")
-            .arg(self.folder.path().join("nats.conf"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        let until = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "nats-server does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// Without a warning.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    async fn jetstream(&self) -> jetstream::Context {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let client = async_nats::connect(self.url()).await.map(jetstream::new);
-            if let Ok(jetstream) = client
-                && jetstream.query_account().await.is_ok()
-            {
-                return jetstream;
-            }
-            assert!(Instant::now() < until, "nats-server has no JetStream");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn make_stream(&self) {
-        let config = stream::Config {
-            name: STREAM.into(),
-            subjects: vec!["shaken.audit.>".into()],
-            duplicate_window: Duration::from_secs(120),
-            ..stream::Config::default()
-        };
-        self.jetstream().await.create_stream(config).await.unwrap();
-    }
-
-    /// All messages of the stream, in its order.
-    async fn messages(&self) -> Vec<Message> {
-        let stream = self.jetstream().await.get_stream(STREAM).await.unwrap();
-        let count = stream.cached_info().state.messages;
-        let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
-        let consumer = stream.create_consumer(config).await.unwrap();
-        let mut messages = Vec::new();
-        while (messages.len() as u64) < count {
-            let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
-            while let Some(message) = batch.next().await {
-                messages.push(Message::of(&message.unwrap()));
-            }
-        }
-        messages
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os(SERVER_SETTING).map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    folders.push("/usr/sbin".into());
-    let found = folders.into_iter().map(|folder| folder.join("nats-server")).find(|file| file.is_file());
-    named.or(found)
-}
+const LOG: &str = "voice.example.com/audit";
+const LOGIN: Login = Login { user: "shaken", password: "right-password" };
 
 /// What a consumer sees.
 struct Message {
@@ -182,6 +56,22 @@ impl Message {
             payload: message.payload.to_vec(),
         }
     }
+}
+
+/// All messages of the stream, in its order.
+async fn messages(server: &Server) -> Vec<Message> {
+    let stream = server.jetstream().await.get_stream(STREAM).await.unwrap();
+    let count = stream.cached_info().state.messages;
+    let config = pull::Config { ack_policy: AckPolicy::None, ..pull::Config::default() };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    let mut messages = Vec::new();
+    while (messages.len() as u64) < count {
+        let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
+        while let Some(message) = batch.next().await {
+            messages.push(Message::of(&message.unwrap()));
+        }
+    }
+    messages
 }
 
 /// What a comparison of a stream with its log found.
@@ -221,7 +111,7 @@ fn compare(dir: &Path, log: &str, messages: &[Message]) -> Compared {
 }
 
 fn with_nats(config: String, server: &Server, more: &str) -> String {
-    format!("{config}\n[audit.nats]\nurl = \"{}\"\nlog = \"voice.example.com/audit\"\n{more}\n", server.url())
+    format!("{config}\n[audit.nats]\nurl = \"{}\"\nlog = \"{LOG}\"\n{more}\n", server.url())
 }
 
 fn metric(running: &Running, name: &str) -> u64 {
@@ -283,8 +173,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
         // At another moment of sending, storing and saving each time.
         std::thread::sleep(Duration::from_millis(37 * (round as u64 % 11)));
         duplicates += metric(&running, "export_duplicates_total");
-        // The counter begins anew with the daemon, so it is killed each second time, and they
-        // are killed at once each third.
+        // Now the server first, now the daemon, now both at once.
         if round % 2 == 0 || round % 3 == 0 {
             server.kill();
             std::thread::sleep(Duration::from_millis(50 * (round as u64 % 4)));
@@ -306,7 +195,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
     assert!(running.terminate());
 
     let dir = running.lab().join("audit");
-    let compared = compare(&dir, "voice.example.com/audit", &runtime.block_on(server.messages()));
+    let compared = compare(&dir, LOG, &runtime.block_on(messages(&server)));
     println!(
         "{kills} kills of the daemon, as many of the server: {} calls answered, {compared:?}, {duplicates} sent twice \
          and dropped by the server",
@@ -320,7 +209,7 @@ fn every_record_reaches_the_stream_whoever_is_killed() {
 /// Neither server nor stream at first; calls are served, and everything arrives in the end.
 #[test]
 fn what_stops_the_export_is_told_once_and_calls_go_on() {
-    let Some(mut server) = Server::find("") else { return };
+    let Some(mut server) = Server::find(None) else { return };
     let mut running = Running::start(|config| with_nats(config, &server, ""));
     assert_eq!(running.sign("A").status, 200);
     wait_until("no failure", &running, || metric(&running, "export_failures_total") >= 2);
@@ -347,16 +236,16 @@ fn what_stops_the_export_is_told_once_and_calls_go_on() {
     assert_eq!(metric(&running, "export_lag_seconds"), 0);
     assert_eq!(running.log().matches("is exported again").count(), 1, "{}", running.log());
     assert!(running.terminate());
-    let messages = runtime.block_on(server.messages());
+    let messages = runtime.block_on(messages(&server));
     // With the stop of the log, which comes after everything else.
-    let compared = compare(&running.lab().join("audit"), "voice.example.com/audit", &messages);
+    let compared = compare(&running.lab().join("audit"), LOG, &messages);
     assert_eq!(compared.records, 4, "{compared:?}");
     assert_eq!((compared.stored_twice, compared.out_of_order), (0, 0));
 }
 
 #[test]
 fn a_wrong_password_is_told_and_not_shown() {
-    let Some(mut server) = Server::find("authorization { user: shaken, password: right-password }") else {
+    let Some(mut server) = Server::find(Some(LOGIN)) else {
         return;
     };
     server.start();
@@ -378,9 +267,10 @@ fn a_wrong_password_is_told_and_not_shown() {
     assert!(log.contains("does not let us in"), "{log}");
     std::fs::write(&password, "right-password\n").unwrap();
     running.kill_and_restart();
-    // There is no stream: it got that far.
-    wait_until("no other failure", &running, || running.log().contains("no stream takes"));
+    runtime().block_on(server.make_stream());
+    wait_until("nothing is exported", &running, || metric(&running, "export_lag_records") == 0);
     let log = running.log();
+    assert!(!log.contains("async_nats"), "the library tells for itself: {log}");
     assert!(!log.contains("right-password") && !log.contains("wrong-password"), "{log}");
 }
 
@@ -389,7 +279,7 @@ fn export_to(server: &Server) -> Export {
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let nats = Nats::parse(&server.url(), tls).unwrap().with_window(NonZeroU16::new(256).unwrap());
-    Export::new(nats, Origin::parse("voice.example.com/audit").unwrap())
+    Export::new(nats, Origin::parse(LOG).unwrap())
 }
 
 async fn exported(log: &AuditLog, holds: impl Fn(&ExportState) -> bool) -> ExportState {
@@ -434,7 +324,7 @@ fn a_log_that_is_behind_catches_up() {
             log.append(record(call)).await.unwrap();
         }
         log.close().await.unwrap();
-        let compared = compare(dir.path(), "voice.example.com/audit", &server.messages().await);
+        let compared = compare(dir.path(), LOG, &messages(&server).await);
         assert_eq!((compared.stored_twice, compared.out_of_order), (0, 0));
         assert_eq!(compared.records, RECORDS + 102);
     });
@@ -449,39 +339,54 @@ fn record(call: usize) -> Record {
     record
 }
 
-/// Retention took records that no stream has: that is counted, and the rest is exported.
+/// Records that were removed before any stream had them: that is counted, and the rest is exported.
 #[test]
 fn records_that_are_gone_are_counted_and_not_waited_for() {
+    let Some(mut server) = Server::find(None) else { return };
+    runtime().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let options = AuditOptions::new().with_segment_bytes(4_000);
+        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
+        // More than fits in memory, so that the export has to read the segments.
+        for call in 0..12_000 {
+            log.append(record(call)).await.unwrap();
+            if call == 0 {
+                exported(&log, |state| state.failures > 0).await;
+            }
+        }
+        std::fs::remove_file(dir.path().join("segments/00000000000000000000.jsonl")).unwrap();
+        let first = audit::read(dir.path()).unwrap().next().unwrap().unwrap().index;
+        server.start();
+        server.make_stream().await;
+        let state = exported(&log, |state| state.lag_records == 0).await;
+        assert_eq!((state.missing, state.cursor), (first, 12_000));
+        log.close().await.unwrap();
+        compare(dir.path(), LOG, &messages(&server).await);
+    });
+}
+
+/// A cursor that is not of this log stops the export, and nothing else.
+#[test]
+fn the_cursor_of_another_log_stops_the_export_alone() {
     let Some(server) = Server::started() else { return };
     runtime().block_on(async {
         server.make_stream().await;
         let dir = tempfile::tempdir().unwrap();
-        let options = AuditOptions::new().with_segment_bytes(4_000);
-        let log = AuditLog::open(dir.path(), options).unwrap();
-        for _ in 0..60 {
-            let note = Undelivered::new(None, "a".into(), Loss::ClientGone, SystemTime::now());
-            log.append_note(Event::Undelivered(note)).await.unwrap();
-        }
+        let open =
+            || AuditLog::open_exported(dir.path(), AuditOptions::new(), None, export_to(&server)).unwrap();
+        let log = open();
+        log.append(record(0)).await.unwrap();
         log.close().await.unwrap();
         drop(log);
-        std::fs::remove_file(dir.path().join("segments/00000000000000000000.jsonl")).unwrap();
-        let first = audit::read(dir.path()).unwrap().next().unwrap().unwrap().index;
-        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
-        let state = exported(&log, |state| state.lag_records == 0).await;
-        assert_eq!((state.missing, state.cursor), (first, 61));
-        log.close().await.unwrap();
-        drop(log);
-        compare(dir.path(), "voice.example.com/audit", &server.messages().await);
-
-        // And a cursor of another log stops the export, and nothing else.
         let cursor = dir.path().join("export/nats.cursor");
-        let text = std::fs::read_to_string(&cursor).unwrap().replace("62", "6200");
-        std::fs::write(&cursor, text).unwrap();
-        let log = AuditLog::open_exported(dir.path(), options, None, export_to(&server)).unwrap();
+        let text = std::fs::read_to_string(&cursor).unwrap();
+        assert!(text.contains("\"next_index\":2,"), "{text}");
+        std::fs::write(&cursor, text.replace(":2,", ":20,")).unwrap();
+        let log = open();
         let state = exported(&log, |state| state.stopped).await;
         assert!(state.last_error.as_ref().unwrap().contains("beyond the end"), "{state:?}");
-        let note = Undelivered::new(None, "a".into(), Loss::ClientGone, SystemTime::now());
-        log.append_note(Event::Undelivered(note)).await.unwrap();
+        log.append(record(1)).await.unwrap();
         log.close().await.unwrap();
+        assert_eq!(messages(&server).await.len(), 2);
     });
 }

@@ -51,11 +51,17 @@ pub(crate) struct Running {
     folder: TempDir,
     repository: Child,
     daemon: Child,
+    told: Option<&'static str>,
 }
 
 impl Running {
     /// `edit` may change the configuration of the lab.
     pub(crate) fn start(edit: impl FnOnce(String) -> String) -> Self {
+        Self::start_telling(Some("debug"), edit)
+    }
+
+    /// The same with another `SHAKEN_LOG`, or none.
+    pub(crate) fn start_telling(told: Option<&'static str>, edit: impl FnOnce(String) -> String) -> Self {
         let folder = TempDir::new().unwrap();
         let lab = folder.path().join("lab");
         let made = shaken().args(["lab", "init"]).arg(&lab).output().unwrap();
@@ -72,16 +78,18 @@ impl Running {
         let mut line = String::new();
         BufReader::new(repository.stderr.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("serving"), "{line}");
-        let daemon = Self::start_daemon(&lab);
-        Self { folder, repository, daemon }
+        let daemon = Self::start_daemon(&lab, told);
+        Self { folder, repository, daemon, told }
     }
 
-    fn start_daemon(lab: &Path) -> Child {
+    fn start_daemon(lab: &Path, told: Option<&str>) -> Child {
         let log = fs::File::options().create(true).append(true).open(lab.join("daemon.log")).unwrap();
         let mut daemon = shaken()
             .args(["serve", "--config"])
             .arg(lab.join("shaken.toml"))
-            .env("SHAKEN_LOG", "debug")
+            .env_remove("SHAKEN_LOG")
+            .envs(told.map(|told| ("SHAKEN_LOG", told)))
+            .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
@@ -140,7 +148,7 @@ impl Running {
     pub(crate) fn kill_and_restart(&mut self) {
         self.daemon.kill().unwrap();
         self.daemon.wait().unwrap();
-        self.daemon = Self::start_daemon(&self.lab());
+        self.daemon = Self::start_daemon(&self.lab(), self.told);
     }
 
     /// Asks the daemon to end, and answers whether it ended well.
