@@ -11,6 +11,7 @@
 //! A file can be anybody's: whatever it holds, reading it ends with lines that are whole and in their
 //! place, or with a [`SealedError`].
 
+mod check;
 mod columns;
 mod find;
 mod read;
@@ -19,6 +20,7 @@ mod wanted;
 mod write;
 
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -32,8 +34,9 @@ pub use find::Found;
 pub use read::{Sealed, SealedLines};
 pub use wanted::Wanted;
 
-pub(super) use columns::unix_ms_of;
-pub(super) use write::{Written, write};
+pub(super) use write::write;
+
+use super::disk::{Disk, uninterrupted};
 
 /// Why a sealed segment cannot be made or read. Carries nothing of any record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,33 @@ pub enum SealedError {
         /// The column.
         column: Column,
     },
+    /// A bloom filter says that a value is not there which is.
+    Filter {
+        /// The file.
+        path: PathBuf,
+        /// Index of the record that has the value.
+        index: u64,
+        /// The column.
+        column: Column,
+    },
+    /// The statistics of a row group leave out a value that is there.
+    Statistics {
+        /// The file.
+        path: PathBuf,
+        /// Number of the row group, from 0.
+        group: u64,
+        /// The column.
+        column: Column,
+    },
+    /// The index of the pages of a column says other places or values than they have.
+    PageIndex {
+        /// The file.
+        path: PathBuf,
+        /// Number of the row group, from 0.
+        group: u64,
+        /// The column.
+        column: Column,
+    },
     /// A line of a raw segment is no text, so that the other readers of the format would refuse it.
     NotText {
         /// Index of the record.
@@ -83,6 +113,9 @@ impl SealedError {
             Self::Columns { .. } => "sealed-columns",
             Self::Line { .. } => "sealed-line",
             Self::Column { .. } => "sealed-column",
+            Self::Filter { .. } => "sealed-filter",
+            Self::Statistics { .. } => "sealed-statistics",
+            Self::PageIndex { .. } => "sealed-page-index",
             Self::NotText { .. } => "not-text",
         }
     }
@@ -108,6 +141,24 @@ impl fmt::Display for SealedError {
             Self::Column { path, index, column } => write!(
                 f,
                 "{} contradicts itself: its column {} of record {index} is not what the line says",
+                path.display(),
+                column.name()
+            ),
+            Self::Filter { path, index, column } => write!(
+                f,
+                "{} hides record {index}: the filter of its column {} says that the value is not there",
+                path.display(),
+                column.name()
+            ),
+            Self::Statistics { path, group, column } => write!(
+                f,
+                "{} hides records: the statistics of its column {} in row group {group} leave out values",
+                path.display(),
+                column.name()
+            ),
+            Self::PageIndex { path, group, column } => write!(
+                f,
+                "{} hides records: the page index of its column {} in row group {group} is wrong",
                 path.display(),
                 column.name()
             ),
@@ -146,6 +197,14 @@ pub(super) fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| is_ours)
+}
+
+/// The first indexes of all sealed segments, in order.
+pub(super) fn list(disk: &impl Disk) -> io::Result<Vec<u64>> {
+    let names = uninterrupted(|| disk.names())?;
+    let mut firsts: Vec<u64> = names.iter().filter_map(|name| first_of(name)).collect();
+    firsts.sort_unstable();
+    Ok(firsts)
 }
 
 static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
