@@ -29,11 +29,13 @@ mod line;
 mod mask;
 mod note;
 mod options;
+mod parts;
 pub mod proof;
 mod prover;
 mod read;
 mod record;
 mod recover;
+mod seal;
 mod sealed;
 mod segment;
 mod state;
@@ -57,20 +59,25 @@ pub use error::{AuditError, Failure, Step};
 pub use find::{Finds, find};
 pub use inspect::{Finding, Report, inspect};
 pub use line::{Entry, LineError, SALT_LEN, SCHEMA};
-pub use note::{Cut, Event, Gap, Loss, Reveal, Shown, Start, Stop, Summary, Undecided, Undelivered};
-pub use options::{AuditOptions, Durability, Full};
+pub use note::{
+    Cut, Deletion, Event, Expiry, Gap, Loss, Reveal, Seal, Shown, Start, Stop, Summary, Undecided,
+    Undelivered,
+};
+pub use options::{AuditOptions, Durability, Full, Sealing};
 pub use prover::Proving;
 pub use read::{Line, Lines, read, read_from};
 pub use record::{Cert, Header, Interface, Number, Op, Record};
 pub use recover::Recovery;
 pub use sealed::{Column, Found, SEALED, Sealed, SealedError, SealedLines, Wanted};
-pub use state::{AuditState, Health};
+pub use state::{AuditState, Health, SealState};
 pub use trace::{Inclusion, Proof, Trace, trace};
 
 use disk::{Disk, Folder};
 use export::{Export, Exporter, Feed, Tapped};
 use line::Content;
+use parts::Folders;
 use proof::ProofWatch;
+use seal::Sealer;
 use state::{Shared, Unrecorded};
 use writer::{MAX_COMMIT_LEN, Message, Writer};
 
@@ -84,6 +91,7 @@ pub struct AuditLog {
     options: AuditOptions,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    sealer: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
     proof: Option<ProofWatch>,
     export: Option<Arc<Exporter>>,
@@ -219,7 +227,7 @@ impl AuditLog {
         options: AuditOptions,
         observer: impl Observer,
     ) -> Result<Self, AuditError> {
-        Self::open_with(dir, options, || Ok(observer))
+        Self::open_with(dir, options, None, || Ok(observer))
     }
 
     /// The same, with a tree over all lines and signed checkpoints of it. What the newest checkpoints
@@ -231,7 +239,8 @@ impl AuditLog {
     /// Those of [`open`](Self::open), and [`AuditError::Proof`].
     pub fn open_proven(dir: &Path, options: AuditOptions, proving: Proving) -> Result<Self, AuditError> {
         let started = Arc::new(OnceLock::new());
-        let mut log = Self::open_with(dir, options, || proving.resume(dir, Arc::clone(&started)))?;
+        let proof = Some(Arc::clone(&started));
+        let mut log = Self::open_with(dir, options, proof, || proving.resume(dir, Arc::clone(&started)))?;
         log.proof = started.get().cloned();
         Ok(log)
     }
@@ -249,8 +258,8 @@ impl AuditLog {
     ) -> Result<Self, AuditError> {
         let (feed, started) = (Feed::new(), Arc::new(OnceLock::new()));
         let mut log = match proving {
-            None => Self::open_with(dir, options, || Ok(Tapped::new((), feed.clone()))),
-            Some(proving) => Self::open_with(dir, options, || {
+            None => Self::open_with(dir, options, None, || Ok(Tapped::new((), feed.clone()))),
+            Some(proving) => Self::open_with(dir, options, Some(Arc::clone(&started)), || {
                 Ok(Tapped::new(proving.resume(dir, Arc::clone(&started))?, feed.clone()))
             }),
         }?;
@@ -266,28 +275,34 @@ impl AuditLog {
     fn open_with<O: Observer>(
         dir: &Path,
         options: AuditOptions,
+        proof: Option<Arc<OnceLock<ProofWatch>>>,
         observer: impl FnOnce() -> Result<O, AuditError>,
     ) -> Result<Self, AuditError> {
         create_dir(dir)?;
         let lock = Arc::new(lock_dir(dir)?);
-        let segments = dir.join(SEGMENTS);
-        create_dir(&segments)?;
-        let folder = Folder::open(&segments).map_err(io_error("open", &segments))?;
-        Self::open_over(folder, &segments, lock, options, observer()?)
+        let (segments_dir, sealed_dir) = (dir.join(SEGMENTS), dir.join(SEALED));
+        create_dir(&segments_dir)?;
+        create_dir(&sealed_dir)?;
+        let segments = Folder::open(&segments_dir).map_err(io_error("open", &segments_dir))?;
+        let sealed = Some(Folder::open(&sealed_dir).map_err(io_error("open", &sealed_dir))?);
+        let folders = Folders { segments, segments_dir, sealed, sealed_dir };
+        Self::open_over(folders, lock, options, proof, observer()?)
     }
 
     fn open_over<D: Disk>(
-        disk: D,
-        dir: &Path,
+        folders: Folders<D>,
         lock: Arc<File>,
         options: AuditOptions,
+        proof: Option<Arc<OnceLock<ProofWatch>>>,
         mut observer: impl Observer,
     ) -> Result<Self, AuditError> {
-        let (segment, recovery) = recover::open(&disk, dir, &mut observer)?;
+        let (segment, recovery) = recover::open(&folders, &mut observer)?;
+        let (disk, dir) = (folders.segments.clone(), folders.segments_dir.as_path());
         writer::make_reserve(&disk, options.reserve_bytes).map_err(io_error("reserve room in", dir))?;
         observer.opened(recovery.records)?;
         let (queue, received) = mpsc::channel(options.queue_records.get() as usize);
         let shared = Arc::new(Shared::new(recovery.records));
+        shared.seal.set_active(segment.first_index);
         let start = |error| io_error("start a thread to write", dir)(error);
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(start)?;
         let writer = Writer::new(
@@ -305,11 +320,20 @@ impl AuditLog {
             .name("audit-writer".into())
             .spawn(move || writer.run(&clock))
             .map_err(start)?;
+        let sealer = match folders.sealed.clone().filter(|_| options.sealing == Sealing::On) {
+            Some(sealed) => {
+                let (queue, shared, _lock) = (queue.downgrade(), Arc::clone(&shared), Arc::clone(&lock));
+                let sealer = Sealer { folders, sealed, options, queue, shared, proof, _lock };
+                Some(sealer.start().map_err(io_error("start a thread to seal", Path::new(SEALED)))?)
+            }
+            None => None,
+        };
         Ok(Self {
             queue,
             options,
             shared,
             thread: Mutex::new(Some(thread)),
+            sealer: Mutex::new(sealer),
             recovery,
             proof: None,
             export: None,
@@ -387,6 +411,12 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError::Failed`] when not all could be written.
     pub async fn close(&self) -> Result<(), AuditError> {
+        // First, as it may have a record to write still.
+        self.shared.seal.stop();
+        let sealer = self.sealer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sealer) = sealer {
+            let _ = tokio::task::spawn_blocking(move || sealer.join()).await;
+        }
         // Closed already, or failed: then there is nobody to tell.
         let stop = Content::Note(Event::Stop(Stop::new(SystemTime::now())));
         let _ = self.queue.send(Message::Append { content: stop, done: None }).await;
@@ -415,6 +445,7 @@ impl AuditLog {
         AuditState {
             proof: self.proof.as_ref().map(ProofWatch::state),
             export: self.export.as_ref().map(|export| export.state(state.records)),
+            sealing: (self.options.sealing == Sealing::On).then(|| self.shared.seal.state().clone()),
             ..state
         }
     }
@@ -462,6 +493,12 @@ impl AuditLog {
             Health::Failed { cause } => AuditError::Failed(cause),
             _ => AuditError::Closed,
         }
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        self.shared.seal.stop();
     }
 }
 

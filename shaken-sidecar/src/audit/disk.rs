@@ -39,7 +39,7 @@ pub(super) trait Disk: Clone + Send + 'static {
 }
 
 /// A file of a [`Disk`].
-pub(super) trait DiskFile: Send + 'static {
+pub(super) trait DiskFile: Send + Sync + 'static {
     /// Reads some bytes from `offset_bytes` on; none at the end of the file.
     fn read_at(&self, bytes: &mut [u8], offset_bytes: u64) -> io::Result<usize>;
 

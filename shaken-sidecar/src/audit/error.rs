@@ -50,6 +50,18 @@ pub enum AuditError {
         /// Why not.
         source: LineError,
     },
+    /// Records at the beginning are gone, and none says that they were deleted.
+    NotRecorded {
+        /// The folder of the sealed segments.
+        path: PathBuf,
+        /// Index of the first record that is there.
+        first: u64,
+    },
+    /// The segment that records are written to is gone.
+    SegmentMissing {
+        /// The file.
+        path: PathBuf,
+    },
     /// A step of opening the log failed.
     Io {
         /// What was tried: `create`, `open`, `read`, ...
@@ -114,6 +126,18 @@ impl fmt::Display for AuditError {
                 path.display()
             ),
             Self::Line { index, source } => write!(f, "record {index}: {source}"),
+            Self::NotRecorded { path, first } => write!(
+                f,
+                "the audit log begins with record {first}, and no record says that those before it were deleted \
+                 ({}); put back what is missing, or keep the rest as evidence and start a new log",
+                path.display()
+            ),
+            Self::SegmentMissing { path } => write!(
+                f,
+                "the last segment of the audit log, {}, is missing; put it back, or keep the rest as evidence \
+                 and start a new log",
+                path.display()
+            ),
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }
@@ -152,7 +176,11 @@ impl AuditError {
     #[must_use]
     pub fn is_of_the_data(&self) -> bool {
         match self {
-            Self::Corrupt { .. } | Self::NotContiguous { .. } | Self::Sealed(_) => true,
+            Self::Corrupt { .. }
+            | Self::NotContiguous { .. }
+            | Self::NotRecorded { .. }
+            | Self::SegmentMissing { .. }
+            | Self::Sealed(_) => true,
             Self::Proof(error) => !matches!(error, ProofError::Io { .. }),
             _ => false,
         }

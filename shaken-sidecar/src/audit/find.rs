@@ -10,9 +10,9 @@ use memchr::memmem::Finder;
 
 use super::disk::{Disk as _, DiskFile as _, Folder, uninterrupted};
 use super::line::{MAX_LINE_LEN, place_of};
-use super::sealed::{self, SEALED, Sealed, Wanted};
-use super::segment::{self, name_of};
-use super::{AuditError, Line, SEGMENTS, io_error};
+use super::parts::{Folders, Part};
+use super::segment::name_of;
+use super::{AuditError, Line, Wanted, io_error, read, sealed};
 
 /// The records of the log in `dir` that meet all of `wanted`, from the oldest on; also while a daemon
 /// writes it. Sealed segments are searched by their filters and columns. The others are scanned for a
@@ -31,56 +31,30 @@ pub fn find<'a>(
     wanted: &'a Wanted,
     progress: impl FnMut(usize, usize) -> ControlFlow<()> + Send + 'a,
 ) -> Result<Finds<'a>, AuditError> {
-    let mut sources: Vec<(u64, Source)> = Vec::new();
-    let sealed = dir.join(SEALED);
-    for first in sealed::list(dir)? {
-        sources.push((first, Source::Sealed(sealed.join(sealed::name_of(first)))));
-    }
-    let segments = dir.join(SEGMENTS);
-    let folder = Folder::open_to_read(&segments).map_err(io_error("open", &segments))?;
-    for first in segment::list(&folder).map_err(io_error("read", &segments))? {
-        // One that is there as lines too is not known to be sealed well yet.
-        sources.retain(|(sealed, _)| *sealed != first);
-        sources.push((first, Source::Lines(segments.join(name_of(first)))));
-    }
-    sources.sort_unstable_by_key(|(first, _)| *first);
+    let folders = read::folders(dir)?;
+    let parts: VecDeque<Part> = folders.parts()?.into();
     let needle = wanted.needle();
     let finder = needle.as_deref().map(|needle| Finder::new(needle).into_owned());
-    Ok(Finds {
-        folder,
-        sealed,
-        wanted,
-        finder,
-        count: sources.len(),
-        sources: sources.into(),
-        found: None,
-        progress: Box::new(progress),
-    })
+    let (count, progress) = (parts.len(), Box::new(progress));
+    Ok(Finds { folders, wanted, finder, count, parts, found: None, progress })
 }
 
 /// What [`find`] gives.
 pub struct Finds<'a> {
-    folder: Folder,
-    sealed: PathBuf,
+    folders: Folders<Folder>,
     wanted: &'a Wanted,
     finder: Option<Finder<'static>>,
     count: usize,
-    /// Those that are still to be searched, by first index.
-    sources: VecDeque<(u64, Source)>,
+    /// What is still to be searched.
+    parts: VecDeque<Part>,
     found: Option<Found<'a>>,
     progress: Box<dyn FnMut(usize, usize) -> ControlFlow<()> + Send + 'a>,
 }
 
 impl std::fmt::Debug for Finds<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Finds").field("sources", &self.sources).finish_non_exhaustive()
+        f.debug_struct("Finds").field("parts", &self.parts).finish_non_exhaustive()
     }
-}
-
-#[derive(Debug)]
-enum Source {
-    Sealed(PathBuf),
-    Lines(PathBuf),
 }
 
 #[derive(Debug)]
@@ -96,11 +70,11 @@ impl Finds<'_> {
                 Some(Found::Sealed(found)) => found.next().transpose()?,
                 Some(Found::Lines(scan)) => scan.next_line(self.finder.as_ref(), self.wanted)?,
                 None => {
-                    if (self.progress)(self.count - self.sources.len(), self.count).is_break() {
+                    if (self.progress)(self.count - self.parts.len(), self.count).is_break() {
                         return Ok(None);
                     }
-                    let Some((first, source)) = self.sources.pop_front() else { return Ok(None) };
-                    self.found = Some(self.open(first, source)?);
+                    let Some(part) = self.parts.pop_front() else { return Ok(None) };
+                    self.found = self.open(part)?;
                     continue;
                 }
             };
@@ -113,23 +87,25 @@ impl Finds<'_> {
 }
 
 impl<'a> Finds<'a> {
-    fn open(&self, first: u64, source: Source) -> Result<Found<'a>, AuditError> {
-        let path = match source {
-            Source::Sealed(path) => path,
-            Source::Lines(path) => match self.folder.open(&name_of(first)) {
+    /// Nothing when the part was deleted just now.
+    fn open(&self, part: Part) -> Result<Option<Found<'a>>, AuditError> {
+        let first = part.first();
+        if let Part::Raw(_) = part {
+            let name = name_of(first);
+            let path = self.folders.segments_dir.join(&name);
+            match self.folders.segments.open(&name) {
                 Ok(file) => {
                     // What follows there in this segment, if anything, was given up.
-                    let end = self.sources.front().map_or(u64::MAX, |(next, _)| *next);
-                    return Ok(Found::Lines(Scan::new(file, path, end)));
+                    let end = self.parts.front().map_or(u64::MAX, |next| next.first());
+                    return Ok(Some(Found::Lines(Scan::new(file, path, end))));
                 }
-                // It was sealed just now.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.sealed.join(sealed::name_of(first))
-                }
+                // Sealed since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error("open", &path)(error)),
-            },
-        };
-        Ok(Found::Sealed(Sealed::open(&path)?.find(self.wanted)))
+            }
+        }
+        let sealed = self.folders.open_sealed(first)?;
+        Ok(sealed.map(|file| Found::Sealed(file.find(self.wanted))))
     }
 }
 
@@ -140,7 +116,7 @@ impl Iterator for Finds<'_> {
         let outcome = self.next_line();
         if outcome.is_err() {
             self.found = None;
-            self.sources.clear();
+            self.parts.clear();
         }
         outcome.transpose()
     }

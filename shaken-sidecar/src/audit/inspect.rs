@@ -1,6 +1,8 @@
 //! Checks a whole log, also one that a daemon has open, or a copy on a machine that knows nothing of
 //! it: every record, every tile, the checkpoint, and each outside checkpoint.
 
+mod sealed;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -10,15 +12,23 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::disk::Folder;
+use super::parts::{Folders, Part};
 use super::proof::{Checkpoint, Edge, OutsideFile, ProofError, Tiles, TreeHash, VerifyKey, read_checkpoint};
+use super::read::folders;
+use super::sealed::SealedError;
 use super::{AuditError, SEGMENTS, io_error, read, recover, segment};
+use sealed::Told;
 
 /// What an inspection found.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whole records from index 0 on, each in its place.
+    /// Index of the first record that is there; those before it were deleted.
+    pub begin: u64,
+    /// Index behind the last whole record; all from `begin` on are in their place.
     pub records: u64,
+    /// Sealed segments.
+    pub sealed: u64,
     /// Records that the checkpoint in the log's directory covers. Nothing when there is none that can be
     /// believed.
     pub checkpoint: Option<u64>,
@@ -76,6 +86,33 @@ pub enum Finding {
     },
     /// Records, tiles and checkpoints do not fit each other.
     Proof(ProofError),
+    /// A sealed segment is damaged, or a column, filter or index of it does not fit its lines.
+    Sealed(SealedError),
+    /// A sealed segment is not the file that its seal was written for.
+    SealedChanged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A sealed segment has no seal on record.
+    SealedUnrecorded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A segment is gone whose seal is on record, and no deletion of it is.
+    SealedMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The log does not begin where the deletions on record say.
+    NotRecorded {
+        /// Index of the first record that is there.
+        first: u64,
+    },
+    /// A deletion on record is of another file than the seal, or out of order.
+    DeletionWrong {
+        /// First index of the segment.
+        segment: u64,
+    },
 }
 
 impl Finding {
@@ -90,6 +127,12 @@ impl Finding {
             Self::TwoHistories { .. } => "two-histories",
             Self::Record { .. } => "record",
             Self::Torn { .. } => "torn",
+            Self::Sealed(error) => error.name(),
+            Self::SealedChanged { .. } => "sealed-changed",
+            Self::SealedUnrecorded { .. } => "sealed-unrecorded",
+            Self::SealedMissing { .. } => "sealed-missing",
+            Self::NotRecorded { .. } => "begin-not-recorded",
+            Self::DeletionWrong { .. } => "deletion-wrong",
             Self::Proof(error) => match error {
                 ProofError::Rollback { .. } => "rollback",
                 ProofError::Tampered { .. } => "tampered",
@@ -133,6 +176,32 @@ impl fmt::Display for Finding {
                  leaves that until it is started again, and so does damage to the last records"
             ),
             Self::Proof(error) => error.fmt(f),
+            Self::Sealed(error) => error.fmt(f),
+            Self::SealedChanged { path } => write!(
+                f,
+                "{} is not the file that was sealed: its SHA-256 is another than on record",
+                path.display()
+            ),
+            Self::SealedUnrecorded { path } => {
+                write!(
+                    f,
+                    "{} has no seal on record: it was put there, or its seal taken away",
+                    path.display()
+                )
+            }
+            Self::SealedMissing { path } => {
+                write!(f, "{} is missing, and no deletion of it is on record", path.display())
+            }
+            Self::NotRecorded { first } => write!(
+                f,
+                "the log begins with record {first}, and the deletions on record do not say so: what stood before \
+                 it was removed by somebody else"
+            ),
+            Self::DeletionWrong { segment } => write!(
+                f,
+                "the deletion of the segment from record {segment} on is out of order, or of another file than \
+                 was sealed"
+            ),
         }
     }
 }
@@ -171,8 +240,12 @@ pub fn inspect(
         }
         None => inspection.report.findings.push(Finding::NoKey),
     }
+    let folders = folders(dir)?;
+    let parts = folders.parts()?;
+    inspection.report.begin = parts.first().map_or(0, |part| part.first());
     inspection.read_records(dir, &mut progress)?;
-    inspection.check_ends(dir)?;
+    inspection.check_ends(&folders, &parts)?;
+    inspection.check_sealed(&folders, &parts)?;
     inspection.check_sizes(dir);
     if let Some(tiles) = &inspection.tiles {
         match tiles.check() {
@@ -193,6 +266,9 @@ struct Inspection<'a> {
     /// The largest size at which the records have the root of a checkpoint, outside and inside.
     agreed: Option<u64>,
     agreed_inside: Option<u64>,
+    told: Told,
+    /// No damage ended the reading of the records.
+    is_read_to_the_end: bool,
 }
 
 impl<'a> Inspection<'a> {
@@ -233,25 +309,33 @@ impl<'a> Inspection<'a> {
 
     /// Makes the tree anew from the records, and compares it with leaves and checkpoints on the way.
     fn read_records(&mut self, dir: &Path, progress: &mut impl FnMut(u64)) -> Result<(), AuditError> {
-        let mut edge = Edge::new();
+        let mut expected = self.report.begin;
+        let mut edge = self.deleted_edge(dir, progress)?;
         let mut compares_leaves = true;
-        self.compare(&edge, dir);
+        self.is_read_to_the_end = true;
         for line in read(dir)? {
             let line = match line {
-                Ok(line) if line.index == edge.size() => line,
+                Ok(line) if line.index == expected => line,
                 Ok(line) => {
                     let source = AuditError::NotContiguous {
                         path: dir.join(SEGMENTS),
                         offset_bytes: 0,
-                        expected: edge.size(),
+                        expected,
                         found: line.index,
                     };
-                    self.report.findings.push(Finding::Record { index: edge.size(), source });
+                    self.is_read_to_the_end = false;
+                    self.report.findings.push(Finding::Record { index: expected, source });
                     break;
                 }
                 Err(error @ AuditError::Io { .. }) => return Err(error),
+                Err(AuditError::Sealed(error)) => {
+                    self.is_read_to_the_end = false;
+                    self.push_sealed(error);
+                    break;
+                }
                 Err(source) => {
-                    self.report.findings.push(Finding::Record { index: edge.size(), source });
+                    self.is_read_to_the_end = false;
+                    self.report.findings.push(Finding::Record { index: expected, source });
                     break;
                 }
             };
@@ -271,15 +355,48 @@ impl<'a> Inspection<'a> {
                     note(&mut self.report.findings, error)?;
                 }
             }
-            edge.append(leaf);
+            self.told.take(&line);
+            expected += 1;
+            if let Some(edge) = &mut edge {
+                edge.append(leaf);
+                self.compare(edge, dir);
+            }
+            if expected.is_multiple_of(PROGRESS_RECORDS) {
+                progress(expected);
+            }
+        }
+        self.report.records = expected;
+        progress(expected);
+        Ok(())
+    }
+
+    /// The tree of the records that were deleted, by its leaves, which stay. Nothing when they cannot be
+    /// had: then no root can be made.
+    fn deleted_edge(
+        &mut self,
+        dir: &Path,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<Option<Edge>, AuditError> {
+        let mut edge = Edge::new();
+        self.compare(&edge, dir);
+        while edge.size() < self.report.begin {
+            let leaf = match &mut self.tiles {
+                Some(tiles) => tiles.leaf(edge.size()),
+                None => return Ok(None),
+            };
+            match leaf {
+                Ok(leaf) => edge.append(leaf),
+                Err(error) => {
+                    note(&mut self.report.findings, error)?;
+                    return Ok(None);
+                }
+            }
             self.compare(&edge, dir);
             if edge.size().is_multiple_of(PROGRESS_RECORDS) {
                 progress(edge.size());
             }
         }
-        self.report.records = edge.size();
-        progress(edge.size());
-        Ok(())
+        Ok(Some(edge))
     }
 
     /// Compares the tree of the records so far with the checkpoints that cover just as many.
@@ -313,16 +430,21 @@ impl<'a> Inspection<'a> {
     }
 
     /// That each segment ends with its last record, and the last one with nothing else.
-    fn check_ends(&mut self, dir: &Path) -> Result<(), AuditError> {
-        let dir = dir.join(SEGMENTS);
-        let folder = Folder::open_to_read(&dir).map_err(io_error("open", &dir))?;
-        let firsts = segment::list(&folder).map_err(io_error("read", &dir))?;
-        for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
-            self.note_record(next, recover::check_end(&folder, &dir, first, next))?;
+    fn check_ends(&mut self, folders: &Folders<Folder>, parts: &[Part]) -> Result<(), AuditError> {
+        for (&part, next) in parts.iter().zip(parts.iter().skip(1)) {
+            self.note_record(next.first(), recover::check_end(folders, part, next.first()))?;
         }
-        let Some(&last) = firsts.last() else { return Ok(()) };
+        let (folder, dir) = (&folders.segments, folders.segments_dir.as_path());
+        let last = match parts.last() {
+            Some(&Part::Raw(last)) => last,
+            Some(Part::Sealed(_)) => {
+                let path = dir.join(segment::name_of(self.report.records));
+                return self.note_record(self.report.records, Err(AuditError::SegmentMissing { path }));
+            }
+            None => return Ok(()),
+        };
         for _ in 0..LOOKS {
-            match recover::look(&folder, &dir, last) {
+            match recover::look(folder, dir, last) {
                 Ok(found) if found.torn_bytes == 0 => return Ok(()),
                 Ok(_) => {}
                 Err(error) => return self.note_record(self.report.records, Err(error)),
@@ -330,7 +452,7 @@ impl<'a> Inspection<'a> {
             // Perhaps a daemon is just writing there.
             std::thread::sleep(LOOK_AGAIN);
         }
-        let found = recover::look(&folder, &dir, last);
+        let found = recover::look(folder, dir, last);
         if let Ok(found) = &found
             && found.torn_bytes > 0
         {
@@ -344,6 +466,7 @@ impl<'a> Inspection<'a> {
         match outcome {
             Ok(()) => {}
             Err(error @ AuditError::Io { .. }) => return Err(error),
+            Err(AuditError::Sealed(error)) => self.push_sealed(error),
             // Once is enough.
             Err(_) if self.report.findings.iter().any(|found| matches!(found, Finding::Record { .. })) => {}
             Err(source) => self.report.findings.push(Finding::Record { index, source }),

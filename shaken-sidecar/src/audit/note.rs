@@ -35,6 +35,10 @@ pub enum Event {
     Reveal(Reveal),
     /// A segment was given up after a fault, and this one begun in its place.
     Cut(Cut),
+    /// A full segment became a sealed one.
+    Seal(Seal),
+    /// A sealed segment is about to be deleted.
+    Deletion(Deletion),
 }
 
 /// Records that could not be written. Written when there is room again, and during a long outage
@@ -275,4 +279,57 @@ pub struct Cut {
     /// The system's error number, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<i32>,
+}
+
+/// A sealed segment that takes the place of a raw one. What stands in it was compared with that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Seal {
+    /// When: RFC 3339 in UTC, to the millisecond.
+    pub time: String,
+    /// Name of the file, below the directory of the log.
+    pub file: String,
+    /// First index in it.
+    pub segment: u64,
+    /// How many records are in it.
+    pub records: u64,
+    /// SHA-256 of the file, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Length of the file.
+    pub len_bytes: u64,
+    /// Length of the records as lines.
+    pub raw_bytes: u64,
+}
+
+/// A sealed segment that is deleted because its time, or the room for it, is over. Written before it
+/// is. It was the oldest: the log begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Deletion {
+    /// When: RFC 3339 in UTC, to the millisecond.
+    pub time: String,
+    /// Name of the file, below the directory of the log.
+    pub file: String,
+    /// First index in it.
+    pub segment: u64,
+    /// How many records were in it.
+    pub records: u64,
+    /// SHA-256 of the file, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Why.
+    pub reason: Expiry,
+    /// Time of its newest record that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+}
+
+/// Why a sealed segment is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Expiry {
+    /// All records in it are older than they are to be kept.
+    Age,
+    /// The sealed segments take more room than they may.
+    Size,
 }

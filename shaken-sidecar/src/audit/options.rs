@@ -25,6 +25,16 @@ pub enum Full {
     Degrade,
 }
 
+/// Whether segments that are full become sealed ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sealing {
+    /// They do.
+    #[default]
+    On,
+    /// They stay as they are, and nothing is deleted.
+    Off,
+}
+
 /// How a log is run.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -37,11 +47,16 @@ pub struct AuditOptions {
     pub(super) reserve_bytes: u64,
     /// Length of a segment at which the next one is prepared.
     pub(super) prepare_after_bytes: u64,
+    pub(super) sealing: Sealing,
+    pub(super) keep_for: Option<Duration>,
+    pub(super) keep_bytes: Option<u64>,
+    /// How long after a failure sealing is tried again.
+    pub(super) seal_retry: Duration,
 }
 
 impl AuditOptions {
     /// Durable, refusing; a queue of 8,192 records, and 500 ms to wait for room in it; segments of
-    /// 128 MiB, and 16 MiB in reserve.
+    /// 128 MiB that are sealed and kept for ever, and 16 MiB in reserve.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -52,6 +67,10 @@ impl AuditOptions {
             segment_bytes: SEGMENT_BYTES,
             reserve_bytes: RESERVE_BYTES,
             prepare_after_bytes: PREPARE_AFTER_BYTES,
+            sealing: Sealing::On,
+            keep_for: None,
+            keep_bytes: None,
+            seal_retry: SEAL_RETRY,
         }
     }
 
@@ -101,6 +120,33 @@ impl AuditOptions {
         self
     }
 
+    /// Whether segments that are full become sealed ones.
+    #[must_use]
+    pub const fn with_sealing(mut self, sealing: Sealing) -> Self {
+        self.sealing = sealing;
+        self
+    }
+
+    /// A sealed segment is deleted when its newest record is older than this.
+    #[must_use]
+    pub const fn with_keep_for(mut self, keep_for: Duration) -> Self {
+        self.keep_for = Some(keep_for);
+        self
+    }
+
+    /// The oldest sealed segments are deleted while all of them take more room than this.
+    #[must_use]
+    pub const fn with_keep_bytes(mut self, keep_bytes: u64) -> Self {
+        self.keep_bytes = Some(keep_bytes);
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) const fn with_seal_retry(mut self, seal_retry: Duration) -> Self {
+        self.seal_retry = seal_retry;
+        self
+    }
+
     #[cfg(test)]
     pub(super) const fn with_prepare_after_bytes(mut self, prepare_after_bytes: u64) -> Self {
         self.prepare_after_bytes = prepare_after_bytes;
@@ -134,3 +180,6 @@ pub(super) const RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Some thousand calls: a log that small costs no disk ahead of need.
 const PREPARE_AFTER_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A disk that failed rarely works a moment later, and nobody waits.
+const SEAL_RETRY: Duration = Duration::from_secs(60);

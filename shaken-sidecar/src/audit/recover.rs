@@ -1,13 +1,15 @@
-//! What the segments hold when the log is opened: whole records from index 0 without a hole, then
-//! perhaps the torn end of one commit that nobody was told about.
+//! What the log holds when it is opened: whole records without a hole, sealed or not, from index 0 or
+//! from behind those that were deleted, then perhaps the torn end of one commit that nobody was told about.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::disk::{Disk, DiskFile, Reader, uninterrupted, write_all_at};
 use super::line::{LINE_OPEN, MAX_LINE_LEN, Place, place_of};
+use super::parts::{Begin, Folders, Part};
+use super::read::RawLines;
 use super::segment::{self, Segment, name_of};
-use super::{AuditError, Entry, Event, MAX_COMMIT_LEN, Observer, io_error};
+use super::{AuditError, Deletion, Entry, Event, Line, MAX_COMMIT_LEN, Observer, io_error, sealed};
 
 /// What opening a log found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,35 +26,37 @@ pub struct Recovery {
     pub torn_bytes: u64,
 }
 
-/// Finds the end of the log in `disk`, the directory at `dir`, and opens its last segment there; begins
-/// the first one if there is none.
+/// Finds the end of the log in `folders`, and opens its last segment there; begins the first one if
+/// there is none.
 ///
-/// Reads the last segment, and of each other one the end: that it holds all its records is shown by
+/// Reads the last segment, and of each other part the end: that it holds all its records is shown by
 /// the index of the last, that each of them is whole is for an inspection of the log to find. The
 /// observer is shown what it needs on the way, and asked before anything is cut or written.
 pub(super) fn open<D: Disk>(
-    disk: &D,
-    dir: &Path,
+    folders: &Folders<D>,
     observer: &mut impl Observer,
 ) -> Result<(Segment<D::File>, Recovery), AuditError> {
+    let (disk, dir) = (&folders.segments, folders.segments_dir.as_path());
     segment::remove_leftovers(disk).map_err(io_error("clean up", dir))?;
-    let firsts = segment::list(disk).map_err(io_error("read", dir))?;
-    let Some((&last, _)) = firsts.split_last() else {
+    let parts = folders.parts()?;
+    check_begin(folders, &parts)?;
+    let Some(&last) = parts.last() else {
         observer.complete(0)?;
         let segment = Segment::begin(disk, 0, b"", None)
             .map_err(|error| io_error("begin a segment in", dir)(error.into_error()))?;
         return Ok((segment, Recovery { records: 0, segments: 1, len_bytes: 0, torn_bytes: 0 }));
     };
-    if let Some(&found) = firsts.first().filter(|&&first| first != 0) {
-        let path = dir.join(name_of(found));
-        return Err(AuditError::NotContiguous { path, offset_bytes: 0, expected: 0, found });
+    for (&part, next) in parts.iter().zip(parts.iter().skip(1)) {
+        check_end(folders, part, next.first())?;
     }
-    for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)) {
-        check_end(disk, dir, first, next)?;
-    }
+    let Part::Raw(last) = last else {
+        // It is written to, so it is never sealed.
+        let end = folders.must_open_sealed(last.first())?.end_index();
+        return Err(AuditError::SegmentMissing { path: dir.join(name_of(end)) });
+    };
     let needed = observer.needs_from();
-    for (&first, &next) in firsts.iter().zip(firsts.iter().skip(1)).filter(|(_, next)| **next > needed) {
-        show(disk, dir, first, next, observer)?;
+    for (&part, next) in parts.iter().zip(parts.iter().skip(1)).filter(|(_, next)| next.first() > needed) {
+        show(folders, part, next.first(), observer)?;
     }
 
     let path = dir.join(name_of(last));
@@ -71,7 +75,7 @@ pub(super) fn open<D: Disk>(
     };
     settle(&mut file).map_err(io_error("make durable", &path))?;
     let size_bytes = if torn_bytes > 0 { len_bytes } else { size_bytes };
-    let segments = firsts.len() as u64;
+    let segments = parts.len() as u64;
     Ok((
         Segment { file, first_index: last, len_bytes, size_bytes },
         Recovery { records, segments, len_bytes, torn_bytes },
@@ -102,8 +106,66 @@ pub(super) fn look<D: Disk>(disk: &D, dir: &Path, first: u64) -> Result<Scan, Au
     scan(reader, first, &dir.join(name_of(first)), |_, _| Ok(()))
 }
 
-/// Checks that the segment from `first` on ends with the record before `next`.
-pub(super) fn check_end<D: Disk>(disk: &D, dir: &Path, first: u64, next: u64) -> Result<(), AuditError> {
+/// Checks that a log that does not begin with record 0 was meant to: the newest deletion is on record.
+pub(super) fn check_begin<D: Disk>(folders: &Folders<D>, parts: &[Part]) -> Result<(), AuditError> {
+    let begin = Begin::read(folders)?;
+    let first = parts.first().map(|part| part.first());
+    match (begin, first) {
+        (None, None | Some(0)) => Ok(()),
+        (Some(begin), Some(first)) if first <= begin.index => {
+            // What it says is believed only if the log says the same.
+            let line = line_at(folders, parts, begin.recorded_at)?;
+            let says_so = line.and_then(|line| Entry::parse(&line.bytes).ok()).is_some_and(|entry| {
+                matches!(&entry.event, Event::Deletion(Deletion { segment, records, .. })
+                    if segment.checked_add(*records) == Some(begin.index))
+            });
+            if says_so {
+                Ok(())
+            } else {
+                Err(AuditError::NotRecorded { path: folders.sealed_dir.clone(), first })
+            }
+        }
+        (Some(begin), first) => {
+            let first = first.unwrap_or(begin.index);
+            Err(AuditError::NotRecorded { path: folders.sealed_dir.clone(), first })
+        }
+        (None, Some(first)) => Err(AuditError::NotRecorded { path: folders.sealed_dir.clone(), first }),
+    }
+}
+
+/// The line with this index, if the log has it.
+fn line_at<D: Disk>(folders: &Folders<D>, parts: &[Part], index: u64) -> Result<Option<Line>, AuditError> {
+    let at = parts.partition_point(|part| part.first() <= index);
+    let Some(part) = at.checked_sub(1).and_then(|at| parts.get(at)) else { return Ok(None) };
+    match *part {
+        Part::Sealed(first) => folders.must_open_sealed(first)?.lines_from(index).next().transpose(),
+        Part::Raw(first) => {
+            let mut lines = RawLines::open(&folders.segments, &folders.segments_dir, first)?;
+            let end = parts.get(at).map(|part| part.first());
+            while let Some(line) = lines.next_before(end)? {
+                if line.index == index {
+                    return Ok(Some(line));
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Checks that a part ends with the record before `next`.
+pub(super) fn check_end<D: Disk>(folders: &Folders<D>, part: Part, next: u64) -> Result<(), AuditError> {
+    let first = match part {
+        Part::Raw(first) => first,
+        Part::Sealed(first) => {
+            let expected = folders.must_open_sealed(first)?.end_index();
+            if expected == next {
+                return Ok(());
+            }
+            let path = folders.sealed_dir.join(sealed::name_of(first));
+            return Err(AuditError::NotContiguous { path, offset_bytes: 0, expected, found: next });
+        }
+    };
+    let (disk, dir) = (&folders.segments, folders.segments_dir.as_path());
     let path = dir.join(name_of(first));
     let file = open_file(disk, dir, first)?;
     let end = match cut_before(disk, dir, next)? {
@@ -131,31 +193,26 @@ pub(super) fn check_end<D: Disk>(disk: &D, dir: &Path, first: u64, next: u64) ->
     }
 }
 
-/// Shows the records from `first` to before `next`, which are a segment.
+/// Shows the records of a part, to before `next`.
 fn show<D: Disk>(
-    disk: &D,
-    dir: &Path,
-    first: u64,
+    folders: &Folders<D>,
+    part: Part,
     next: u64,
     observer: &mut impl Observer,
 ) -> Result<(), AuditError> {
-    let path = dir.join(name_of(first));
-    let file = open_file(disk, dir, first)?;
-    let mut text = BufReader::with_capacity(READ_BUFFER_LEN, Reader { file: &file, offset_bytes: 0 });
-    let (mut line, mut offset_bytes) = (Vec::new(), 0);
-    for expected in first..next {
-        line.clear();
-        let len = text.by_ref().take(MAX_LINE_LEN as u64).read_until(b'\n', &mut line);
-        let len = len.map_err(io_error("read", &path))?;
-        let whole = line.strip_suffix(b"\n").unwrap_or_default();
-        match place_of(whole) {
-            Some(Place { index, .. }) if index == expected => observer.found(index, whole)?,
-            Some(Place { index: found, .. }) => {
-                return Err(AuditError::NotContiguous { path, offset_bytes, expected, found });
+    match part {
+        Part::Raw(first) => {
+            let mut lines = RawLines::open(&folders.segments, &folders.segments_dir, first)?;
+            while let Some(line) = lines.next_before(Some(next))? {
+                observer.found(line.index, &line.bytes)?;
             }
-            None => return Err(AuditError::Corrupt { path, offset_bytes }),
         }
-        offset_bytes += len as u64;
+        Part::Sealed(first) => {
+            for line in folders.must_open_sealed(first)?.lines() {
+                let line = line?;
+                observer.found(line.index, &line.bytes)?;
+            }
+        }
     }
     Ok(())
 }
@@ -166,7 +223,11 @@ pub(super) fn cut_before<D: Disk>(
     dir: &Path,
     first: u64,
 ) -> Result<Option<super::Cut>, AuditError> {
-    let file = open_file(disk, dir, first)?;
+    let file = match open_file(disk, dir, first) {
+        // Sealed: what was cut before it is cut off.
+        Err(AuditError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
     let mut line = Vec::new();
     BufReader::new(Reader { file: &file, offset_bytes: 0 }.take(MAX_LINE_LEN as u64))
         .read_until(b'\n', &mut line)

@@ -11,6 +11,7 @@
 //! A file can be anybody's: whatever it holds, reading it ends with lines that are whole and in their
 //! place, or with a [`SealedError`].
 
+mod check;
 mod columns;
 mod find;
 mod read;
@@ -19,6 +20,7 @@ mod wanted;
 mod write;
 
 use std::fmt;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -27,15 +29,14 @@ use parquet::errors::ParquetError;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::TypePtr;
 
-use super::{AuditError, io_error};
-
 pub use columns::Column;
 pub use find::Found;
 pub use read::{Sealed, SealedLines};
 pub use wanted::Wanted;
 
-pub(super) use columns::unix_ms_of;
-pub(super) use write::{Written, write};
+pub(super) use write::write;
+
+use super::disk::{Disk, uninterrupted};
 
 /// Why a sealed segment cannot be made or read. Carries nothing of any record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,33 @@ pub enum SealedError {
         /// The column.
         column: Column,
     },
+    /// A bloom filter says that a value is not there which is.
+    Filter {
+        /// The file.
+        path: PathBuf,
+        /// Index of the record that has the value.
+        index: u64,
+        /// The column.
+        column: Column,
+    },
+    /// The statistics of a row group leave out a value that is there.
+    Statistics {
+        /// The file.
+        path: PathBuf,
+        /// Number of the row group, from 0.
+        group: u64,
+        /// The column.
+        column: Column,
+    },
+    /// The index of the pages of a column says other places or values than they have.
+    PageIndex {
+        /// The file.
+        path: PathBuf,
+        /// Number of the row group, from 0.
+        group: u64,
+        /// The column.
+        column: Column,
+    },
     /// A line of a raw segment is no text, so that the other readers of the format would refuse it.
     NotText {
         /// Index of the record.
@@ -85,6 +113,9 @@ impl SealedError {
             Self::Columns { .. } => "sealed-columns",
             Self::Line { .. } => "sealed-line",
             Self::Column { .. } => "sealed-column",
+            Self::Filter { .. } => "sealed-filter",
+            Self::Statistics { .. } => "sealed-statistics",
+            Self::PageIndex { .. } => "sealed-page-index",
             Self::NotText { .. } => "not-text",
         }
     }
@@ -113,6 +144,24 @@ impl fmt::Display for SealedError {
                 path.display(),
                 column.name()
             ),
+            Self::Filter { path, index, column } => write!(
+                f,
+                "{} hides record {index}: the filter of its column {} says that the value is not there",
+                path.display(),
+                column.name()
+            ),
+            Self::Statistics { path, group, column } => write!(
+                f,
+                "{} hides records: the statistics of its column {} in row group {group} leave out values",
+                path.display(),
+                column.name()
+            ),
+            Self::PageIndex { path, group, column } => write!(
+                f,
+                "{} hides records: the page index of its column {} in row group {group} is wrong",
+                path.display(),
+                column.name()
+            ),
             Self::NotText { index } => write!(f, "the line of record {index} is not UTF-8"),
         }
     }
@@ -138,24 +187,6 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, ParquetError>) -> Re
     }
 }
 
-/// The first indexes of all sealed segments of the log in `dir`, in order; none if it has no folder for
-/// them.
-pub(super) fn list(dir: &Path) -> Result<Vec<u64>, AuditError> {
-    let dir = dir.join(SEALED);
-    let mut firsts = Vec::new();
-    let entries = match std::fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(firsts),
-        Err(error) => return Err(io_error("read", &dir)(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(io_error("read", &dir))?.file_name();
-        firsts.extend(name.to_str().and_then(first_of));
-    }
-    firsts.sort_unstable();
-    Ok(firsts)
-}
-
 /// The file of the segment that begins with `first_index`.
 pub(super) fn name_of(first_index: u64) -> String {
     format!("{first_index:020}{SUFFIX}")
@@ -166,6 +197,14 @@ pub(super) fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| is_ours)
+}
+
+/// The first indexes of all sealed segments, in order.
+pub(super) fn list(disk: &impl Disk) -> io::Result<Vec<u64>> {
+    let names = uninterrupted(|| disk.names())?;
+    let mut firsts: Vec<u64> = names.iter().filter_map(|name| first_of(name)).collect();
+    firsts.sort_unstable();
+    Ok(firsts)
 }
 
 static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {

@@ -2,7 +2,7 @@
 //! write down yet.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::export::ExportState;
@@ -33,6 +33,24 @@ pub struct AuditState {
     pub proof: Option<ProofState>,
     /// How its export goes. Nothing when it has none.
     pub export: Option<ExportState>,
+    /// How sealing goes. Nothing when it is off.
+    pub sealing: Option<SealState>,
+}
+
+/// How sealing and deleting of segments go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SealState {
+    /// Sealed segments in the log.
+    pub sealed: u64,
+    /// Segments that were left by the writer and are not sealed yet.
+    pub waiting: u64,
+    /// Sealed segments deleted, since the log was opened.
+    pub deleted: u64,
+    /// Attempts that failed, since the log was opened. Each is made again.
+    pub failures: u64,
+    /// Why the last attempt failed. Nothing once one succeeds.
+    pub last_error: Option<String>,
 }
 
 /// Whether a log takes records.
@@ -77,6 +95,67 @@ pub(super) struct Shared {
     pub(super) faults: AtomicU64,
     unrecorded: AtomicU64,
     last_commit_us: AtomicU64,
+    pub(super) seal: SealSignal,
+}
+
+/// Between the writer and the thread that seals.
+#[derive(Debug, Default)]
+pub(super) struct SealSignal {
+    told: Mutex<Told>,
+    changed: Condvar,
+    state: Mutex<SealState>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// First index of the segment that is written to.
+    active: u64,
+    is_new: bool,
+    is_to_stop: bool,
+}
+
+/// Why the thread that seals goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    ToLook,
+    ToStop,
+}
+
+impl SealSignal {
+    /// Records go to the segment from `first_index` on; it is durable under its name.
+    pub(super) fn set_active(&self, first_index: u64) {
+        let mut told = lock(&self.told);
+        told.active = first_index;
+        told.is_new = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn active(&self) -> u64 {
+        lock(&self.told).active
+    }
+
+    pub(super) fn stop(&self) {
+        lock(&self.told).is_to_stop = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_to_stop(&self) -> bool {
+        lock(&self.told).is_to_stop
+    }
+
+    /// Until there is something to do, or `most` is over.
+    pub(super) fn wait(&self, most: Duration) -> Woken {
+        let told = lock(&self.told);
+        let is_idle = |told: &mut Told| !told.is_new && !told.is_to_stop;
+        let waited = self.changed.wait_timeout_while(told, most, is_idle);
+        let (mut told, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        told.is_new = false;
+        if told.is_to_stop { Woken::ToStop } else { Woken::ToLook }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, SealState> {
+        lock(&self.state)
+    }
 }
 
 /// A gap that is not written yet.
@@ -118,6 +197,7 @@ impl Shared {
             faults: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
             last_commit_us: AtomicU64::new(NO_COMMIT),
+            seal: SealSignal::default(),
         }
     }
 
@@ -133,6 +213,7 @@ impl Shared {
             last_commit: Some(last_commit_us).filter(|us| *us != NO_COMMIT).map(Duration::from_micros),
             proof: None,
             export: None,
+            sealing: None,
         }
     }
 

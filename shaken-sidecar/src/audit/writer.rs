@@ -268,6 +268,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
                 if let Some(mut old) = self.segment.replace(begun) {
                     old.trim();
                 }
+                self.shared.seal.set_active(self.next_index);
                 self.roll_blocked = false;
                 self.has_prepared = false;
                 self.shared.set_health(Health::Ok);

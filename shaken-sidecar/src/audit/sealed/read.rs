@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parquet::bloom_filter::Sbbf;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
@@ -13,12 +12,14 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::page_index::index_reader::decode_offset_index;
 use parquet::file::page_index::offset_index::PageLocation;
-use parquet::file::reader::{ChunkReader as _, SerializedPageReader};
+use parquet::file::reader::{ChunkReader as _, Length as _, SerializedPageReader};
+use ring::digest::{Context, SHA256};
 use rustix::fs::{Mode, OFlags};
 
 use super::columns::Column;
 use super::source::Source;
 use super::{Found, SCHEMA, SealedError, Wanted, first_of, guarded};
+use crate::audit::disk::DiskFile;
 use crate::audit::line::place_of;
 use crate::audit::{AuditError, Line, io_error};
 
@@ -43,17 +44,12 @@ impl Sealed {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::open(path, flags, Mode::empty());
         let file = File::from(file.map_err(|errno| io_error("open", path)(errno.into()))?);
-        let len_bytes = file.metadata().map_err(io_error("read", path))?.len();
-        Self::over(Source::File { file, len_bytes }, path)
+        Self::over(file, path)
     }
 
-    /// The file at `path` by its bytes.
-    pub(in crate::audit) fn from_bytes(bytes: Bytes, path: &Path) -> Result<Self, AuditError> {
-        Self::over(Source::Memory(bytes), path)
-    }
-
-    fn over(source: Source, path: &Path) -> Result<Self, AuditError> {
-        let source = Arc::new(source);
+    /// The same, of a file that is open. `path` says its first index.
+    pub(in crate::audit) fn over(file: impl DiskFile, path: &Path) -> Result<Self, AuditError> {
+        let source = Arc::new(Source::new(file).map_err(io_error("read", path))?);
         let columns = || SealedError::Columns { path: path.to_owned() };
         let name = path.file_name().and_then(|name| name.to_str());
         let first_index = name.and_then(first_of).ok_or_else(columns)?;
@@ -121,8 +117,46 @@ impl Sealed {
         &self.footer
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// Length of the file.
+    pub(in crate::audit) fn len_bytes(&self) -> u64 {
+        self.source.len()
+    }
+
+    /// The latest time of its records, by the column.
+    ///
+    /// # Errors
+    /// [`SealedError::Damaged`].
+    pub(in crate::audit) fn last_unix_ms(&self) -> Result<Option<i64>, SealedError> {
+        let mut last = None;
+        for group in 0..self.groups() {
+            let times = guarded(&self.path, || self.integers(group, Column::UnixMs))?;
+            last = last.max(times.into_iter().flatten().max());
+        }
+        Ok(last)
+    }
+
+    /// SHA-256 of the file, and its length.
+    ///
+    /// # Errors
+    /// [`AuditError::Io`].
+    pub(in crate::audit) fn digest(&self) -> Result<([u8; 32], u64), AuditError> {
+        let mut context = Context::new(&SHA256);
+        let len_bytes = self.source.len();
+        let mut at = 0;
+        let mut block = vec![0; DIGEST_BLOCK_LEN];
+        while at < len_bytes {
+            let len = block.len().min(usize::try_from(len_bytes - at).unwrap_or(usize::MAX));
+            self.source.read(at, &mut block[..len]).map_err(io_error("read", &self.path))?;
+            context.update(&block[..len]);
+            at += len as u64;
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Ok((digest, len_bytes))
     }
 
     /// The indexes of the records of a row group.
@@ -329,3 +363,5 @@ const LIST_PRESENT: i16 = 2;
 
 /// Lines in memory at once, some 800 KB of usual ones.
 const LINES_AT_ONCE: usize = 1024;
+
+const DIGEST_BLOCK_LEN: usize = 256 * 1024;

@@ -1,27 +1,42 @@
 //! The bytes of a sealed segment, for the Parquet reader.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::audit::disk::{DiskFile, uninterrupted};
+
 /// The bytes of a file. No read reaches beyond them, so what a file says of its own lengths cannot
 /// make anybody take more memory than it has bytes.
-#[derive(Debug)]
-pub(super) enum Source {
-    File { file: File, len_bytes: u64 },
-    Memory(Bytes),
+pub(super) struct Source {
+    file: Box<dyn DiskFile>,
+    len_bytes: u64,
+}
+
+impl Source {
+    pub(super) fn new(file: impl DiskFile) -> io::Result<Self> {
+        let len_bytes = file.len_bytes()?;
+        Ok(Self { file: Box::new(file), len_bytes })
+    }
+
+    /// Reads exactly these bytes, which the file has.
+    pub(super) fn read(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut read = 0;
+        while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match uninterrupted(|| self.file.read_at(rest, start + read as u64))? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                some => read += some,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Length for Source {
     fn len(&self) -> u64 {
-        match self {
-            Self::File { len_bytes, .. } => *len_bytes,
-            Self::Memory(bytes) => bytes.len() as u64,
-        }
+        self.len_bytes
     }
 }
 
@@ -30,25 +45,24 @@ impl ChunkReader for Source {
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
         // Asked for where a page begins, to read its header.
-        let rest = self.len().saturating_sub(start);
+        let rest = self.len_bytes.saturating_sub(start);
         let len = usize::try_from(rest).unwrap_or(usize::MAX).min(MAX_PAGE_HEADER_LEN);
         Ok(io::Cursor::new(self.get_bytes(start, len)?))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let end = start.checked_add(length as u64).filter(|end| *end <= self.len());
-        let Some(end) = end else {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len_bytes) {
             return Err(ParquetError::EOF("a part of it lies behind its end".into()));
-        };
-        match self {
-            Self::File { file, .. } => {
-                let mut bytes = vec![0; length];
-                file.read_exact_at(&mut bytes, start)?;
-                Ok(bytes.into())
-            }
-            // Lossless: the bytes are in memory.
-            Self::Memory(bytes) => Ok(bytes.slice(start as usize..end as usize)),
         }
+        let mut bytes = vec![0; length];
+        self.read(start, &mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("len_bytes", &self.len_bytes).finish_non_exhaustive()
     }
 }
 

@@ -85,9 +85,7 @@ fn seal(lines: &[Line]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name_of(lines[0].index));
     let file = fs::File::create(&path).unwrap();
-    let written = write(file, lines.iter().cloned().map(Ok), &path).unwrap();
-    assert_eq!(written.records, lines.len() as u64);
-    assert_eq!(written.raw_bytes, lines.iter().map(|line| line.bytes.len() as u64 + 1).sum::<u64>());
+    write(file, lines.iter().cloned().map(Ok), &path).unwrap();
     (dir, path)
 }
 
@@ -229,7 +227,8 @@ fn whatever_stands_in_the_file_no_other_line_comes_out() {
     std::panic::set_hook(Box::new(|_| ()));
     let look = |bytes: &[u8]| {
         let path = dir.path().join(name_of(0));
-        let sealed = Sealed::from_bytes(bytes.to_vec().into(), &path)?;
+        fs::write(&path, bytes).unwrap();
+        let sealed = Sealed::open(&path)?;
         let all = sealed.lines().collect::<Result<Vec<_>, _>>();
         let found = sealed.find(&wanted).collect::<Result<Vec<_>, _>>();
         let from = sealed.lines_from(30).collect::<Result<Vec<_>, _>>();

@@ -18,16 +18,6 @@ use super::columns::{self, Column, Row};
 use super::{GROUP_RECORDS, SCHEMA, SealedError};
 use crate::audit::{AuditError, Line, io_error};
 
-/// What went into a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::audit) struct Written {
-    pub(in crate::audit) records: u64,
-    /// Length of the lines, with their newlines.
-    pub(in crate::audit) raw_bytes: u64,
-    /// The latest time in them.
-    pub(in crate::audit) last_unix_ms: Option<i64>,
-}
-
 /// Writes `lines` to `sink` as one file. `path` is only for errors.
 ///
 /// # Errors
@@ -36,40 +26,33 @@ pub(in crate::audit) fn write(
     sink: impl Write + Send,
     lines: impl Iterator<Item = Result<Line, AuditError>>,
     path: &Path,
-) -> Result<Written, AuditError> {
+) -> Result<(), AuditError> {
     let failed = |error: ParquetError| io_error("write", path)(io_error_of(error));
     let mut file =
         SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), Arc::clone(&PROPERTIES)).map_err(failed)?;
-    let mut written = Written::default();
     let mut group = Vec::new();
     let mut group_bytes = 0;
     for line in lines {
         let line = line?;
-        written.records += 1;
-        written.raw_bytes += line.bytes.len() as u64 + 1;
         group_bytes += line.bytes.len();
         group.push(line);
         if group.len() == GROUP_RECORDS || group_bytes >= MAX_GROUP_BYTES {
-            let last = write_group(&mut file, &group, &failed)?;
-            written.last_unix_ms = written.last_unix_ms.max(last);
+            write_group(&mut file, &group, &failed)?;
             group.clear();
             group_bytes = 0;
         }
     }
     if !group.is_empty() {
-        let last = write_group(&mut file, &group, &failed)?;
-        written.last_unix_ms = written.last_unix_ms.max(last);
+        write_group(&mut file, &group, &failed)?;
     }
-    file.close().map_err(failed)?;
-    Ok(written)
+    file.close().map(drop).map_err(failed)
 }
 
-/// Writes one row group, and tells the latest time in it.
 fn write_group<W: Write + Send>(
     file: &mut SerializedFileWriter<W>,
     lines: &[Line],
     failed: &impl Fn(ParquetError) -> AuditError,
-) -> Result<Option<i64>, AuditError> {
+) -> Result<(), AuditError> {
     let mut rows = Vec::with_capacity(lines.len());
     for Line { index, bytes, .. } in lines {
         let not_text = || AuditError::Sealed(SealedError::NotText { index: *index });
@@ -81,8 +64,7 @@ fn write_group<W: Write + Send>(
     for column in Column::ALL {
         write_column(&mut group, column, &rows, lines).map_err(failed)?;
     }
-    group.close().map_err(failed)?;
-    Ok(rows.iter().filter_map(|row| row.unix_ms).max())
+    group.close().map(drop).map_err(failed)
 }
 
 fn write_column<W: Write + Send>(

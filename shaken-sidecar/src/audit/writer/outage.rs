@@ -122,6 +122,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             .map_err(|_| io::ErrorKind::InvalidData)?;
         let begun = Segment::begin(&self.disk, self.next_index, &self.lines, None);
         self.segment = Some(begun.map_err(NotBegun::into_error)?);
+        self.shared.seal.set_active(self.next_index);
         let first_index = self.next_index;
         self.next_index += 1;
         self.shared.note_commit(self.next_index, Duration::ZERO);
