@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::{Disk, DiskFile, uninterrupted, write_all_at};
 use super::line::Content;
 use super::note::{Deletion, Expiry, Seal};
-use super::parts::{BEGIN_NEXT, Begin, Folders};
+use super::parts::{BEGIN_NEXT, Begin, Folders, Part};
 use super::proof::ProofWatch;
 use super::read::{Line, RawLines};
 use super::record::rfc3339_ms;
@@ -90,16 +90,18 @@ impl<D: Disk> Sealer<D> {
     fn round(&self) -> Result<(), AuditError> {
         self.clean_up()?;
         loop {
-            let raw = segment::list(&self.folders.segments);
-            let raw = raw.map_err(io_error("read", &self.folders.segments_dir))?;
+            let parts = self.folders.parts()?;
             let active = self.shared.seal.active();
-            let left: Vec<u64> = raw.iter().copied().filter(|first| *first < active).collect();
+            let is_left = |part: &Part| matches!(part, Part::Raw(first) if *first < active);
+            let ends = parts.iter().zip(parts.iter().skip(1));
+            let next = ends.into_iter().find(|(part, _)| is_left(part));
+            let sealed = self.folders.sealed_firsts()?.len();
             {
                 let mut state = self.shared.seal.state();
-                state.waiting = left.len() as u64;
-                state.sealed = self.folders.sealed_firsts()?.len() as u64;
+                state.waiting = parts.iter().filter(|part| is_left(part)).count() as u64;
+                state.sealed = sealed as u64;
             }
-            let (Some(&first), Some(&end)) = (left.first(), raw.get(1)) else { break };
+            let Some((first, end)) = next.map(|(part, next)| (part.first(), next.first())) else { break };
             self.may_go_on()?;
             self.seal(first, end)?;
         }
