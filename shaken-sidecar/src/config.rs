@@ -18,7 +18,7 @@ use shaken_core::cert::{check_path, read_chain};
 use shaken_core::{Attest, Error, Signer, Trust, key};
 
 use crate::audit::export::Export;
-use crate::audit::{AuditOptions, Durability, Full, Proving};
+use crate::audit::{AuditOptions, Durability, Full, Proving, Sealing};
 use crate::call::IdentityKept;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
@@ -134,6 +134,9 @@ struct AuditSection {
     queue_wait_ms: Option<u64>,
     segment_bytes: Option<u64>,
     reserve_bytes: Option<u64>,
+    seal: Option<bool>,
+    keep_days: Option<u32>,
+    keep_mib: Option<u32>,
     key: Option<PathBuf>,
     origin: Option<String>,
     checkpoint_ms: Option<u64>,
@@ -350,6 +353,31 @@ fn read_audit(section: &AuditSection, deadline: Duration) -> Result<AuditOptions
     if let Some(bytes) = section.reserve_bytes {
         options = options.with_reserve_bytes(bytes);
     }
+    read_keeping(section, options)
+}
+
+fn read_keeping(section: &AuditSection, mut options: AuditOptions) -> Result<AuditOptions, ConfigError> {
+    for (key, value) in [("keep_days", section.keep_days), ("keep_mib", section.keep_mib)] {
+        if value == Some(0) {
+            return Err(ConfigError::new(format_args!(
+                "audit.{key} must be 1 at least; leave it out to keep all"
+            )));
+        }
+        if value.is_some() && section.seal == Some(false) {
+            return Err(ConfigError::new(format_args!(
+                "audit.{key} needs audit.seal: only sealed segments are deleted"
+            )));
+        }
+    }
+    if section.seal == Some(false) {
+        options = options.with_sealing(Sealing::Off);
+    }
+    if let Some(days) = section.keep_days {
+        options = options.with_keep_for(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    }
+    if let Some(mib) = section.keep_mib {
+        options = options.with_keep_bytes(u64::from(mib) * 1024 * 1024);
+    }
     Ok(options)
 }
 
@@ -483,9 +511,15 @@ mod tests {
             let section: AuditSection = toml::from_str(&format!("dir = \"a\"\n{text}")).unwrap();
             read_audit(&section, Duration::from_millis(300))
         };
-        for good in
-            ["", "queue_records = 1", "queue_wait_ms = 0", "segment_bytes = 1048576", "full = \"degrade\""]
-        {
+        for good in [
+            "",
+            "queue_records = 1",
+            "queue_wait_ms = 0",
+            "segment_bytes = 1048576",
+            "full = \"degrade\"",
+            "seal = true\nkeep_days = 400\nkeep_mib = 1",
+            "seal = false",
+        ] {
             assert!(section(good).is_ok(), "{good}");
         }
         for (bad, key) in [
@@ -495,6 +529,9 @@ mod tests {
             ("segment_bytes = 1000", "segment_bytes"),
             ("reserve_bytes = 0", "reserve_bytes"),
             ("segment_bytes = 1073741825", "segment_bytes"),
+            ("keep_days = 0", "keep_days"),
+            ("keep_mib = 0", "keep_mib"),
+            ("seal = false\nkeep_days = 1", "keep_days"),
         ] {
             assert!(section(bad).unwrap_err().to_string().contains(&format!("audit.{key}")), "{bad}");
         }

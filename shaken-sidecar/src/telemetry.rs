@@ -9,9 +9,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use shaken_core::tables::{TableStats, Tables};
 
-use crate::audit::AuditState;
 use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
+use crate::audit::{AuditState, SealState};
 use crate::call::Calls;
 
 /// The media type of [`metrics`].
@@ -39,7 +39,8 @@ struct AuditCollector(AuditState);
 
 impl Collector for AuditCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, export, .. } = &self.0;
+        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, export, sealing, .. } =
+            &self.0;
         counter(&mut encoder, "audit_records", "Records in the audit log, from its beginning", *records)?;
         counter(
             &mut encoder,
@@ -52,6 +53,19 @@ impl Collector for AuditCollector {
         gauge(&mut encoder, "audit_queue_records", "Records that wait for the disk", *queued as u64)?;
         let takes = u64::from(health.cause().is_none());
         gauge(&mut encoder, "audit_healthy", "1 while the log takes records", takes)?;
+        if let Some(SealState { sealed, waiting, deleted, failures, .. }) = sealing {
+            gauge(&mut encoder, "audit_sealed_segments", "Sealed segments in the log", *sealed)?;
+            let help = "Full segments that are not sealed yet: alarm when it grows";
+            gauge(&mut encoder, "audit_seal_waiting_segments", help, *waiting)?;
+            counter(
+                &mut encoder,
+                "audit_deleted_segments",
+                "Sealed segments deleted, since start",
+                *deleted,
+            )?;
+            let help = "Attempts to seal or delete that failed, since start";
+            counter(&mut encoder, "audit_seal_failures", help, *failures)?;
+        }
         gauge(&mut encoder, "audit_proven", "1 if the log makes checkpoints", u64::from(proof.is_some()))?;
         proof.iter().try_for_each(|proof| encode_proof(&mut encoder, proof))?;
         export.iter().try_for_each(|export| encode_export(&mut encoder, export))

@@ -12,7 +12,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 use shaken_sidecar::audit::proof::{Key, Origin, Outside, ProofOptions, VerifyKey};
 use shaken_sidecar::audit::{
-    self, AuditError, AuditLog, AuditOptions, Interface, Op, Proving, Record, SEGMENTS,
+    self, AuditError, AuditLog, AuditOptions, Interface, Op, Proving, Record, SEGMENTS, Sealing,
 };
 use shaken_sidecar::listen::Peer;
 
@@ -98,7 +98,7 @@ fn add(log: AuditLog, records: usize) {
 
 /// Three segments and more.
 fn small() -> AuditOptions {
-    AuditOptions::new().with_segment_bytes(100_000).with_reserve_bytes(1 << 16)
+    AuditOptions::new().with_segment_bytes(100_000).with_reserve_bytes(1 << 16).with_sealing(Sealing::Off)
 }
 
 fn record(n: usize) -> Record {

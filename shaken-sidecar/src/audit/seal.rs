@@ -17,6 +17,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -26,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::{Disk, DiskFile, uninterrupted, write_all_at};
 use super::line::Content;
 use super::note::{Deletion, Expiry, Seal};
-use super::parts::{BEGIN_NEXT, Begin, Folders};
+use super::parts::{BEGIN_NEXT, Begin, Folders, Part};
 use super::proof::ProofWatch;
 use super::read::{Line, RawLines};
 use super::record::rfc3339_ms;
@@ -61,7 +62,10 @@ impl<D: Disk> Sealer<D> {
         // The lowest, of this thread only. Where that is refused, sealing is paced all the same.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOWEST_PRIORITY);
         loop {
-            let wait = match self.round() {
+            // Whatever a file or a bug makes of it, the next round may go well, and nobody is left waiting.
+            let round = catch_unwind(AssertUnwindSafe(|| self.round()));
+            let panicked = |_| Err(self.failed("seal")(io::Error::other("it panicked")));
+            let wait = match round.unwrap_or_else(panicked) {
                 Ok(()) => {
                     self.shared.seal.state().last_error = None;
                     LOOK_AGAIN
@@ -90,16 +94,18 @@ impl<D: Disk> Sealer<D> {
     fn round(&self) -> Result<(), AuditError> {
         self.clean_up()?;
         loop {
-            let raw = segment::list(&self.folders.segments);
-            let raw = raw.map_err(io_error("read", &self.folders.segments_dir))?;
+            let parts = self.folders.parts()?;
             let active = self.shared.seal.active();
-            let left: Vec<u64> = raw.iter().copied().filter(|first| *first < active).collect();
+            let is_left = |part: &Part| matches!(part, Part::Raw(first) if *first < active);
+            let ends = parts.iter().zip(parts.iter().skip(1));
+            let next = ends.into_iter().find(|(part, _)| is_left(part));
+            let sealed = self.folders.sealed_firsts()?.len();
             {
                 let mut state = self.shared.seal.state();
-                state.waiting = left.len() as u64;
-                state.sealed = self.folders.sealed_firsts()?.len() as u64;
+                state.waiting = parts.iter().filter(|part| is_left(part)).count() as u64;
+                state.sealed = sealed as u64;
             }
-            let (Some(&first), Some(&end)) = (left.first(), raw.get(1)) else { break };
+            let Some((first, end)) = next.map(|(part, next)| (part.first(), next.first())) else { break };
             self.may_go_on()?;
             self.seal(first, end)?;
         }

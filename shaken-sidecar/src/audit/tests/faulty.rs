@@ -158,7 +158,9 @@ fn faulty_in(dir: &Path, options: AuditOptions) -> (Arc<AuditLog>, Arc<Control>)
     create_dir(&segments).unwrap();
     let folder = Folder::open(&segments).unwrap();
     let disk = Faulty { folder, shared: Arc::clone(&shared) };
-    let log = AuditLog::open_over(disk, &segments, lock, options, ()).unwrap();
+    let folders =
+        Folders { segments: disk, segments_dir: segments, sealed: None, sealed_dir: dir.join(SEALED) };
+    let log = AuditLog::open_over(folders, lock, options, None, ()).unwrap();
     shared.set(|state| (state.writes, state.syncs) = (0, 0));
     (Arc::new(log), shared)
 }

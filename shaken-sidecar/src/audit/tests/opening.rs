@@ -90,7 +90,10 @@ async fn what_stands_in_the_way_is_named() {
 #[tokio::test]
 async fn prepared_segments_are_used_and_read_over() {
     let dir = tempfile::tempdir().unwrap();
-    let options = AuditOptions::new().with_segment_bytes(100_000).with_prepare_after_bytes(5_000);
+    let options = AuditOptions::new()
+        .with_segment_bytes(100_000)
+        .with_prepare_after_bytes(5_000)
+        .with_sealing(Sealing::Off);
     let log = Arc::new(AuditLog::open(dir.path(), options).unwrap());
     let mut count = 0;
     let segments = dir.path().join(SEGMENTS);
@@ -139,7 +142,8 @@ async fn prepared_segments_are_used_and_read_over() {
 #[tokio::test]
 async fn missing_and_damaged_segments_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let log = AuditLog::open(dir.path(), AuditOptions::new().with_segment_bytes(1000)).unwrap();
+    let options = AuditOptions::new().with_segment_bytes(1000).with_sealing(Sealing::Off);
+    let log = AuditLog::open(dir.path(), options).unwrap();
     for _ in 0..10 {
         append(&log, "r").await;
     }
@@ -152,7 +156,11 @@ async fn missing_and_damaged_segments_are_refused() {
         let whole = std::fs::read(path(pair[0])).unwrap();
         std::fs::remove_file(path(pair[0])).unwrap();
         let refused = open(dir.path()).unwrap_err();
-        assert!(matches!(refused, AuditError::NotContiguous { .. }), "{refused}");
+        let is_named = match pair[0] {
+            0 => matches!(refused, AuditError::NotRecorded { first, .. } if first == pair[1]),
+            _ => matches!(refused, AuditError::NotContiguous { .. }),
+        };
+        assert!(is_named, "{refused}");
         // Its last record is gone, or damaged.
         for len in [whole.len() - 200, 0] {
             std::fs::write(path(pair[0]), &whole[..len]).unwrap();
@@ -166,5 +174,5 @@ async fn missing_and_damaged_segments_are_refused() {
         assert!(matches!(refused, AuditError::NotContiguous { .. }), "{refused}");
         std::fs::write(path(pair[0]), &whole).unwrap();
     }
-    open(dir.path()).unwrap();
+    AuditLog::open(dir.path(), options).unwrap();
 }

@@ -8,31 +8,32 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+/// One of the folders of the disk, whose names begin with this; that of the segments with nothing.
 #[derive(Clone)]
-struct SimDisk(Arc<Mutex<Sim>>);
+pub(super) struct SimDisk(Arc<Mutex<Sim>>, &'static str);
 
-struct SimFile {
+pub(super) struct SimFile {
     sim: Arc<Mutex<Sim>>,
     inode: usize,
 }
 
 #[derive(Default)]
-struct Sim {
+pub(super) struct Sim {
     inodes: Vec<Inode>,
-    names: BTreeMap<String, usize>,
+    pub(super) names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     name_changes: Vec<NameChange>,
-    calls: u64,
+    pub(super) calls: u64,
     /// What goes wrong at which call, counted from 0.
-    fault: Option<(u64, Fault)>,
+    pub(super) fault: Option<(u64, Fault)>,
     /// What the disk held when power was lost. Nothing works any more.
-    after_cut: Option<Files>,
+    pub(super) after_cut: Option<Files>,
     /// The call that went wrong.
-    failed_at: Option<&'static str>,
+    pub(super) failed_at: Option<&'static str>,
     random: Random,
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 #[derive(Default)]
 struct Inode {
@@ -49,7 +50,7 @@ enum NameChange {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+pub(super) enum Fault {
     Errno(Errno),
     ShortWrite,
     PowerCut,
@@ -57,7 +58,7 @@ enum Fault {
 
 /// xorshift64: the same again for the same seed.
 #[derive(Clone, Copy)]
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Default for Random {
     fn default() -> Self {
@@ -66,7 +67,7 @@ impl Default for Random {
 }
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -99,7 +100,7 @@ impl Sim {
     }
 
     /// What is found at the next start if power is lost now.
-    fn cut_power(&self) -> Files {
+    pub(super) fn cut_power(&self) -> Files {
         let mut random = self.random;
         let mut names = self.durable_names.clone();
         for change in &self.name_changes {
@@ -124,7 +125,7 @@ impl Sim {
     }
 
     /// What is found if only the process ends.
-    fn files(&self) -> Files {
+    pub(super) fn files(&self) -> Files {
         let bytes = |inode: usize| self.inodes[inode].bytes.clone();
         self.names.iter().map(|(name, inode)| (name.clone(), bytes(*inode))).collect()
     }
@@ -151,11 +152,25 @@ fn apply(names: &mut BTreeMap<String, usize>, change: NameChange) {
 }
 
 impl SimDisk {
-    fn new(fault: Option<(u64, Fault)>, random: Random) -> Self {
-        Self(Arc::new(Mutex::new(Sim { fault, random, ..Sim::default() })))
+    pub(super) fn new(fault: Option<(u64, Fault)>, random: Random) -> Self {
+        Self(Arc::new(Mutex::new(Sim { fault, random, ..Sim::default() })), "")
     }
 
-    fn sim(&self) -> std::sync::MutexGuard<'_, Sim> {
+    /// The folder of the sealed segments on the same disk.
+    pub(super) fn sealed(&self) -> Self {
+        Self(Arc::clone(&self.0), "sealed/")
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.1)
+    }
+
+    /// The name within this folder, if it is in it.
+    fn own<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(self.1).filter(|name| !name.contains('/'))
+    }
+
+    pub(super) fn sim(&self) -> std::sync::MutexGuard<'_, Sim> {
         self.0.lock().unwrap()
     }
 }
@@ -166,56 +181,65 @@ impl Disk for SimDisk {
     fn names(&self) -> io::Result<Vec<String>> {
         let mut sim = self.sim();
         sim.call("list")?;
-        Ok(sim.names.keys().cloned().collect())
+        Ok(sim.names.keys().filter_map(|name| self.own(name)).map(str::to_owned).collect())
     }
 
     fn create(&self, name: &str) -> io::Result<SimFile> {
         let mut sim = self.sim();
         sim.call("create")?;
-        if sim.names.contains_key(name) {
+        let name = self.name(name);
+        if sim.names.contains_key(&name) {
             return Err(Errno::EXIST.into());
         }
         let inode = sim.inodes.len();
         sim.inodes.push(Inode { bytes: Vec::new(), states: vec![Vec::new()] });
-        sim.change_name(NameChange::Set(name.to_owned(), inode));
+        sim.change_name(NameChange::Set(name, inode));
         Ok(SimFile { sim: Arc::clone(&self.0), inode })
     }
 
     fn open(&self, name: &str) -> io::Result<SimFile> {
         let mut sim = self.sim();
         sim.call("open")?;
-        let inode = *sim.names.get(name).ok_or(Errno::NOENT)?;
+        let inode = *sim.names.get(&self.name(name)).ok_or(Errno::NOENT)?;
         Ok(SimFile { sim: Arc::clone(&self.0), inode })
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut sim = self.sim();
         sim.call("rename")?;
-        let inode = *sim.names.get(from).ok_or(Errno::NOENT)?;
-        sim.change_name(NameChange::Moved(from.to_owned(), to.to_owned(), inode));
+        let inode = *sim.names.get(&self.name(from)).ok_or(Errno::NOENT)?;
+        sim.change_name(NameChange::Moved(self.name(from), self.name(to), inode));
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut sim = self.sim();
         sim.call("remove")?;
-        sim.names.get(name).ok_or(Errno::NOENT)?;
-        sim.change_name(NameChange::Gone(name.to_owned()));
+        sim.names.get(&self.name(name)).ok_or(Errno::NOENT)?;
+        sim.change_name(NameChange::Gone(self.name(name)));
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
         let mut sim = self.sim();
         sim.call("sync names")?;
-        sim.durable_names = sim.names.clone();
-        sim.name_changes.clear();
+        let is_own = |change: &NameChange| match change {
+            NameChange::Set(name, _) | NameChange::Moved(name, ..) | NameChange::Gone(name) => {
+                self.own(name).is_some()
+            }
+        };
+        // Nothing becomes durable of the other folder.
+        let (own, others) = std::mem::take(&mut sim.name_changes).into_iter().partition(is_own);
+        sim.name_changes = others;
+        let own: Vec<NameChange> = own;
+        own.into_iter().for_each(|change| apply(&mut sim.durable_names, change));
         Ok(())
     }
 
     fn holds(&self, name: &str, file: &SimFile) -> io::Result<bool> {
         let mut sim = self.sim();
         sim.call("look up")?;
-        Ok(sim.names.get(name) == Some(&file.inode))
+        Ok(sim.names.get(&self.name(name)) == Some(&file.inode))
     }
 }
 
@@ -285,55 +309,67 @@ impl DiskFile for SimFile {
     }
 }
 
-fn options() -> AuditOptions {
+/// Nothing is sealed unless a test asks for it.
+pub(super) fn options() -> AuditOptions {
     AuditOptions::new()
+        .with_sealing(Sealing::Off)
         .with_segment_bytes(1000)
         .with_reserve_bytes(64 * 1024)
         .with_prepare_after_bytes(u64::MAX)
 }
 
-fn open_sim(disk: &SimDisk, options: AuditOptions) -> Result<AuditLog, AuditError> {
+pub(super) fn open_sim(disk: &SimDisk, options: AuditOptions) -> Result<AuditLog, AuditError> {
     let dir = tempfile::tempdir().unwrap();
     let lock = Arc::new(lock_dir(dir.path()).unwrap());
-    AuditLog::open_over(disk.clone(), Path::new("simulated"), lock, options, ())
+    let folders = Folders {
+        segments: disk.clone(),
+        segments_dir: "simulated".into(),
+        sealed: Some(disk.sealed()),
+        sealed_dir: "simulated/sealed".into(),
+    };
+    AuditLog::open_over(folders, lock, options, None, ())
 }
 
 /// Requests that were answered with an index, and those that were refused.
 #[derive(Default)]
-struct Outcome {
-    acked: Vec<(u64, String)>,
-    refused: Vec<String>,
+pub(super) struct Outcome {
+    pub(super) acked: Vec<(u64, String)>,
+    pub(super) refused: Vec<String>,
 }
 
 /// Puts the files on a real disk and opens the log there, as the next start would: it must hold all
 /// that was acknowledged, where it was said to be, nothing twice, and go on.
-async fn check(files: &Files, outcome: &Outcome, context: &str) -> Vec<(u64, String)> {
+pub(super) async fn check(files: &Files, outcome: &Outcome, context: &str) -> Vec<(u64, String)> {
     let dir = tempfile::tempdir_in(memory()).unwrap();
     std::fs::create_dir(dir.path().join(SEGMENTS)).unwrap();
+    std::fs::create_dir(dir.path().join(SEALED)).unwrap();
     for (name, bytes) in files {
-        std::fs::write(dir.path().join(SEGMENTS).join(name), bytes).unwrap();
+        let folder = if name.contains('/') { dir.path().to_owned() } else { dir.path().join(SEGMENTS) };
+        std::fs::write(folder.join(name), bytes).unwrap();
     }
     let log = AuditLog::open(dir.path(), options()).unwrap_or_else(|error| panic!("{context}: {error}"));
     let stored = calls(dir.path());
+    let begin = all_entries(dir.path()).first().map_or(0, |entry| entry.index);
     for acked in &outcome.acked {
-        assert!(stored.contains(acked), "{context}: {acked:?} not in {stored:?}");
+        let is_deleted = acked.0 < begin;
+        assert!(is_deleted || stored.contains(acked), "{context}: {acked:?} not in {stored:?}");
     }
     let requests: BTreeSet<_> = stored.iter().map(|(_, request)| request).collect();
     assert_eq!(requests.len(), stored.len(), "{context}: a request stands twice: {stored:?}");
     let records = log.recovery().records;
     assert_eq!(append(&log, "goes on").await, records, "{context}");
     log.close().await.unwrap();
-    assert_eq!(all_entries(dir.path()).len() as u64, records + 2, "{context}");
+    assert_eq!(all_entries(dir.path()).len() as u64, records + 2 - begin, "{context}");
     stored
 }
 
-fn memory() -> PathBuf {
+pub(super) fn memory() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 /// Appends one record after the other, over several segments, then until one succeeds.
-async fn append_through(log: &AuditLog, outcome: &mut Outcome) {
+pub(super) async fn append_through(log: &AuditLog, outcome: &mut Outcome) {
     for n in 0..8 {
         let request = format!("request {n}");
         match log.append(record(&request)).await {
