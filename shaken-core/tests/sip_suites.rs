@@ -9,7 +9,7 @@ use shaken_core::json::Reader;
 use shaken_core::mky::Fingerprints;
 use shaken_core::sip::{self, Request, Uri};
 use shaken_core::write::Out;
-use shaken_test_vectors::suites::{suite, suite_text};
+use shaken_test_vectors::suites::{StandardVectors, suite, suite_text};
 
 /// What becomes of each message of RFC 4475: how it is read, and who calls whom in it.
 ///
@@ -202,10 +202,9 @@ fn teams_fixtures() {
 /// The entries of the kinds that the SIP reader serves.
 #[test]
 fn vectors_of_numbers_uris_and_dates() {
-    let Some(text) = suite_text("standards/vectors.json") else { return };
-    let file: Value = serde_json::from_str(&text).unwrap();
+    let Some(vectors) = StandardVectors::read() else { return };
     let (mut numbers, mut uris, mut dates) = (0, 0, 0);
-    for entry in file["vectors"].as_array().unwrap() {
+    for entry in vectors.all() {
         let (inputs, expect) = (&entry["inputs"], &entry["expect"]);
         let uri = || Uri::parse(inputs["uri"].as_str().unwrap().as_bytes());
         match entry["kind"].as_str().unwrap() {
@@ -244,18 +243,16 @@ fn vectors_of_numbers_uris_and_dates() {
 /// The `mky` claim that belongs to an SDP, and the tokens that carry it.
 #[test]
 fn vectors_of_fingerprints() {
-    let Some(text) = suite_text("standards/vectors.json") else { return };
-    let file: Value = serde_json::from_str(&text).unwrap();
-    let entries = file["vectors"].as_array().unwrap();
+    let Some(vectors) = StandardVectors::read() else { return };
     let token = |id: &str| {
-        let entry = entries.iter().find(|entry| entry["id"] == id).unwrap();
-        let payload: Value = serde_json::from_str(entry["payload_json"].as_str().unwrap()).unwrap();
+        let payload = vectors.get(id)["payload_json"].as_str().unwrap();
+        let payload: Value = serde_json::from_str(payload).unwrap();
         payload["mky"].to_string()
     };
     // Which token was made for which SDP.
     let tokens = [("MKY1", token("C4")), ("MKY2", token("C31"))];
     let (mut claims, mut pairs) = (0, 0);
-    for entry in entries.iter().filter(|entry| entry["kind"] == "mky") {
+    for (_, entry) in vectors.of_kind("mky") {
         let lines = entry["inputs"]["sdp_lines"].as_array().unwrap().iter();
         let sdp = lines.map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\r\n");
         let fingerprints = Fingerprints::from_sdp(sdp.as_bytes()).unwrap();

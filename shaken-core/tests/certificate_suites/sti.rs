@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::{Certificate, Error, Trust, TrustedCert};
-use shaken_test_vectors::suites::suite_text;
+use shaken_test_vectors::suites::StandardVectors;
 
 /// The clock of the vectors: 2025-01-01.
 const NOW: i64 = 1_735_689_600;
@@ -31,15 +31,10 @@ const PATHS: [(&str, &[&str], &str); 17] = [
 
 #[test]
 fn every_certificate_has_its_path_and_no_other() {
-    let Some(text) = suite_text("standards/vectors.json") else { return };
-    let file: Value = serde_json::from_str(&text).unwrap();
-    let vector = |name: &str| {
-        let id = format!("CERT-{name}");
-        file["vectors"].as_array().unwrap().iter().find(|vector| vector["id"] == id).unwrap()
-    };
-    let pem = |name: &str| vector(name)["cert_pem"].as_str().unwrap();
-    let certificate = |name: &str| read_chain(pem(name).as_bytes()).unwrap().remove(0);
-    let trust = |name: &str| Trust::from_pem(pem(name).as_bytes()).unwrap();
+    let Some(vectors) = StandardVectors::read() else { return };
+    let vector = |name: &str| vectors.get(&format!("CERT-{name}"));
+    let certificate = |name: &str| read_chain(vectors.pem(name).as_bytes()).unwrap().remove(0);
+    let trust = |name: &str| Trust::from_pem(vectors.pem(name).as_bytes()).unwrap();
 
     let mut chains = 0;
     for (name, issuers, anchor) in PATHS {

@@ -1,7 +1,5 @@
 //! The external vectors, and those of the kinds that are about single values.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -11,27 +9,7 @@ use shaken_core::digest::{Algorithm, Digest};
 use shaken_core::json::{Raw, canonical};
 use shaken_core::write::Out;
 use shaken_core::{Error, passport};
-use shaken_test_vectors::suites::suite_text;
-
-pub(crate) struct Vectors(BTreeMap<String, Value>);
-
-impl Vectors {
-    pub(crate) fn read() -> Option<Self> {
-        let text = suite_text("standards/vectors.json")?;
-        let file: Value = serde_json::from_str(&text).unwrap();
-        let entries = file["vectors"].as_array().unwrap().iter();
-        Some(Self(entries.map(|entry| (entry["id"].as_str().unwrap().to_owned(), entry.clone())).collect()))
-    }
-
-    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let all = self.0.iter().map(|(id, entry)| (id.as_str(), entry));
-        all.filter(move |(_, entry)| entry["kind"] == kind)
-    }
-
-    pub(crate) fn get(&self, id: &str) -> &Value {
-        &self.0[id]
-    }
-}
+pub(crate) use shaken_test_vectors::suites::StandardVectors as Vectors;
 
 /// The payload of a token, decoded.
 pub(crate) fn payload(token: &Value) -> Vec<u8> {

@@ -38,7 +38,7 @@ fn fingerprints_of_accounts() {
 fn tokens() {
     let Some(vectors) = Vectors::read() else { return };
     let account =
-        key::verifying_key_from_pem(vectors.entry("FP1")["public_key_pem"].as_str().unwrap().as_bytes())
+        key::verifying_key_from_pem(vectors.get("FP1")["public_key_pem"].as_str().unwrap().as_bytes())
             .unwrap();
     let other = key::verifying_key_from_pem(vectors.pem("leaf").as_bytes()).unwrap();
     let ordered = TnAuthList::from_der(&list(&[spc("1234")])).unwrap();
@@ -78,8 +78,8 @@ fn tokens() {
 #[test]
 fn every_member_counts() {
     let Some(vectors) = Vectors::read() else { return };
-    let vector = vectors.entry("AT1");
-    let signing_key = vectors.entry("CERT-pasign")["private_key_pem"].as_str().unwrap();
+    let vector = vectors.get("AT1");
+    let signing_key = vectors.get("CERT-pasign")["private_key_pem"].as_str().unwrap();
     let signing_key = SigningKey::from_pkcs8_pem(signing_key).unwrap();
     let header: Value = serde_json::from_str(vector["header_json"].as_str().unwrap()).unwrap();
     let payload: Value = serde_json::from_str(vector["payload_json"].as_str().unwrap()).unwrap();
@@ -138,7 +138,7 @@ fn every_member_counts() {
 #[test]
 fn only_the_sti_pa_counts() {
     let Some(vectors) = Vectors::read() else { return };
-    let vector = vectors.entry("AT1");
+    let vector = vectors.get("AT1");
     let token = AuthorityToken::parse(vector["token"].as_str().unwrap()).unwrap();
     let sti_cas = StiPa::from_pem(vectors.pem("root").as_bytes()).unwrap();
     let signer = vector["cert_pem"].as_str().unwrap().as_bytes();

@@ -1,65 +1,35 @@
 //! The external vectors of the kinds `tnauthlist`, `encompass` and `certificate`, and the tokens
 //! of delegates.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use shaken_core::cert::encompass::{self, Encompassing, EncompassingPolicy, Unknown};
 use shaken_core::cert::tn_auth_list::TnEntry;
 use shaken_core::cert::{TnAuthList, read_chain};
 use shaken_core::{Attest, Call, Error, Identity, Scratch, TnAuthListPolicy, Trust, TrustedCert, Verifier};
-use shaken_test_vectors::suites::suite_text;
+pub(crate) use shaken_test_vectors::suites::StandardVectors as Vectors;
 
 use crate::rig::{self, hex, tn};
 
 /// The clock of all of them: 2025-01-01.
 const NOW: i64 = 1_735_689_600;
 
-pub(crate) struct Vectors(BTreeMap<String, Value>);
+fn trust(vectors: &Vectors) -> Trust {
+    Trust::from_pem(vectors.pem("root").as_bytes()).unwrap()
+}
 
-impl Vectors {
-    pub(crate) fn read() -> Option<Self> {
-        let text = suite_text("standards/vectors.json")?;
-        let file: Value = serde_json::from_str(&text).unwrap();
-        let entries = file["vectors"].as_array().unwrap().iter();
-        Some(Self(entries.map(|entry| (entry["id"].as_str().unwrap().to_owned(), entry.clone())).collect()))
-    }
+/// Brings the lists that certificates give by reference.
+fn with_resources(vectors: &Vectors, trusted: TrustedCert) -> Result<TrustedCert, Error> {
+    let urls: Vec<String> = trusted.missing_tn_auth_lists().map(str::to_owned).collect();
+    urls.iter().try_fold(trusted, |trusted, url| {
+        let mut resources = vectors.of_kind("certificate").map(|(_, vector)| &vector["by_reference"]);
+        let resource = resources.find(|resource| resource["url"] == *url).unwrap();
+        let body = hex(resource["der_hex"].as_str().unwrap());
+        trusted.with_tn_auth_list(url, &TnAuthList::from_der(&body)?)
+    })
+}
 
-    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let all = self.0.iter().map(|(id, entry)| (id.as_str(), entry));
-        all.filter(move |(_, entry)| entry["kind"] == kind)
-    }
-
-    pub(crate) fn entry(&self, id: &str) -> &Value {
-        &self.0[id]
-    }
-
-    pub(crate) fn pem(&self, name: &str) -> &str {
-        self.0[&format!("CERT-{name}")]["cert_pem"].as_str().unwrap()
-    }
-
-    fn chain(&self, name: &str) -> &str {
-        self.0[&format!("CERT-{name}")]["chain_pem"].as_str().unwrap()
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::from_pem(self.pem("root").as_bytes()).unwrap()
-    }
-
-    /// Brings the lists that certificates give by reference.
-    fn with_resources(&self, trusted: TrustedCert) -> Result<TrustedCert, Error> {
-        let urls: Vec<String> = trusted.missing_tn_auth_lists().map(str::to_owned).collect();
-        urls.iter().try_fold(trusted, |trusted, url| {
-            let mut resources = self.of_kind("certificate").map(|(_, vector)| &vector["by_reference"]);
-            let resource = resources.find(|resource| resource["url"] == *url).unwrap();
-            let body = hex(resource["der_hex"].as_str().unwrap());
-            trusted.with_tn_auth_list(url, &TnAuthList::from_der(&body)?)
-        })
-    }
-
-    fn judged(&self, name: &str) -> Result<TrustedCert, Error> {
-        TrustedCert::from_pem(self.chain(name).as_bytes(), &self.trust(), NOW)
-    }
+fn judged(vectors: &Vectors, name: &str) -> Result<TrustedCert, Error> {
+    TrustedCert::from_pem(vectors.chain(name).as_bytes(), &trust(vectors), NOW)
 }
 
 #[test]
@@ -149,7 +119,7 @@ fn chains() {
                 continue;
             }
         };
-        assert_eq!(vectors.judged(name).map(|trusted| trusted.encompassing()), expected, "{id}");
+        assert_eq!(judged(&vectors, name).map(|trusted| trusted.encompassing()), expected, "{id}");
         let chain = read_chain(vectors.chain(name).as_bytes()).unwrap();
         let listed_above = !matches!(name, "leaf" | "rev1" | "rev2" | "same2");
         let claimed = expected.unwrap_or(Encompassing::NotEncompassed);
@@ -175,8 +145,8 @@ fn tokens_of_delegates() {
     ] {
         let vector = &vectors.0[id];
         let trusted =
-            TrustedCert::from_pem(vector["chain_pem"].as_str().unwrap().as_bytes(), &vectors.trust(), NOW);
-        let outcome = trusted.and_then(|trusted| vectors.with_resources(trusted)).and_then(|trusted| {
+            TrustedCert::from_pem(vector["chain_pem"].as_str().unwrap().as_bytes(), &trust(&vectors), NOW);
+        let outcome = trusted.and_then(|trusted| with_resources(&vectors, trusted)).and_then(|trusted| {
             for policy in [TnAuthListPolicy::Require, TnAuthListPolicy::AllowMissing] {
                 verify(vector, &trusted, policy)?;
             }
@@ -197,7 +167,7 @@ fn tokens_of_delegates() {
 fn a_list_by_reference_is_not_a_missing_list() {
     let Some(vectors) = Vectors::read() else { return };
     let vector = &vectors.0["TD6"];
-    let trusted = vectors.judged("byref").unwrap();
+    let trusted = judged(&vectors, "byref").unwrap();
     assert_eq!(
         trusted.missing_tn_auth_lists().collect::<Vec<_>>(),
         ["https://cr.example.net/tnlist/12125551600.der"]
@@ -207,13 +177,13 @@ fn a_list_by_reference_is_not_a_missing_list() {
     }
     assert_eq!(trusted.authority_over_uris(), Err(Error::TnAuthListByReference));
 
-    let supplied = vectors.with_resources(trusted.clone()).unwrap();
+    let supplied = with_resources(&vectors, trusted.clone()).unwrap();
     assert_eq!(supplied.missing_tn_auth_lists().count(), 0);
     assert_eq!(supplied.encompassing(), Encompassing::Encompassed);
     assert_eq!(supplied.authority_over(&tn("12125551649")), Ok(()));
     assert_eq!(supplied.authority_over(&tn("12125551650")), Err(Error::TnNotAuthorized));
     // It is kept when the path is judged again.
-    let again = supplied.recheck(&vectors.trust(), NOW).unwrap();
+    let again = supplied.recheck(&trust(&vectors), NOW).unwrap();
     assert_eq!(again.authority_over(&tn("12125551999")), Ok(()));
 
     // The list of another place is not taken, one beyond the issuer's is refused.
@@ -228,15 +198,15 @@ fn a_list_by_reference_is_not_a_missing_list() {
 #[test]
 fn what_is_not_proven_is_refused_by_policy_only() {
     let Some(vectors) = Vectors::read() else { return };
-    let strict = vectors.trust().with_encompassing_policy(EncompassingPolicy::RefuseUnknown);
-    assert_ne!(strict.epoch(), vectors.trust().epoch());
+    let strict = trust(&vectors).with_encompassing_policy(EncompassingPolicy::RefuseUnknown);
+    assert_ne!(strict.epoch(), trust(&vectors).epoch());
     let judged = |name| TrustedCert::from_pem(vectors.chain(name).as_bytes(), &strict, NOW);
     assert_eq!(judged("dele").err(), Some(Error::TnAuthListUnproven));
     for name in ["leaf", "tnrange", "tnone", "byref"] {
         assert!(judged(name).is_ok(), "{name}");
     }
     // Accepted under another policy, then judged by this one.
-    let accepted = vectors.judged("dele").unwrap();
+    let accepted = judged(&vectors, "dele").unwrap();
     assert!(!accepted.is_judged_by(&strict, NOW));
     assert_eq!(accepted.recheck(&strict, NOW).err(), Some(Error::TnAuthListUnproven));
 }

@@ -1,6 +1,5 @@
 //! The external vectors of the kinds `crl` and `trust-list`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,7 +7,7 @@ use shaken_core::cert::crl::RevocationReason;
 use shaken_core::fetch::X5u;
 use shaken_core::trust::{CaListToken, RevocationStatus, StiPa, Undetermined};
 use shaken_core::{Certificate, Error, Trust, TrustedCert};
-use shaken_test_vectors::suites::suite_text;
+use shaken_test_vectors::suites::StandardVectors as Vectors;
 
 use crate::rig::{certificates, verify_body};
 
@@ -17,43 +16,18 @@ const NOW: i64 = 1_735_689_600;
 
 const LIST_URL: &str = "https://pa.example.org/api/v1/ca-list";
 
-struct Vectors(BTreeMap<String, Value>);
+fn certificate(vectors: &Vectors, name: &str) -> Certificate {
+    certificates(vectors.pem(name)).remove(0)
+}
 
-impl Vectors {
-    fn read() -> Option<Self> {
-        let text = suite_text("standards/vectors.json")?;
-        let file: Value = serde_json::from_str(&text).unwrap();
-        let entries = file["vectors"].as_array().unwrap().iter();
-        Some(Self(entries.map(|entry| (entry["id"].as_str().unwrap().to_owned(), entry.clone())).collect()))
-    }
-
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
-        let all = self.0.iter().map(|(id, entry)| (id.as_str(), entry));
-        all.filter(move |(_, entry)| entry["kind"] == kind)
-    }
-
-    fn pem(&self, name: &str) -> &str {
-        self.0[&format!("CERT-{name}")]["cert_pem"].as_str().unwrap()
-    }
-
-    fn chain(&self, name: &str) -> &str {
-        self.0[&format!("CERT-{name}")]["chain_pem"].as_str().unwrap()
-    }
-
-    fn certificate(&self, name: &str) -> Certificate {
-        certificates(self.pem(name)).remove(0)
-    }
-
-    /// What is trusted once `list` was loaded, or why it could not be.
-    fn trust_with(&self, list: &Value) -> (Trust, Option<Error>) {
-        let mut trust = Trust::from_pem(self.pem("root").as_bytes()).unwrap();
-        let sti_pa = StiPa::from_pem(self.pem("paroot").as_bytes()).unwrap();
-        let signers = certificates(list["cert_pem"].as_str().unwrap());
-        let body = list["crl_pem"].as_str().unwrap().as_bytes();
-        let outcome =
-            verify_body(body, &signers, &sti_pa, NOW).and_then(|crl| trust.update_crl(Arc::new(crl)));
-        (trust, outcome.err())
-    }
+/// What is trusted once `list` was loaded, or why it could not be.
+fn trust_with(vectors: &Vectors, list: &Value) -> (Trust, Option<Error>) {
+    let mut trust = Trust::from_pem(vectors.pem("root").as_bytes()).unwrap();
+    let sti_pa = StiPa::from_pem(vectors.pem("paroot").as_bytes()).unwrap();
+    let signers = certificates(list["cert_pem"].as_str().unwrap());
+    let body = list["crl_pem"].as_str().unwrap().as_bytes();
+    let outcome = verify_body(body, &signers, &sti_pa, NOW).and_then(|crl| trust.update_crl(Arc::new(crl)));
+    (trust, outcome.err())
 }
 
 #[test]
@@ -61,9 +35,9 @@ fn revocation_lists() {
     let Some(vectors) = Vectors::read() else { return };
     let (mut lists, mut answers) = (0, 0);
     for (id, list) in vectors.of_kind("crl") {
-        let (trust, error) = vectors.trust_with(list);
+        let (trust, error) = trust_with(&vectors, list);
         for (name, expected) in list["expect"].as_object().unwrap() {
-            let status = trust.revocation_status(&vectors.certificate(name), NOW);
+            let status = trust.revocation_status(&certificate(&vectors, name), NOW);
             let detail = expected["detail"].as_str();
             let word = match status {
                 RevocationStatus::Good => "good",
@@ -110,8 +84,8 @@ fn every_list_against_four_certificates() {
         ("CRL5", ["undetermined"; 4]),
         ("CRL6", ["undetermined", "undetermined", "revoked", "undetermined"]),
     ] {
-        let (trust, _) = vectors.trust_with(&vectors.0[id]);
-        let answers = names.map(|name| match trust.revocation_status(&vectors.certificate(name), NOW) {
+        let (trust, _) = trust_with(&vectors, &vectors.0[id]);
+        let answers = names.map(|name| match trust.revocation_status(&certificate(&vectors, name), NOW) {
             RevocationStatus::Good => "good",
             RevocationStatus::Revoked { .. } => "revoked",
             RevocationStatus::Undetermined(_) => "undetermined",
@@ -124,7 +98,7 @@ fn every_list_against_four_certificates() {
 #[test]
 fn revoked_chains_are_refused_and_others_are_not() {
     let Some(vectors) = Vectors::read() else { return };
-    let (trust, error) = vectors.trust_with(&vectors.0["CRL1"]);
+    let (trust, error) = trust_with(&vectors, &vectors.0["CRL1"]);
     assert_eq!(error, None);
     let judged = |name| TrustedCert::from_pem(vectors.chain(name).as_bytes(), &trust, NOW);
     let good = judged("leaf").unwrap();
@@ -161,7 +135,7 @@ fn lists_of_approved_cas() {
         match id {
             "TL1" => {
                 let (change, unusable) = outcome.unwrap();
-                assert_eq!(change.added, [vectors.certificate("root").fingerprint()]);
+                assert_eq!(change.added, [certificate(&vectors, "root").fingerprint()]);
                 assert!(change.removed.is_empty() && unusable.is_empty());
             }
             "TL2" => assert!(matches!(outcome, Err(Error::CaListExpired { exp: 1_735_603_200 }))),

@@ -11,32 +11,10 @@ use serde_json::Value;
 use shaken_core::sip::Uri;
 use shaken_core::verify::{CallScratch, Verdict};
 use shaken_core::{Call, Error, Party, TelephoneNumber, Trust, TrustedCert, Verifier, X5u};
-use shaken_test_vectors::suites::suite_text;
+pub(crate) use shaken_test_vectors::suites::StandardVectors as Vectors;
 
 /// `SEQUENCE { [0] IA5String "1234" }`
 const SPC_1234: &[u8] = &[0x30, 0x08, 0xa0, 0x06, 0x16, 0x04, b'1', b'2', b'3', b'4'];
-
-pub(crate) struct Vectors(Value);
-
-impl Vectors {
-    pub(crate) fn read() -> Option<Self> {
-        Some(Self(serde_json::from_str(&suite_text("standards/vectors.json")?).unwrap()))
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Value> {
-        self.0["vectors"].as_array().unwrap().iter()
-    }
-
-    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
-        self.all()
-            .filter(move |vector| vector["kind"] == kind)
-            .map(|vector| (vector["id"].as_str().unwrap(), vector))
-    }
-
-    pub(crate) fn get(&self, id: &str) -> &Value {
-        self.all().find(|vector| vector["id"] == id).unwrap()
-    }
-}
 
 /// Issues certificates for any public key, valid from 2015 on.
 pub(crate) struct World {
