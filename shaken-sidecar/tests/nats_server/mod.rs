@@ -36,7 +36,9 @@ impl Server {
         let authorization = login.as_ref().map_or_else(String::new, |Login { user, password }| {
             format!("authorization {{ user: {user}, password: {password:?} }}")
         });
-        Some(Self { login, ..Self::find_with(&authorization)? })
+        let mut server = Self::find_with(&authorization)?;
+        server.login = login;
+        Some(server)
     }
 
     /// The same with more lines of configuration.
