@@ -206,7 +206,7 @@ fn requests() -> Vec<String> {
     // JSON that is none, or another.
     for body in [
         format!("{{\"signingRequest\": {{\"orig\": {{\"tn\": \"{caller}"),
-        format!("{caller}"),
+        caller.clone(),
         format!("\"{USER}\""),
         format!("[\"{caller}\", \"{USER}\"]"),
         format!("{{\"{caller}\": \"{USER}\", \"{caller}\": 1}}"),
