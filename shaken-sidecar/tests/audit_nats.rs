@@ -1,7 +1,6 @@
 //! The export of the audit log to a real `nats-server` with JetStream: servers and daemons are killed
 //! while calls are made, and at the end the stream has every record of the log.
 
-#[expect(dead_code, reason = "each test file uses a part of it")]
 mod nats_server;
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
