@@ -403,9 +403,9 @@ fn records_that_are_gone_are_counted_and_not_waited_for() {
     });
 }
 
-/// A cursor that is not of this log stops the export, and nothing else.
+/// The export goes on from its cursor. One that is not of this log stops the export, and nothing else.
 #[test]
-fn the_cursor_of_another_log_stops_the_export_alone() {
+fn the_cursor_is_kept_and_that_of_another_log_stops_the_export_alone() {
     let Some(server) = Server::started() else { return };
     runtime().block_on(async {
         server.make_stream().await;
@@ -416,15 +416,22 @@ fn the_cursor_of_another_log_stops_the_export_alone() {
         log.append(record(0)).await.unwrap();
         log.close().await.unwrap();
         drop(log);
+        // An orderly end leaves nothing to send twice.
+        let log = open();
+        log.append(record(1)).await.unwrap();
+        let state = exported(&log, |state| state.cursor == 3).await;
+        assert_eq!((state.duplicates, state.missing), (0, 0));
+        log.close().await.unwrap();
+        drop(log);
         let cursor = dir.path().join("export/nats.cursor");
         let text = std::fs::read_to_string(&cursor).unwrap();
-        assert!(text.contains("\"next_index\":2,"), "{text}");
-        std::fs::write(&cursor, text.replace(":2,", ":20,")).unwrap();
+        assert!(text.contains("\"next_index\":4,"), "{text}");
+        std::fs::write(&cursor, text.replace(":4,", ":40,")).unwrap();
         let log = open();
         let state = exported(&log, |state| state.stopped).await;
         assert!(state.last_error.as_ref().unwrap().contains("beyond the end"), "{state:?}");
-        log.append(record(1)).await.unwrap();
+        log.append(record(2)).await.unwrap();
         log.close().await.unwrap();
-        assert_eq!(messages(&server).await.len(), 2);
+        assert_eq!(messages(&server).await.len(), 4);
     });
 }
