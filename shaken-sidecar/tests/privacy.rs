@@ -75,7 +75,6 @@ fn check(told: Option<&'static str>) {
     for file in files {
         let name = file.strip_prefix(running.lab()).unwrap().to_str().unwrap().to_owned();
         let is_record = name.starts_with("audit/segments/") || name.starts_with("audit/sealed/");
-        // What the operator gave, and what the lab is made of.
         let is_given = GIVEN.iter().any(|given| name == *given);
         let bytes = fs::read(&file).unwrap();
         if is_record {
@@ -127,8 +126,7 @@ fn with_everything(config: &str, url: &str) -> String {
     )
 }
 
-/// Files in the lab that hold secrets because they are there for it, and those that the lab begins
-/// with; each was there before the first call.
+/// Files that hold secrets because they are there for it.
 const GIVEN: [&str; 2] = ["audit.key", "nats.password"];
 
 /// What must not be found: numbers as people and programs write them, names, and keys.
@@ -206,7 +204,7 @@ fn requests() -> Vec<String> {
     // JSON that is none, or another.
     for body in [
         format!("{{\"signingRequest\": {{\"orig\": {{\"tn\": \"{caller}"),
-        format!("{caller}"),
+        caller.clone(),
         format!("\"{USER}\""),
         format!("[\"{caller}\", \"{USER}\"]"),
         format!("{{\"{caller}\": \"{USER}\", \"{caller}\": 1}}"),

@@ -189,7 +189,9 @@ struct StoppedByPanic<'a> {
 impl Drop for StoppedByPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.shared.state().known.stopped = true;
+            let known = &mut self.shared.state().known;
+            known.stopped = true;
+            known.connected = false;
         }
     }
 }

@@ -33,6 +33,16 @@ pub(crate) struct Server {
 impl Server {
     /// Nothing, and a line about it, where there is no `nats-server`.
     pub(crate) fn find(login: Option<Login>) -> Option<Self> {
+        let authorization = login.as_ref().map_or_else(String::new, |Login { user, password }| {
+            format!("authorization {{ user: {user}, password: {password:?} }}")
+        });
+        let mut server = Self::find_with(&authorization)?;
+        server.login = login;
+        Some(server)
+    }
+
+    /// The same with more lines of configuration.
+    pub(crate) fn find_with(more: &str) -> Option<Self> {
         let Some(program) = program() else {
             let told = "there is no nats-server: apt-get install nats-server, or name it in NATS_SERVER";
             assert!(std::env::var_os(REQUIRED_SETTING).is_none_or(|value| value != "1"), "{told}");
@@ -42,15 +52,12 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let store = folder.path().join("store");
-        let authorization = login.as_ref().map_or_else(String::new, |Login { user, password }| {
-            format!("authorization {{ user: {user}, password: {password:?} }}")
-        });
         let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 4GB }}\n{authorization}\n",
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 4GB }}\n{more}\n",
             store.to_str().unwrap()
         );
         std::fs::write(folder.path().join("nats.conf"), config).unwrap();
-        Some(Self { program, folder, port, child: None, login })
+        Some(Self { program, folder, port, child: None, login: None })
     }
 
     pub(crate) fn started() -> Option<Self> {

@@ -22,8 +22,12 @@ impl Message {
     /// About `line`, the record `index` of the log named `log`. A line that the reader let through is
     /// exported whatever is in it.
     pub(super) fn new(log: &str, index: u64, line: &[u8]) -> Self {
-        let head =
-            serde_json::from_slice(line).unwrap_or(Head { schema: 0, kind: "".into(), time: None, to: None });
+        let head = serde_json::from_slice(line).unwrap_or_else(|_| Head {
+            schema: 0,
+            kind: "".into(),
+            time: None,
+            to: None,
+        });
         let Head { schema, kind, time, to } = head;
         // A kind is a word of a subject.
         let is_word =

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -164,8 +163,7 @@ impl Run {
         let mut source = Source::new(&dir, &feed, self.cursor.next_index);
         let mut sent: VecDeque<Sent> = VecDeque::new();
         let mut sent_bytes = 0;
-        let mut acks: FuturesOrdered<Pin<Box<dyn Future<Output = Result<PublishAck, String>> + Send + '_>>> =
-            FuturesOrdered::new();
+        let mut acks = FuturesOrdered::new();
         let broken = connection.broken();
         tokio::pin!(broken);
         loop {
@@ -184,7 +182,7 @@ impl Run {
                         let message = Message::new(&self.log, index, &bytes);
                         let unix_seconds = message.unix_seconds;
                         let ack = connection.publish(&message, bytes.clone()).await?;
-                        acks.push_back(Box::pin(connection.acknowledged(ack)));
+                        acks.push_back(connection.acknowledged(ack));
                         sent_bytes += bytes.len();
                         sent.push_back(Sent { index, bytes, unix_seconds });
                         if sent.len() == 1 {

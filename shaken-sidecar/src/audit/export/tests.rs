@@ -24,6 +24,11 @@ async fn append(log: &AuditLog, count: usize) {
     }
 }
 
+/// The feed is told after those who appended.
+async fn told(feed: &Feed, records: u64) {
+    feed.watch().wait_for(|durable| *durable == records).await.unwrap();
+}
+
 /// The lines that `source` gives now.
 fn drain(source: &mut Source<'_>) -> Vec<(u64, Vec<u8>)> {
     let mut lines = Vec::new();
@@ -54,9 +59,11 @@ async fn a_source_gives_each_durable_record_once_from_disk_and_memory() {
     let log = open(dir.path(), &feed);
     let mut source = Source::new(dir.path(), &feed, 0);
     append(&log, 10).await;
+    told(&feed, 41).await;
     let mut given = drain(&mut source);
-    for _ in 0..5 {
+    for round in 1..=5 {
         append(&log, 3).await;
+        told(&feed, 41 + 3 * round).await;
         given.extend(drain(&mut source));
     }
     assert!(drain(&mut source).is_empty());
