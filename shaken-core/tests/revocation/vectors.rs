@@ -84,7 +84,7 @@ fn every_list_against_four_certificates() {
         ("CRL5", ["undetermined"; 4]),
         ("CRL6", ["undetermined", "undetermined", "revoked", "undetermined"]),
     ] {
-        let (trust, _) = trust_with(&vectors, &vectors.0[id]);
+        let (trust, _) = trust_with(&vectors, vectors.get(id));
         let answers = names.map(|name| match trust.revocation_status(&certificate(&vectors, name), NOW) {
             RevocationStatus::Good => "good",
             RevocationStatus::Revoked { .. } => "revoked",
@@ -98,7 +98,7 @@ fn every_list_against_four_certificates() {
 #[test]
 fn revoked_chains_are_refused_and_others_are_not() {
     let Some(vectors) = Vectors::read() else { return };
-    let (trust, error) = trust_with(&vectors, &vectors.0["CRL1"]);
+    let (trust, error) = trust_with(&vectors, vectors.get("CRL1"));
     assert_eq!(error, None);
     let judged = |name| TrustedCert::from_pem(vectors.chain(name).as_bytes(), &trust, NOW);
     let good = judged("leaf").unwrap();
