@@ -253,4 +253,4 @@ async fn seal_through(disk: &SimDisk, options: AuditOptions, outcome: &mut Outco
 }
 
 /// One in so many calls fails, in each way another one.
-const EACH: usize = 23;
+const EACH: usize = 229;
