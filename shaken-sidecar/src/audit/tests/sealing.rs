@@ -183,6 +183,30 @@ async fn the_oldest_are_deleted_by_age_and_by_size() {
     }
 }
 
+/// While it writes, seals and deletes, a log can be inspected and holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_seals_and_deletes_meanwhile_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options().with_segment_bytes(8_000).with_keep_bytes(100_000);
+    let log = Arc::new(AuditLog::open(dir.path(), options).unwrap());
+    append_many(&log, 50).await;
+    let path = dir.path().to_owned();
+    let inspecting = tokio::task::spawn_blocking(move || {
+        for round in 0..30 {
+            let report = inspect(&path, None, &[], |_| ()).unwrap();
+            let findings: Vec<_> = report.findings.iter().map(Finding::name).collect();
+            assert_eq!(findings, ["no-key"], "round {round}: {report:?}");
+        }
+    });
+    while !inspecting.is_finished() {
+        append_many(&log, 50).await;
+    }
+    inspecting.await.unwrap();
+    wait_for("deletions", || sealing(&log).deleted > 0).await;
+    println!("{:?}", sealing(&log));
+    log.close().await.unwrap();
+}
+
 /// Each step of sealing fails once, in every way, and the log loses nothing, by a restart nor by a power
 /// cut then; and it seals all the same in the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
