@@ -1,5 +1,6 @@
 //! Durable records per second, how long one takes, and what it costs the caller, without a key and with
-//! one, beside what the disk does with nothing but fdatasync in the same run.
+//! one, beside what the disk does with nothing but fdatasync in the same run. Then what sealing of full
+//! segments takes and saves, and how long one number is looked for in them.
 //!
 //! `cargo run --release -p shaken-benches --bin audit -- [--seconds N] [--rate N] [--dir DIR]`
 
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Parser;
 use shaken_sidecar::audit::proof::{Key, Origin, Outside};
 use shaken_sidecar::audit::{
-    self, AuditError, AuditLog, AuditOptions, Cert, Interface, Kept, Number, Op, Proving, Record,
+    self, AuditError, AuditLog, AuditOptions, Cert, Entry, Event, Interface, Kept, Number, Op, Proving,
+    Record, Sealed, Sealing, Wanted,
 };
 use shaken_sidecar::listen::Peer;
 use tokio::runtime::Runtime;
@@ -58,6 +60,7 @@ fn run(options: &Options, dir: &Path) {
         start(&audit, key);
         verify(&audit, key);
     }
+    sealing(options, &runtime, &dir.join("sealed"));
     bare_disk(&dir.join("bare"), "after");
     println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
 }
@@ -100,6 +103,79 @@ fn verify(audit: &Path, key: Option<&Path>) {
         report.proven,
         len_bytes as f64 / 1e6 / took
     );
+}
+
+/// Seals segments that wait for it, with nothing else to do, then checks and searches them.
+fn sealing(options: &Options, runtime: &Runtime, audit: &Path) {
+    // As in use, unless the run is only to show that it runs.
+    let segment_bytes = if options.seconds < 10 { 8 * MIB } else { 128 * MIB };
+    let raw = AuditOptions::new().with_segment_bytes(segment_bytes).with_sealing(Sealing::Off);
+    runtime.block_on(async {
+        let log = Arc::new(AuditLog::open(audit, raw).expect("a log"));
+        let segments = audit.join(audit::SEGMENTS);
+        while std::fs::read_dir(&segments).expect("segments").count() < SEALED_SEGMENTS + 2 {
+            flat_out(&log, Duration::from_secs(1), "to be sealed").await;
+        }
+        log.close().await.expect("all records written");
+    });
+    let started = Instant::now();
+    runtime.block_on(async {
+        let log = AuditLog::open(audit, raw.with_sealing(Sealing::On)).expect("a log");
+        let state = || log.state().sealing.expect("it seals");
+        while state().sealed == 0 || state().waiting > 0 {
+            assert!(state().last_error.is_none(), "{:?}", state());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        log.close().await.expect("all records written");
+    });
+    let took = started.elapsed().as_secs_f64();
+    let (mut raw_bytes, mut len_bytes, mut records) = (0, 0, 0);
+    for line in audit::read(audit).expect("a log") {
+        let line = line.expect("a line");
+        if let Ok(Entry { event: Event::Seal(seal), .. }) = Entry::parse(&line.bytes) {
+            raw_bytes += seal.raw_bytes;
+            len_bytes += seal.len_bytes;
+            records += seal.records;
+        }
+    }
+    println!(
+        "sealing: {records} records, {:.0} MB/s of lines with its pauses, {:.1} to 1",
+        raw_bytes as f64 / 1e6 / took,
+        raw_bytes as f64 / len_bytes as f64
+    );
+    let started = Instant::now();
+    let report = audit::inspect(audit, None, &[], |_| ()).expect("an answer");
+    assert_eq!(report.findings.len(), 1, "no key, and nothing else: {report:?}");
+    println!(
+        "verify, mostly sealed: {:.0} MB/s of lines",
+        raw_bytes as f64 / 1e6 / started.elapsed().as_secs_f64()
+    );
+    search(&audit.join(audit::SEALED), records);
+}
+
+/// One number by itself, again and again, over all sealed segments.
+fn search(sealed: &Path, records: u64) {
+    let (mut took, mut found) = (Vec::new(), 0);
+    for n in 0..50 {
+        let wanted = Wanted::new().with_number(caller(n * 1601));
+        let started = Instant::now();
+        for entry in std::fs::read_dir(sealed).expect("sealed segments") {
+            let file = Sealed::open(&entry.expect("a file").path()).expect("a sealed segment");
+            found += file.find(&wanted).map(|line| line.expect("a line")).count();
+        }
+        took.push(started.elapsed());
+    }
+    println!(
+        "search of one number in {records} records: {}, {found} lines in all",
+        Percentiles::of(&mut took)
+    );
+    let wanted = Wanted::new().with_number("12125550199x");
+    let started = Instant::now();
+    for entry in std::fs::read_dir(sealed).expect("sealed segments") {
+        let file = Sealed::open(&entry.expect("a file").path()).expect("a sealed segment");
+        assert_eq!(file.find(&wanted).count(), 0);
+    }
+    println!("  one that is nowhere: {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
 }
 
 /// 16 KB written over zeros and synced, one after the other: what a commit costs without us.
@@ -176,7 +252,8 @@ async fn flat_out(log: &Arc<AuditLog>, length: Duration, name: &str) {
             tokio::spawn(async move {
                 let mut took = Vec::new();
                 while started.elapsed() < length {
-                    let (record, sent) = (record(caller), Instant::now());
+                    let n = caller + CALLERS * took.len() as u64;
+                    let (record, sent) = (record(n), Instant::now());
                     log.append(record).await.expect("a record");
                     took.push(sent.elapsed());
                 }
@@ -247,17 +324,40 @@ fn record(n: u64) -> Record {
     record.rule = Some("trunk \"pbx\" max_attest = \"B\"".into());
     record.generation = Some("0123456789abcdef".into());
     record.decided_by = Some("Example Carrier".into());
-    record.orig = Some(number("12155550121"));
-    record.dest = vec![number("12155550131")];
-    record.origid = Some("0b0e6a3c-3f50-4f43-9d8b-0d5f3c9f6f11".into());
+    record.orig = Some(number(&caller(n)));
+    record.dest = vec![number(&caller(n ^ 0x5555))];
+    record.origid = Some(format!("0b0e6a3c-3f50-4f43-9d8b-{:012x}", scrambled(n) >> 16));
     record.ppt = vec!["shaken".into()];
     record.x5u = Some("https://cr.example.com/provider.pem".into());
     record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) });
     record.http_status = Some(200);
     record.latency_us = Some(120);
-    record.identity = vec!["x".repeat(560)];
+    // Header and address of the certificate are always the same; claims and signature are not.
+    let mut identity = "x".repeat(240);
+    for part in 0..20 {
+        identity.push_str(&format!("{:016x}", scrambled(n ^ (part << 48))));
+    }
+    record.identity = vec![identity];
     record
 }
+
+/// One of 80,000 numbers.
+fn caller(n: u64) -> String {
+    let n = scrambled(n) % 80_000;
+    format!("1{}55501{:02}", 200 + n / 100, n % 100)
+}
+
+/// Another number for each, without order.
+fn scrambled(n: u64) -> u64 {
+    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ (n >> 31)
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// How many segments are sealed at least.
+const SEALED_SEGMENTS: usize = 3;
 
 struct Percentiles {
     p50: Duration,

@@ -1,6 +1,5 @@
 //! The STI certificates among the external vectors: what a general verifier makes of each.
 
-use serde_json::Value;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::{Certificate, Error, Trust, TrustedCert};
 use shaken_test_vectors::suites::StandardVectors;

@@ -54,15 +54,18 @@ impl Inspection<'_> {
     ) -> Result<(), AuditError> {
         for part in parts {
             let Part::Sealed(first) = *part else { continue };
-            self.report.sealed += 1;
-            if let Some(sealed) = self.note_sealed(folders.must_open_sealed(first))? {
+            // One that was deleted since is not there; one that somebody removed has a seal.
+            if let Some(Some(sealed)) = self.note_sealed(folders.open_sealed(first))? {
+                self.report.sealed += 1;
                 self.check_file(&sealed)?;
             }
         }
+        let now = folders.parts()?;
         if self.is_read_to_the_end {
-            self.check_present(folders, parts);
+            let is_there = |segment| parts.iter().chain(&now).any(|part| part.first() == segment);
+            self.check_present(folders, is_there);
         }
-        self.check_deletions(folders, parts)
+        self.check_deletions(folders, &now)
     }
 
     fn check_file(&mut self, sealed: &Sealed) -> Result<(), AuditError> {
@@ -99,11 +102,10 @@ impl Inspection<'_> {
     }
 
     /// That no segment is gone whose seal is on record.
-    fn check_present(&mut self, folders: &Folders<Folder>, parts: &[Part]) {
+    fn check_present(&mut self, folders: &Folders<Folder>, is_there: impl Fn(u64) -> bool) {
         let deleted_end = self.told.deleted_end();
         for &segment in self.told.seals.keys() {
-            let is_there = parts.iter().any(|part| part.first() == segment);
-            if !is_there && segment >= deleted_end {
+            if !is_there(segment) && segment >= deleted_end {
                 let path = folders.sealed_dir.join(name_of(segment));
                 self.report.findings.push(Finding::SealedMissing { path });
             }

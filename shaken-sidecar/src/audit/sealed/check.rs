@@ -134,10 +134,11 @@ impl Sealed {
     ) -> Result<(), SealedError> {
         let Some(statistics) = self.chunk(group, column).statistics() else { return Ok(()) };
         let (min, max) = bounds(statistics, column);
-        let records = self.records_of(group).end - self.records_of(group).start;
-        // A list has any number of values, and its count of nulls is none of records.
-        let nulls = records.checked_sub(expected.len() as u64).filter(|_| column != Column::Dest);
-        let counts = nulls.is_none_or(|nulls| statistics.null_count_opt().is_none_or(|count| count == nulls));
+        // A list has more values than records.
+        let records = self.records_of(group);
+        let nulls = (records.end - records.start).checked_sub(expected.len() as u64);
+        let counts =
+            column == Column::Dest || statistics.null_count_opt().is_none_or(|count| Some(count) == nulls);
         if counts && holds(min, max, expected) {
             return Ok(());
         }

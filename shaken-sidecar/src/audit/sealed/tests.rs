@@ -1,5 +1,7 @@
 //! What goes into a file comes out of it, and what is looked for is found.
 
+mod tamper;
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -27,6 +27,16 @@ pub(in crate::audit) fn write(
     lines: impl Iterator<Item = Result<Line, AuditError>>,
     path: &Path,
 ) -> Result<(), AuditError> {
+    write_with(sink, lines, path, columns::of)
+}
+
+/// The same, with columns that `derive` makes of the lines.
+pub(super) fn write_with(
+    sink: impl Write + Send,
+    lines: impl Iterator<Item = Result<Line, AuditError>>,
+    path: &Path,
+    derive: impl Fn(&[u8]) -> Option<Row<'_>>,
+) -> Result<(), AuditError> {
     let failed = |error: ParquetError| io_error("write", path)(io_error_of(error));
     let mut file =
         SerializedFileWriter::new(sink, Arc::clone(&SCHEMA), Arc::clone(&PROPERTIES)).map_err(failed)?;
@@ -37,13 +47,13 @@ pub(in crate::audit) fn write(
         group_bytes += line.bytes.len();
         group.push(line);
         if group.len() == GROUP_RECORDS || group_bytes >= MAX_GROUP_BYTES {
-            write_group(&mut file, &group, &failed)?;
+            write_group(&mut file, &group, &derive, &failed)?;
             group.clear();
             group_bytes = 0;
         }
     }
     if !group.is_empty() {
-        write_group(&mut file, &group, &failed)?;
+        write_group(&mut file, &group, &derive, &failed)?;
     }
     file.close().map(drop).map_err(failed)
 }
@@ -51,6 +61,7 @@ pub(in crate::audit) fn write(
 fn write_group<W: Write + Send>(
     file: &mut SerializedFileWriter<W>,
     lines: &[Line],
+    derive: &impl Fn(&[u8]) -> Option<Row<'_>>,
     failed: &impl Fn(ParquetError) -> AuditError,
 ) -> Result<(), AuditError> {
     let mut rows = Vec::with_capacity(lines.len());
@@ -58,7 +69,7 @@ fn write_group<W: Write + Send>(
         let not_text = || AuditError::Sealed(SealedError::NotText { index: *index });
         str::from_utf8(bytes).map_err(|_| not_text())?;
         // Whoever read the line has found it whole.
-        rows.push(columns::of(bytes).ok_or_else(not_text)?);
+        rows.push(derive(bytes).ok_or_else(not_text)?);
     }
     let mut group = file.next_row_group().map_err(failed)?;
     for column in Column::ALL {

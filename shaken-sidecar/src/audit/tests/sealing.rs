@@ -183,6 +183,31 @@ async fn the_oldest_are_deleted_by_age_and_by_size() {
     }
 }
 
+/// While it writes, seals and deletes, a log can be inspected and holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_seals_and_deletes_meanwhile_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options().with_segment_bytes(8_000).with_keep_bytes(60_000);
+    let log = Arc::new(AuditLog::open(dir.path(), options).unwrap());
+    append_many(&log, 50).await;
+    let path = dir.path().to_owned();
+    let inspecting = tokio::task::spawn_blocking(move || {
+        for round in 0..30 {
+            let report = inspect(&path, None, &[], |_| ()).unwrap();
+            let findings: Vec<_> = report.findings.iter().map(Finding::name).collect();
+            assert_eq!(findings, ["no-key"], "round {round}: {report:?}");
+        }
+    });
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !inspecting.is_finished() || sealing(&log).deleted < 3 {
+        assert!(Instant::now() < patience, "{:?}", log.state());
+        append_many(&log, 50).await;
+    }
+    inspecting.await.unwrap();
+    println!("{:?}", sealing(&log));
+    log.close().await.unwrap();
+}
+
 /// Each step of sealing fails once, in every way, and the log loses nothing, by a restart nor by a power
 /// cut then; and it seals all the same in the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,14 +218,18 @@ async fn every_step_of_sealing_may_fail() {
     for (options, is_deleting) in [(options, false), (deleting, true)] {
         let disk = SimDisk::new(None, Random(7));
         seal_through(&disk, options, &mut Outcome::default()).await;
-        let calls = disk.sim().calls;
+        let counts = disk.sim().counts.clone();
         let errnos = [Errno::IO, Errno::NOSPC, Errno::INTR].map(Fault::Errno);
-        let faults = errnos.into_iter().chain([Fault::ShortWrite, Fault::PowerCut]);
-        for (n, fault) in faults.enumerate() {
-            for at in (n as u64..calls).step_by(EACH) {
+        let faults: Vec<Fault> = errnos.into_iter().chain([Fault::ShortWrite, Fault::PowerCut]).collect();
+        for (what, count) in counts {
+            let each = usize::try_from(count / EACH_KIND).unwrap().max(1);
+            for (fault, at) in
+                faults.iter().flat_map(|fault| (0..count).step_by(each).map(move |at| (*fault, at)))
+            {
                 runs += 1;
-                let context = format!("{fault:?} at call {at} of {calls}, deleting: {is_deleting}");
-                let disk = SimDisk::new(Some((at, fault)), Random(at + 1));
+                let context = format!("{fault:?} at {what} {at} of {count}, deleting: {is_deleting}");
+                let disk = SimDisk::new(None, Random(at + 1));
+                disk.sim().fault_of = Some((what, at, fault));
                 let mut outcome = Outcome::default();
                 seal_through(&disk, options, &mut outcome).await;
                 seen.insert(disk.sim().failed_at.unwrap_or("nothing"));
@@ -231,7 +260,7 @@ async fn seal_through(disk: &SimDisk, options: AuditOptions, outcome: &mut Outco
         Err(_) if disk.sim().after_cut.is_some() => return,
         Err(_) => open_sim(disk, options).unwrap(),
     };
-    if matches!(disk.sim().fault, Some((_, Fault::PowerCut))) {
+    if matches!(disk.sim().fault_of, Some((.., Fault::PowerCut))) {
         for n in 0..8 {
             let request = format!("request {n}");
             if let Ok(kept) = log.append(record(&request)).await {
@@ -252,5 +281,5 @@ async fn seal_through(disk: &SimDisk, options: AuditOptions, outcome: &mut Outco
     let _ = log.close().await;
 }
 
-/// One in so many calls fails, in each way another one.
-const EACH: usize = 23;
+/// So many calls of each kind fail, in each way, spread over all of them.
+const EACH_KIND: u64 = 6;

@@ -26,6 +26,10 @@ pub(super) struct Sim {
     pub(super) calls: u64,
     /// What goes wrong at which call, counted from 0.
     pub(super) fault: Option<(u64, Fault)>,
+    /// The same, at which call of one kind.
+    pub(super) fault_of: Option<(&'static str, u64, Fault)>,
+    /// How many calls of each kind there were.
+    pub(super) counts: BTreeMap<&'static str, u64>,
     /// What the disk held when power was lost. Nothing works any more.
     pub(super) after_cut: Option<Files>,
     /// The call that went wrong.
@@ -83,8 +87,11 @@ impl Sim {
         }
         let call = self.calls;
         self.calls += 1;
-        match self.fault {
-            Some((at, fault)) if at == call => {
+        let count = self.counts.entry(what).or_default();
+        let fault_of = self.fault_of.filter(|(kind, at, _)| *kind == what && at == count);
+        *count += 1;
+        match self.fault.filter(|(at, _)| *at == call).map(|(_, fault)| fault).or(fault_of.map(|it| it.2)) {
+            Some(fault) => {
                 self.failed_at = Some(what);
                 match fault {
                     Fault::Errno(errno) if what != "sync" => Err(errno.into()),
@@ -95,7 +102,7 @@ impl Sim {
                     other => Ok(Some(other)),
                 }
             }
-            _ => Ok(None),
+            None => Ok(None),
         }
     }
 

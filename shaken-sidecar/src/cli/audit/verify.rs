@@ -58,8 +58,15 @@ pub(super) fn read_key(text: &str) -> Result<VerifyKey, Failure> {
 }
 
 fn print(output: &mut Output, args: &Args, key: Option<&VerifyKey>, report: &Report) -> Result<(), Failure> {
-    let Report { records, checkpoint, outside_checkpoints, outside, proven, findings, .. } = report;
+    let Report { begin, records, sealed, checkpoint, outside_checkpoints, outside, proven, findings, .. } =
+        report;
     output.line(format_args!("records     {records}, whole and in order"))?;
+    if *begin > 0 {
+        output.line(format_args!("deleted     those before {begin}; their leaves are in the tree"))?;
+    }
+    if *sealed > 0 {
+        output.line(format_args!("sealed      {sealed} segments"))?;
+    }
     if let (Some(size), Some(key)) = (checkpoint, key) {
         output.line(format_args!(
             "checkpoint  covers {size}, signed by {}+{:08x}",
@@ -101,7 +108,9 @@ fn json(args: &Args, report: &Report) -> serde_json::Value {
     serde_json::json!({
         "dir": args.dir,
         "holds": report.findings.is_empty(),
+        "begin": report.begin,
         "records": report.records,
+        "sealed": report.sealed,
         "checkpoint": report.checkpoint,
         "outside_checkpoints": report.outside_checkpoints,
         "outside": report.outside,
