@@ -93,7 +93,7 @@ impl Admin {
     }
 
     async fn record(&self, shown: Shown, peer: Peer, audit: &AuditLog) -> Result<u64, RequestError> {
-        let note = Event::Reveal(Reveal::new(peer, shown, SystemTime::now()));
+        let note = Event::Reveal(Box::new(Reveal::new(peer, shown, SystemTime::now())));
         audit.append_note(note).await.map_err(|_| RequestError::Unavailable { why: "audit" })
     }
 }

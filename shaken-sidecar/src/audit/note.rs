@@ -32,7 +32,7 @@ pub enum Event {
     /// The answer to a recorded request did not reach the client.
     Undelivered(Undelivered),
     /// Somebody had records shown in clear.
-    Reveal(Reveal),
+    Reveal(Box<Reveal>),
     /// A segment was given up after a fault, and this one begun in its place.
     Cut(Cut),
     /// A full segment became a sealed one.

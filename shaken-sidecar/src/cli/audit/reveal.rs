@@ -33,8 +33,9 @@ pub(super) fn record(opened: Opened, shown: Shown) -> Result<(), Failure> {
                     None => AuditLog::open(&config.audit_dir, config.audit),
                 };
                 let log = log.map_err(failure)?;
-                let recorded =
-                    log.append_note(Event::Reveal(Reveal::new(me(), shown, SystemTime::now()))).await;
+                let recorded = log
+                    .append_note(Event::Reveal(Box::new(Reveal::new(me(), shown, SystemTime::now()))))
+                    .await;
                 let closed = log.close().await;
                 let unrecorded = |error: AuditError| unavailable(&error);
                 closed.map_err(unrecorded)?;
