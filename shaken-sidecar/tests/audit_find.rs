@@ -304,6 +304,31 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
+/// After a fault a segment may hold lines that the next one has in their place.
+#[test]
+fn what_was_given_up_is_not_found() {
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path().join("log");
+    make_log(&dir);
+    let lines: Vec<_> = read(&dir).unwrap().take(100).map(|line| line.unwrap().bytes).collect();
+    let made = folder.path().join("made");
+    std::fs::create_dir_all(made.join("segments")).unwrap();
+    let text = |range: std::ops::Range<usize>| {
+        lines[range].iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect::<Vec<u8>>()
+    };
+    let segment = |first: usize| made.join("segments").join(format!("{first:020}.jsonl"));
+    std::fs::write(segment(0), text(0..80)).unwrap();
+    // The last line is being written.
+    std::fs::write(segment(50), &text(50..100)[..text(50..100).len() - 9]).unwrap();
+    for query in [r#"{}"#, r#"{"attest":"A"}"#] {
+        let wanted = conditions(&serde_json::from_str(query).unwrap()).wanted().unwrap();
+        let found = find(&made, &wanted, |_, _| ControlFlow::Continue(())).unwrap();
+        let found: Vec<u64> = found.map(|line| line.unwrap().index).collect();
+        let step = if query == "{}" { 1 } else { 3 };
+        assert_eq!(found, (0..99).step_by(step).collect::<Vec<u64>>(), "{query}");
+    }
+}
+
 /// Reading only what follows.
 #[test]
 fn lines_from_an_index_on() {
