@@ -58,7 +58,7 @@ pub struct Lines {
 #[derive(Debug)]
 enum Current {
     Raw(RawLines<std::fs::File>),
-    Sealed { lines: SealedLines, path: PathBuf, next_index: u64 },
+    Sealed { lines: Box<SealedLines>, path: PathBuf, next_index: u64 },
 }
 
 impl Lines {
@@ -104,7 +104,9 @@ impl Lines {
         }
         let path = self.folders.sealed_dir.join(sealed_name_of(first));
         match self.folders.open_sealed(first)? {
-            Some(file) => Ok(Some(Current::Sealed { lines: file.lines(), path, next_index: first })),
+            Some(file) => {
+                Ok(Some(Current::Sealed { lines: Box::new(file.lines()), path, next_index: first }))
+            }
             None if self.has_given => Err(io_error("open", &path)(io::ErrorKind::NotFound.into())),
             None => Ok(None),
         }
