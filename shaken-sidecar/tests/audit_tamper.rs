@@ -630,7 +630,7 @@ fn every_random_edit_of_a_sealed_segment_is_found() {
     assert_eq!(code, Some(0), "{report}");
     assert!(report["sealed"].as_u64().unwrap() >= 3, "{report}");
     let kinds: [(&str, &[&str], fn(&Path)); 7] = [
-        ("flipped bit", &["sealed-changed", "sealed-damaged", "sealed-columns"], |dir| {
+        ("flipped bit", &["sealed-changed", "sealed-damaged", "sealed-columns", "sealed-line"], |dir| {
             drop(flip_some(&sealed_files(dir)))
         }),
         ("removed", &["sealed-missing", "record", "begin-not-recorded"], |dir| {

@@ -43,12 +43,9 @@ impl<D: Disk> Folders<D> {
     pub(super) fn parts(&self) -> Result<Vec<Part>, AuditError> {
         // In this order: a segment that is sealed meanwhile is in one of them.
         let raw = segment::list(&self.segments).map_err(io_error("read", &self.segments_dir))?;
-        let mut parts: Vec<Part> = self
-            .sealed_firsts()?
-            .into_iter()
-            .filter(|first| !raw.contains(first))
-            .map(Part::Sealed)
-            .collect();
+        let is_raw = |first: &u64| raw.binary_search(first).is_ok();
+        let sealed = self.sealed_firsts()?.into_iter().filter(|first| !is_raw(first));
+        let mut parts: Vec<Part> = sealed.map(Part::Sealed).collect();
         parts.extend(raw.into_iter().map(Part::Raw));
         parts.sort_unstable_by_key(|part| part.first());
         Ok(parts)

@@ -71,7 +71,7 @@ pub struct Lines {
 #[derive(Debug)]
 enum Current {
     Raw(RawLines<std::fs::File>),
-    Sealed { lines: SealedLines, path: PathBuf, next_index: u64 },
+    Sealed { lines: Box<SealedLines>, path: PathBuf, next_index: u64 },
 }
 
 impl Lines {
@@ -119,7 +119,7 @@ impl Lines {
         let path = self.folders.sealed_dir.join(sealed_name_of(first));
         match self.folders.open_sealed(first)? {
             Some(file) => Ok(Some(Current::Sealed {
-                lines: file.lines_from(self.from),
+                lines: Box::new(file.lines_from(self.from)),
                 path,
                 // Of a segment that ends before `from`, nothing comes.
                 next_index: self.from.clamp(first, file.end_index()),

@@ -108,6 +108,8 @@ impl<D: Disk> Sealer<D> {
             let Some((first, end)) = next.map(|(part, next)| (part.first(), next.first())) else { break };
             self.may_go_on()?;
             self.seal(first, end)?;
+            // Not only when all is sealed: under load there may always be more.
+            self.delete_expired(SystemTime::now())?;
         }
         self.delete_expired(SystemTime::now())
     }
@@ -227,35 +229,48 @@ impl<D: Disk> Sealer<D> {
     fn delete_expired(&self, now: SystemTime) -> Result<(), AuditError> {
         let (keep_for, keep_bytes) = (self.options.keep_for, self.options.keep_bytes);
         let begin = Begin::read(&self.folders)?.map_or(0, |begin| begin.index);
-        let raw = segment::list(&self.folders.segments).map_err(self.failed("read"))?;
-        let mut files = Vec::new();
-        // One that is raw too is not recorded yet.
-        for first in self.folders.sealed_firsts()?.into_iter().filter(|first| !raw.contains(first)) {
-            if first < begin {
-                // A deletion that was stopped in between.
-                self.remove_sealed(first)?;
-            } else if keep_for.is_some() || keep_bytes.is_some() {
-                files.push(self.folders.must_open_sealed(first)?);
-            }
+        let parts = self.folders.parts()?;
+        // One that is raw too is not recorded yet, and none of these.
+        let sealed = parts.iter().filter_map(|part| match part {
+            Part::Sealed(first) => Some(*first),
+            Part::Raw(_) => None,
+        });
+        let (over, sealed): (Vec<u64>, Vec<u64>) = sealed.partition(|first| *first < begin);
+        // Deletions that were stopped in between.
+        over.into_iter().try_for_each(|first| self.remove_sealed(first))?;
+        if keep_for.is_none() && keep_bytes.is_none() {
+            return Ok(());
         }
-        let mut total_bytes: u64 = files.iter().map(Sealed::len_bytes).sum();
-        for sealed in files {
+        let mut total_bytes = match keep_bytes {
+            Some(_) => sealed.iter().map(|first| self.len_of(*first)).sum::<Result<u64, _>>()?,
+            None => 0,
+        };
+        for first in sealed {
+            let sealed = self.folders.must_open_sealed(first)?;
             let last = sealed.last_unix_ms()?;
-            let over = |keep: Duration| last.is_some_and(|last| is_over(last, keep, now));
-            let reason = match () {
-                () if keep_for.is_some_and(over) => Expiry::Age,
-                () if keep_bytes.is_some_and(|most| total_bytes > most) => Expiry::Size,
-                () => return Ok(()),
+            let is_old = |keep: Duration| last.is_some_and(|last| is_over(last, keep, now));
+            let reason = if keep_for.is_some_and(is_old) {
+                Expiry::Age
+            } else if keep_bytes.is_some_and(|most| total_bytes > most) {
+                Expiry::Size
+            } else {
+                return Ok(());
             };
             // What the tree lacks can only be taken into it while it is there.
             if sealed.end_index() > self.covered() {
                 return Ok(());
             }
             self.may_go_on()?;
-            total_bytes -= sealed.len_bytes();
+            total_bytes = total_bytes.saturating_sub(sealed.len_bytes());
             self.delete(&sealed, reason, last)?;
         }
         Ok(())
+    }
+
+    /// Length of the file of a sealed segment.
+    fn len_of(&self, first: u64) -> Result<u64, AuditError> {
+        let file = uninterrupted(|| self.sealed.open(&name_of(first)));
+        file.and_then(|file| file.len_bytes()).map_err(self.failed("look at a file in"))
     }
 
     fn delete(&self, sealed: &Sealed, reason: Expiry, last: Option<i64>) -> Result<(), AuditError> {

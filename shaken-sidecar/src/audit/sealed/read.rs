@@ -201,19 +201,19 @@ impl Sealed {
 
     /// The values of a nullable column of numbers.
     pub(super) fn integers(&self, group: usize, column: Column) -> Result<Vec<Option<i64>>, ParquetError> {
-        let (values, present, _) = self.values::<Int64Type>(group, column)?;
+        let Leveled { values, present, .. } = self.values::<Int64Type>(group, column)?;
         spread(values, present, self.len_of(group)?, column == Column::Index)
     }
 
     /// The values of a nullable column of text.
     pub(super) fn texts(&self, group: usize, column: Column) -> Result<Vec<Option<ByteArray>>, ParquetError> {
-        let (values, present, _) = self.values::<ByteArrayType>(group, column)?;
+        let Leveled { values, present, .. } = self.values::<ByteArrayType>(group, column)?;
         spread(values, present, self.len_of(group)?, column == Column::Line)
     }
 
     /// The values of the column of lists: each with its place in the row group, in order.
     pub(super) fn elements(&self, group: usize) -> Result<Vec<(usize, ByteArray)>, ParquetError> {
-        let (values, present, repeats) = self.values::<ByteArrayType>(group, Column::Dest)?;
+        let Leveled { values, present, repeats } = self.values::<ByteArrayType>(group, Column::Dest)?;
         let broken = || ParquetError::General("the levels of a list contradict its values".into());
         if present.len() != repeats.len() {
             return Err(broken());
@@ -236,11 +236,7 @@ impl Sealed {
     }
 
     /// All values of a column of a row group, and their levels.
-    fn values<T: DataType>(
-        &self,
-        group: usize,
-        column: Column,
-    ) -> Result<(Vec<T::T>, Vec<i16>, Vec<i16>), ParquetError> {
+    fn values<T: DataType>(&self, group: usize, column: Column) -> Result<Leveled<T::T>, ParquetError> {
         let mut reader = self.reader::<T>(group, column, None)?;
         let (mut values, mut present, mut repeats) = (Vec::new(), Vec::new(), Vec::new());
         let wanted = self.len_of(group)?;
@@ -252,7 +248,7 @@ impl Sealed {
                 (read, _, _) => records += read,
             }
         }
-        Ok((values, present, repeats))
+        Ok(Leveled { values, present, repeats })
     }
 
     pub(super) fn filter(&self, group: usize, column: Column) -> Result<Option<Sbbf>, ParquetError> {
@@ -337,6 +333,13 @@ impl std::fmt::Debug for SealedLines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SealedLines").field("path", &self.file.path).field("next", &self.next).finish()
     }
+}
+
+/// The values of a column that are not null, and for each record or element how it is there.
+struct Leveled<T> {
+    values: Vec<T>,
+    present: Vec<i16>,
+    repeats: Vec<i16>,
 }
 
 /// Puts nulls between values.

@@ -44,14 +44,15 @@ fn event(index: u64) -> Event {
             call.call_id = Some(format!("{index}@sbc.example.com"));
             call.trunk = Some("lab \"one\" \u{e9}".into());
             call.attest = Some(["A", "B", "C"][index as usize % 3].into());
-            call.reason = (index % 4 > 0).then(|| "CAPPED_BY_TRUNK".into());
+            call.reason = (!index.is_multiple_of(4)).then(|| "CAPPED_BY_TRUNK".into());
             call.orig = Some(match index % 5 {
                 0 => Number { received: "anonymous".into(), canonical: None },
                 _ => both(index),
             });
             call.dest = (0..index % 4).map(|n| both(index * 7 + n)).collect();
             call.origid = Some(format!("00000000-0000-4000-8000-{index:012}"));
-            call.cert = Some(Cert { spc: (index % 3 == 0).then(|| "709J".into()), sha256: "ab".repeat(32) });
+            call.cert =
+                Some(Cert { spc: index.is_multiple_of(3).then(|| "709J".into()), sha256: "ab".repeat(32) });
             Event::Call(Box::new(call))
         }
     }

@@ -90,7 +90,12 @@ impl Sim {
         let count = self.counts.entry(what).or_default();
         let fault_of = self.fault_of.filter(|(kind, at, _)| *kind == what && at == count);
         *count += 1;
-        match self.fault.filter(|(at, _)| *at == call).map(|(_, fault)| fault).or(fault_of.map(|it| it.2)) {
+        match self
+            .fault
+            .filter(|(at, _)| *at == call)
+            .map(|(_, fault)| fault)
+            .or_else(|| fault_of.map(|it| it.2))
+        {
             Some(fault) => {
                 self.failed_at = Some(what);
                 match fault {
