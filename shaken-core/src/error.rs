@@ -22,7 +22,9 @@ pub struct SipResponse {
 }
 
 impl SipResponse {
-    const fn new(code: u16, reason: &'static str) -> Self {
+    /// A response of the caller's own, such as 302, with its phrase.
+    #[must_use]
+    pub const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
 }

@@ -56,7 +56,7 @@ pub use address::Address;
 pub use diversion::{Diversion, HistoryEntry};
 pub use headers::{Headers, Hints, MAX_IDENTITY_LEN};
 pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Source};
-pub use reply::{Reason, ReasonProtocol, write_response};
+pub use reply::{Reason, ReasonProtocol, write_response, write_uri_header_value};
 pub use uri::{Scheme, Uri};
 
 use crate::Error;

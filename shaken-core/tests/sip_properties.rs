@@ -32,7 +32,7 @@ fn exercise(bytes: &[u8]) -> Result<(), TestCaseError> {
     let mut buffer = vec![0; 2 * bytes.len() + 1024];
     let mut out = Out::new(&mut buffer);
     let reason = Reason::new(Error::IdentityMissing.sip());
-    write_response(&request, Error::IdentityMissing.sip(), &[reason], 1, &mut out);
+    write_response(&request, Error::IdentityMissing.sip(), &[reason], &[], 1, &mut out);
     let response = out.written();
     prop_assert!(response.ends_with(b"\r\nContent-Length: 0\r\n\r\n"));
     prop_assert!(!response[..response.len() - 4].windows(4).any(|window| window == b"\r\n\r\n"));

@@ -109,7 +109,7 @@ fn response(request: &Request<'_>) {
     let reason = Reason::new(sip);
     let reason = identity.as_ref().map_or(reason, |identity| reason.with_passport(identity));
     let response =
-        written(2 * request.len_bytes() + 2048, |out| write_response(request, sip, &[reason], 1, out));
+        written(2 * request.len_bytes() + 2048, |out| write_response(request, sip, &[reason], &[], 1, out));
     assert!(response.starts_with(b"SIP/2.0 428 "));
     assert!(response.ends_with(b"\r\nContent-Length: 0\r\n\r\n"));
     assert!(!response[..response.len() - 4].windows(4).any(|window| window == b"\r\n\r\n"));

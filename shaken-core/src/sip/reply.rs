@@ -79,12 +79,14 @@ impl<'a> Reason<'a> {
 const MAX_SIGNATURE_LEN: usize = 128;
 
 /// Writes the response to `request`: status line, Via, From, To, Call-ID and CSeq as they came
-/// (RFC 3261 §8.2.6.2), the reasons, and no body. `to_tag` goes into To if it has no tag; it must
-/// be the same for the same request, and hard to guess.
+/// (RFC 3261 §8.2.6.2), the reasons, the `fields` by name and value, and no body. `to_tag` goes
+/// into To if it has no tag; it must be the same for the same request, and hard to guess. Values are
+/// written as they are: they must be free of line ends.
 pub fn write_response(
     request: &Request<'_>,
     response: SipResponse,
     reasons: &[Reason<'_>],
+    fields: &[(&str, &[u8])],
     to_tag: u64,
     out: &mut Out<'_>,
 ) {
@@ -109,6 +111,9 @@ pub fn write_response(
     for reason in reasons {
         push_field(out, "Reason", |out| reason.write(out));
     }
+    for (name, value) in fields {
+        push_field(out, name, |out| out.push(value));
+    }
     out.push(b"Content-Length: 0\r\n\r\n");
 }
 
@@ -118,3 +123,19 @@ fn push_field(out: &mut Out<'_>, name: &str, value: impl FnOnce(&mut Out<'_>)) {
     value(out);
     out.push(b"\r\n");
 }
+
+/// Writes `value` as that of a header within a URI (`hvalue`, RFC 3261 §19.1.1): all but what may
+/// stand there as it is in %-escapes.
+pub fn write_uri_header_value(value: &[u8], out: &mut Out<'_>) {
+    for byte in value {
+        let stands = byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/?:+$".contains(byte);
+        if stands {
+            out.push(&[*byte]);
+        } else {
+            let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or_default();
+            out.push(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";

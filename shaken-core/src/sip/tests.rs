@@ -1,7 +1,7 @@
 use super::*;
 use crate::identity::Identity;
 use crate::write::Out;
-use crate::{Call, Party, Verstat};
+use crate::{Call, Party, SipResponse, Verstat};
 
 const CALL: &str = "INVITE sip:+12155550131@carrier.example;user=phone SIP/2.0\r\n\
     v: SIP/2.0/TLS 192.0.2.1:5061;branch=z9hG4bK1,\r\n SIP/2.0/UDP 192.0.2.2\r\n\
@@ -328,7 +328,7 @@ fn a_response_carries_back_what_the_request_brought() {
         Reason::new(Error::IatStale { age_s: 61 }.sip()),
     ];
     let response = Error::SignatureInvalid.sip();
-    let text = written(|out| write_response(&request, response, &reasons, 7, out));
+    let text = written(|out| write_response(&request, response, &reasons, &[], 7, out));
     assert_eq!(
         text,
         "SIP/2.0 438 Invalid Identity Header\r\n\
@@ -344,12 +344,32 @@ fn a_response_carries_back_what_the_request_brought() {
     );
     let in_dialog =
         CALL.replace("TO :<sip:+12155550131@carrier.example;user=phone>", "t: sip:a@b.example;tag=x");
-    let text = written(|out| write_response(&self::request(&in_dialog).unwrap(), response, &[], 7, out));
+    let text = written(|out| write_response(&self::request(&in_dialog).unwrap(), response, &[], &[], 7, out));
     assert!(text.contains("To: sip:a@b.example;tag=x\r\n"), "{text}");
     let mut small = [0; 100];
     let mut out = Out::new(&mut small);
-    write_response(&request, response, &[], 7, &mut out);
+    write_response(&request, response, &[], &[], 7, &mut out);
     assert!(matches!(out.finish(), Err(Error::BufferTooSmall { needed_bytes }) if needed_bytes > 100));
+}
+
+#[test]
+fn a_redirect_carries_headers_of_its_own_and_within_its_contact() {
+    let request = request(CALL).unwrap();
+    let moved = SipResponse::new(302, "Moved Temporarily");
+    let fields: [(&str, &[u8]); 2] = [("Identity", b"a.b.c;info=<x:y>"), ("Contact", b"<sip:a@b.example>")];
+    let text = written(|out| write_response(&request, moved, &[], &fields, 7, out));
+    let behind = "CSeq: 314159 INVITE\r\nIdentity: a.b.c;info=<x:y>\r\nContact: <sip:a@b.example>\r\nContent-Length: 0\r\n\r\n";
+    assert!(text.starts_with("SIP/2.0 302 Moved Temporarily\r\n") && text.ends_with(behind), "{text}");
+    for (value, escaped) in [
+        (
+            "eyJ.a-_;info=<https://a.example/b?c>;alg=ES256",
+            "eyJ.a-_%3Binfo%3D%3Chttps://a.example/b?c%3E%3Balg%3DES256",
+        ),
+        ("<sip:+12155550121@a.example;verstat=x>", "%3Csip:+12155550121%40a.example%3Bverstat%3Dx%3E"),
+        ("a b\"&%\u{e9}\r\n", "a%20b%22%26%25%C3%A9%0D%0A"),
+    ] {
+        assert_eq!(written(|out| write_uri_header_value(value.as_bytes(), out)), escaped);
+    }
 }
 
 #[test]
