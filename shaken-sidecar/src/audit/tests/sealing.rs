@@ -283,4 +283,4 @@ async fn seal_through(disk: &SimDisk, options: AuditOptions, outcome: &mut Outco
 }
 
 /// So many calls of each kind fail, in each way, spread over all of them.
-const EACH_KIND: u64 = 6;
+const EACH_KIND: u64 = 3;
