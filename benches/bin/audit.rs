@@ -109,18 +109,21 @@ fn verify(audit: &Path, key: Option<&Path>) {
 fn sealing(options: &Options, runtime: &Runtime, audit: &Path) {
     // As in use, unless the run is only to show that it runs.
     let segment_bytes = if options.seconds < 10 { 8 * MIB } else { 128 * MIB };
-    let raw = AuditOptions::new().with_segment_bytes(segment_bytes).with_sealing(Sealing::Off);
+    let unsealed = AuditOptions::new().with_segment_bytes(segment_bytes).with_sealing(Sealing::Off);
     runtime.block_on(async {
-        let log = Arc::new(AuditLog::open(audit, raw).expect("a log"));
+        let log = Arc::new(AuditLog::open(audit, unsealed).expect("a log"));
         let segments = audit.join(audit::SEGMENTS);
-        while std::fs::read_dir(&segments).expect("segments").count() < SEALED_SEGMENTS + 2 {
+        let is_raw = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".jsonl");
+        let raw =
+            || std::fs::read_dir(&segments).expect("segments").flatten().filter(|it| is_raw(&it.file_name()));
+        while raw().count() < SEALED_SEGMENTS + 1 {
             flat_out(&log, Duration::from_secs(1), "to be sealed").await;
         }
         log.close().await.expect("all records written");
     });
     let started = Instant::now();
     runtime.block_on(async {
-        let log = AuditLog::open(audit, raw.with_sealing(Sealing::On)).expect("a log");
+        let log = AuditLog::open(audit, unsealed.with_sealing(Sealing::On)).expect("a log");
         let state = || log.state().sealing.expect("it seals");
         while state().sealed == 0 || state().waiting > 0 {
             assert!(state().last_error.is_none(), "{:?}", state());

@@ -3,7 +3,8 @@
 //! In: [`Record`]s from any number of tasks. Out: the index of each, after it is on the disk. On
 //! disk: a directory of its own with lines of JSON, one per record ([`Entry`]), indexes from 0
 //! without holes, in segments of bounded length ([`SEGMENTS`]). What each member of a line means is
-//! in `AUDIT.md`. Only ever appended to, by one process at a time.
+//! in `AUDIT.md`. Only ever appended to, by one process at a time. Full segments become Parquet files
+//! with the same lines ([`SEALED`], [`Sealed`]), off the way of calls.
 //!
 //! What is promised:
 //! - An acknowledged record survives the death of the process and a power cut.
@@ -210,7 +211,9 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`AuditError::Locked`] when another process has it open; [`AuditError::Corrupt`] and
-    /// [`AuditError::NotContiguous`] when it is damaged elsewhere than in its last commit;
+    /// [`AuditError::NotContiguous`] when it is damaged elsewhere than in its last commit, and
+    /// [`AuditError::NotRecorded`], [`AuditError::SegmentMissing`] and [`AuditError::Sealed`] when parts
+    /// of it are gone or damaged;
     /// [`AuditError::ParentMissing`] and [`AuditError::Io`] when directory or files cannot be had,
     /// also because the disk has no room for the reserve.
     pub fn open(dir: &Path, options: AuditOptions) -> Result<Self, AuditError> {
@@ -537,7 +540,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Audi
     move |source| AuditError::Io { action, path: path.to_owned(), source }
 }
 
-/// The folder of the segments within the directory of the log: `<first index, 20 digits>.jsonl`.
+/// The folder of the raw segments within the directory of the log: `<first index, 20 digits>.jsonl`.
 pub const SEGMENTS: &str = "segments";
 
 /// How long the end of the log waits for acknowledgements of exported records.

@@ -73,8 +73,8 @@ fn duckdb_reads_a_sealed_segment() {
     let calls: Vec<Record> =
         lines.iter().filter_map(|line| Entry::parse(line).unwrap().call().cloned()).collect();
     let wanted = calls[calls.len() / 2].orig.clone().unwrap().canonical.unwrap();
-    let callee = calls[calls.len() / 2 + 1].dest.first().or(calls[calls.len() / 2].dest.first());
-    let callee = callee.or(calls[calls.len() / 2 - 1].dest.first()).unwrap().canonical.clone().unwrap();
+    let callee =
+        calls.iter().skip(calls.len() / 2).find_map(|call| call.dest.first()?.canonical.clone()).unwrap();
     let count = |holds: &dyn Fn(&Record) -> bool| calls.iter().filter(|call| holds(call)).count().to_string();
     let text = |number: &Number| number.canonical.clone().unwrap();
     let queries = [

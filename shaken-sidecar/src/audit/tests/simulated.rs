@@ -372,6 +372,9 @@ pub(super) async fn check(files: &Files, outcome: &Outcome, context: &str) -> Ve
     assert_eq!(append(&log, "goes on").await, records, "{context}");
     log.close().await.unwrap();
     assert_eq!(all_entries(dir.path()).len() as u64, records + 2 - begin, "{context}");
+    let report = inspect(dir.path(), None, &[], |_| ()).unwrap();
+    let findings: Vec<_> = report.findings.iter().map(Finding::name).collect();
+    assert_eq!(findings, ["no-key"], "{context}: {report:?}");
     stored
 }
 
