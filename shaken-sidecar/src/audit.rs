@@ -27,8 +27,10 @@ pub mod export;
 mod find;
 mod inspect;
 mod line;
+mod lock;
 mod mask;
 mod note;
+mod observer;
 mod options;
 mod parts;
 pub mod proof;
@@ -43,15 +45,13 @@ mod state;
 mod trace;
 mod writer;
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,6 +64,7 @@ pub use note::{
     Cut, Deletion, Event, Expiry, Gap, Loss, Reveal, Seal, Shown, Start, Stop, Summary, Undecided,
     Undelivered,
 };
+pub use observer::{Commit, Observer};
 pub use options::{AuditOptions, Durability, Full, Sealing};
 pub use prover::Proving;
 pub use read::{Line, Lines, read, read_from};
@@ -76,6 +77,7 @@ pub use trace::{Inclusion, Proof, Trace, trace};
 use disk::{Disk, Folder};
 use export::{Export, Exporter, Feed, Tapped};
 use line::Content;
+use lock::{create_dir, lock_dir};
 use parts::Folders;
 use proof::ProofWatch;
 use seal::Sealer;
@@ -120,86 +122,6 @@ impl Kept {
             Self::Durable(index) => Some(index),
             Self::Queued | Self::Missing => None,
         }
-    }
-}
-
-/// What is told of all that becomes durable, in the order of the log.
-///
-/// Once the log is open it runs in the writer thread: what it takes long for, the next commit waits for.
-pub trait Observer: Send + 'static {
-    /// Index of the first line that it does not know yet, of those that the log has when it is opened.
-    fn needs_from(&self) -> u64 {
-        u64::MAX
-    }
-
-    /// A line of the log that is being opened, without its newline: all of the last segment, and of
-    /// those before it the ones that hold anything from [`needs_from`](Self::needs_from) on.
-    ///
-    /// # Errors
-    /// Why the log must not be opened.
-    fn found(&mut self, _index: u64, _line: &[u8]) -> Result<(), AuditError> {
-        Ok(())
-    }
-
-    /// The log has this many records. Nothing of it has been cut or written yet.
-    ///
-    /// # Errors
-    /// Why the log must not be opened.
-    fn complete(&mut self, _records: u64) -> Result<(), AuditError> {
-        Ok(())
-    }
-
-    /// So it is, and all of them are durable.
-    ///
-    /// # Errors
-    /// Why the log must not be opened.
-    fn opened(&mut self, _records: u64) -> Result<(), AuditError> {
-        Ok(())
-    }
-
-    /// `commit` is durable, and those who waited for it have been answered.
-    fn durable(&mut self, commit: &Commit<'_>);
-
-    /// When [`wake`](Self::wake) is to be called, should nothing happen before.
-    fn due_at(&self, _now: Instant) -> Option<Instant> {
-        None
-    }
-
-    /// It is time.
-    fn wake(&mut self, _now: Instant) {}
-
-    /// The log is closed; nothing becomes durable any more.
-    fn closed(&mut self, _now: Instant) {}
-}
-
-/// Nobody wants to know.
-impl Observer for () {
-    fn durable(&mut self, _: &Commit<'_>) {}
-}
-
-/// Lines that became durable together.
-#[derive(Clone, Copy)]
-pub struct Commit<'a> {
-    first_index: u64,
-    bytes: &'a [u8],
-}
-
-impl<'a> Commit<'a> {
-    /// Index of the first line.
-    #[must_use]
-    pub fn first_index(&self) -> u64 {
-        self.first_index
-    }
-
-    /// The lines as they are on disk, without their newlines. They hold phone numbers.
-    pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
-    }
-}
-
-impl std::fmt::Debug for Commit<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Commit").field("first_index", &self.first_index).finish_non_exhaustive()
     }
 }
 
@@ -502,37 +424,6 @@ impl AuditLog {
 impl Drop for AuditLog {
     fn drop(&mut self) {
         self.shared.seal.stop();
-    }
-}
-
-fn create_dir(dir: &Path) -> Result<(), AuditError> {
-    match DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => {
-            let parent = match dir.parent() {
-                Some(parent) if parent != Path::new("") => parent,
-                _ => Path::new("."),
-            };
-            File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error("sync", parent))
-        }
-        Err(error) => match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            io::ErrorKind::NotFound => Err(AuditError::ParentMissing { dir: dir.to_owned() }),
-            _ => Err(io_error("create", dir)(error)),
-        },
-    }
-}
-
-/// Opens the directory and holds an exclusive lock on it for as long as the file is open. The lock is
-/// on the directory and not on a file in it, for a file can be deleted and made anew under the holder.
-fn lock_dir(dir: &Path) -> Result<File, AuditError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let lock =
-        rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| io_error("open", dir)(errno.into()))?;
-    let lock = File::from(lock);
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(AuditError::Locked { dir: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", dir)(source)),
     }
 }
 
