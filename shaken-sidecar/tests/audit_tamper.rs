@@ -620,6 +620,10 @@ fn two(dir: &Path) -> (PathBuf, PathBuf) {
     (files[at].clone(), files[other].clone())
 }
 
+/// A kind of edit, and how it may be found.
+#[derive(Clone, Copy)]
+struct SealedEdit(&'static str, &'static [&'static str], fn(&Path));
+
 /// A bit anywhere in a sealed segment, and whatever else is done to these files.
 #[test]
 fn every_random_edit_of_a_sealed_segment_is_found() {
@@ -629,35 +633,37 @@ fn every_random_edit_of_a_sealed_segment_is_found() {
     let (code, report) = log.verify(&log.dir(), Some("outside"));
     assert_eq!(code, Some(0), "{report}");
     assert!(report["sealed"].as_u64().unwrap() >= 3, "{report}");
-    let kinds: [(&str, &[&str], fn(&Path)); 7] = [
-        ("flipped bit", &["sealed-changed", "sealed-damaged", "sealed-columns", "sealed-line"], |dir| {
-            drop(flip_some(&sealed_files(dir)))
-        }),
-        ("removed", &["sealed-missing", "record", "begin-not-recorded"], |dir| {
+    let kinds: [SealedEdit; 7] = [
+        SealedEdit(
+            "flipped bit",
+            &["sealed-changed", "sealed-damaged", "sealed-columns", "sealed-line"],
+            |dir| drop(flip_some(&sealed_files(dir))),
+        ),
+        SealedEdit("removed", &["sealed-missing", "record", "begin-not-recorded"], |dir| {
             fs::remove_file(two(dir).0).unwrap()
         }),
-        ("truncated", &["sealed-damaged"], |dir| {
+        SealedEdit("truncated", &["sealed-damaged"], |dir| {
             let path = two(dir).0;
             let bytes = fs::read(&path).unwrap();
             fs::write(path, &bytes[..random(bytes.len())]).unwrap();
         }),
-        ("another one's contents", &["sealed-line", "sealed-changed", "record"], |dir| {
+        SealedEdit("another one's contents", &["sealed-line", "sealed-changed", "record"], |dir| {
             let (path, other) = two(dir);
             fs::copy(other, path).unwrap();
         }),
-        ("exchanged", &["sealed-line", "sealed-changed", "record"], |dir| {
+        SealedEdit("exchanged", &["sealed-line", "sealed-changed", "record"], |dir| {
             let (path, other) = two(dir);
             let bytes = fs::read(&path).unwrap();
             fs::copy(&other, path).unwrap();
             fs::write(other, bytes).unwrap();
         }),
-        ("bytes behind the end", &["sealed-damaged"], |dir| {
+        SealedEdit("bytes behind the end", &["sealed-damaged"], |dir| {
             let path = two(dir).0;
             let mut bytes = fs::read(&path).unwrap();
             bytes.extend_from_slice(b"more");
             fs::write(path, bytes).unwrap();
         }),
-        ("a beginning further on", &["begin-not-recorded"], |dir| {
+        SealedEdit("a beginning further on", &["begin-not-recorded"], |dir| {
             let files = sealed_files(dir);
             let next: u64 = files[1].file_stem().unwrap().to_str().unwrap().parse().unwrap();
             fs::remove_file(&files[0]).unwrap();
@@ -666,7 +672,7 @@ fn every_random_edit_of_a_sealed_segment_is_found() {
         }),
     ];
     for edit in 0..edits {
-        let (name, expected, tamper) = kinds[edit % kinds.len()];
+        let SealedEdit(name, expected, tamper) = kinds[edit % kinds.len()];
         let dir = log.copied("tampered");
         tamper(&dir);
         let found = log.findings(&dir);
