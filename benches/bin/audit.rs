@@ -39,6 +39,9 @@ struct Options {
     /// How many come per second.
     #[arg(long, default_value_t = 30_000)]
     rate: u64,
+    /// Full segments are left as they are meanwhile.
+    #[arg(long)]
+    unsealed: bool,
     /// Folder on the disk that is measured.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     dir: PathBuf,
@@ -67,7 +70,8 @@ fn run(options: &Options, dir: &Path) {
 
 fn measure(options: &Options, runtime: &Runtime, audit: &Path, key: Option<&Path>) {
     runtime.block_on(async {
-        let log = Arc::new(open(audit, key));
+        let sealing = if options.unsealed { Sealing::Off } else { Sealing::On };
+        let log = Arc::new(open(audit, key, AuditOptions::new().with_sealing(sealing)));
         // So that the first segment, which nobody could prepare, is behind us.
         flat_out(&log, Duration::from_secs(3), "warm-up").await;
         paced(&log, options.rate, Duration::from_secs(options.seconds)).await;
@@ -77,11 +81,11 @@ fn measure(options: &Options, runtime: &Runtime, audit: &Path, key: Option<&Path
     });
 }
 
-fn open(audit: &Path, key: Option<&Path>) -> AuditLog {
-    let Some(key) = key else { return AuditLog::open(audit, AuditOptions::new()).expect("a log") };
+fn open(audit: &Path, key: Option<&Path>, log: AuditOptions) -> AuditLog {
+    let Some(key) = key else { return AuditLog::open(audit, log).expect("a log") };
     let outside = vec![Outside::File { path: key.with_extension("outside") }];
     let proving = Proving::new(Key::read(key).expect("a key")).with_outside(outside);
-    AuditLog::open_proven(audit, AuditOptions::new(), proving).expect("a log")
+    AuditLog::open_proven(audit, log, proving).expect("a log")
 }
 
 /// How long it takes to check all of the log.
@@ -290,7 +294,7 @@ fn start(audit: &Path, key: Option<&Path>) {
         .collect();
     lengths.sort_unstable();
     let started = Instant::now();
-    let log = open(audit, key);
+    let log = open(audit, key, AuditOptions::new());
     let (took, recovery) = (started.elapsed(), log.recovery());
     println!(
         "start: {:.0} ms, {} segments, last one {:.1} MB (longest {:.1} MB): {:.0} MB/s",

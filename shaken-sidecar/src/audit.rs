@@ -80,7 +80,7 @@ use line::Content;
 use lock::{create_dir, lock_dir};
 use parts::Folders;
 use proof::ProofWatch;
-use seal::Sealer;
+use seal::{NeededBy, Sealer};
 use state::{Shared, Unrecorded};
 use writer::{MAX_COMMIT_LEN, Message, Writer};
 
@@ -152,7 +152,7 @@ impl AuditLog {
         options: AuditOptions,
         observer: impl Observer,
     ) -> Result<Self, AuditError> {
-        Self::open_with(dir, options, None, || Ok(observer))
+        Self::open_with(dir, options, NeededBy::default(), || Ok(observer))
     }
 
     /// The same, with a tree over all lines and signed checkpoints of it. What the newest checkpoints
@@ -164,8 +164,8 @@ impl AuditLog {
     /// Those of [`open`](Self::open), and [`AuditError::Proof`].
     pub fn open_proven(dir: &Path, options: AuditOptions, proving: Proving) -> Result<Self, AuditError> {
         let started = Arc::new(OnceLock::new());
-        let proof = Some(Arc::clone(&started));
-        let mut log = Self::open_with(dir, options, proof, || proving.resume(dir, Arc::clone(&started)))?;
+        let needed_by = NeededBy { proof: Some(Arc::clone(&started)), export: None };
+        let mut log = Self::open_with(dir, options, needed_by, || proving.resume(dir, Arc::clone(&started)))?;
         log.proof = started.get().cloned();
         Ok(log)
     }
@@ -181,18 +181,21 @@ impl AuditLog {
         proving: Option<Proving>,
         export: Export,
     ) -> Result<Self, AuditError> {
-        let (feed, started) = (Feed::new(), Arc::new(OnceLock::new()));
+        let (feed, started, exporting) = (Feed::new(), Arc::default(), Arc::new(OnceLock::new()));
+        let mut needed_by = NeededBy { proof: None, export: Some(Arc::clone(&exporting)) };
         let mut log = match proving {
-            None => Self::open_with(dir, options, None, || Ok(Tapped::new((), feed.clone()))),
-            Some(proving) => Self::open_with(dir, options, Some(Arc::clone(&started)), || {
-                Ok(Tapped::new(proving.resume(dir, Arc::clone(&started))?, feed.clone()))
-            }),
+            None => Self::open_with(dir, options, needed_by, || Ok(Tapped::new((), feed.clone()))),
+            Some(proving) => {
+                needed_by.proof = Some(Arc::clone(&started));
+                let resume = || proving.resume(dir, Arc::clone(&started));
+                Self::open_with(dir, options, needed_by, || Ok(Tapped::new(resume()?, feed.clone())))
+            }
         }?;
         log.proof = started.get().cloned();
         let lock = Arc::clone(&log._lock);
-        let exporter =
-            Exporter::start(export, dir, feed, lock).map_err(io_error("start a thread to export", dir))?;
-        log.export = Some(Arc::new(exporter));
+        let exporter = Exporter::start(export, dir, feed, lock);
+        let exporter = Arc::new(exporter.map_err(io_error("start a thread to export", dir))?);
+        log.export = Some(Arc::clone(exporting.get_or_init(|| exporter)));
         Ok(log)
     }
 
@@ -200,7 +203,7 @@ impl AuditLog {
     fn open_with<O: Observer>(
         dir: &Path,
         options: AuditOptions,
-        proof: Option<Arc<OnceLock<ProofWatch>>>,
+        needed_by: NeededBy,
         observer: impl FnOnce() -> Result<O, AuditError>,
     ) -> Result<Self, AuditError> {
         create_dir(dir)?;
@@ -211,14 +214,14 @@ impl AuditLog {
         let segments = Folder::open(&segments_dir).map_err(io_error("open", &segments_dir))?;
         let sealed = Some(Folder::open(&sealed_dir).map_err(io_error("open", &sealed_dir))?);
         let folders = Folders { segments, segments_dir, sealed, sealed_dir };
-        Self::open_over(folders, lock, options, proof, observer()?)
+        Self::open_over(folders, lock, options, needed_by, observer()?)
     }
 
     fn open_over<D: Disk>(
         folders: Folders<D>,
         lock: Arc<File>,
         options: AuditOptions,
-        proof: Option<Arc<OnceLock<ProofWatch>>>,
+        needed_by: NeededBy,
         mut observer: impl Observer,
     ) -> Result<Self, AuditError> {
         let (segment, recovery) = recover::open(&folders, &mut observer)?;
@@ -248,7 +251,7 @@ impl AuditLog {
         let sealer = match folders.sealed.clone().filter(|_| options.sealing == Sealing::On) {
             Some(sealed) => {
                 let (queue, shared, _lock) = (queue.downgrade(), Arc::clone(&shared), Arc::clone(&lock));
-                let sealer = Sealer { folders, sealed, options, queue, shared, proof, _lock };
+                let sealer = Sealer { folders, sealed, options, queue, shared, needed_by, _lock };
                 Some(sealer.start().map_err(io_error("start a thread to seal", Path::new(SEALED)))?)
             }
             None => None,

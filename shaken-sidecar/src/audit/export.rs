@@ -145,6 +145,11 @@ impl Exporter {
         ExportState { lag_records, lag, ..state.known.clone() }
     }
 
+    /// Everything below this index has been acknowledged.
+    pub(super) fn cursor(&self) -> u64 {
+        self.shared.state().known.cursor
+    }
+
     /// Sends what is left and waits for the acknowledgements, for `wait` at most; blocks as long.
     pub(super) fn close(&self, wait: Duration) {
         self.stop.send_replace(Some(Instant::now() + wait));

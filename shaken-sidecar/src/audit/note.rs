@@ -41,6 +41,10 @@ pub enum Event {
     Deletion(Deletion),
 }
 
+/// The kinds of lines whose members this version knows: one for each [`Event`].
+pub(super) const KINDS: [&str; 10] =
+    ["call", "gap", "summary", "start", "stop", "undelivered", "seal", "deletion", "reveal", "cut"];
+
 /// Records that could not be written. Written when there is room again, and during a long outage
 /// whenever that is possible.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

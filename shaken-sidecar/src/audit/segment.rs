@@ -203,10 +203,12 @@ pub(super) const NEXT: &str = "next.tmp";
 /// Zeros for a segment to come.
 pub(super) const PREPARED: &str = "prepared.tmp";
 
-const STEP_LEN: usize = 1024 * 1024;
+/// The more is synced at once, the longer the writer's own sync waits behind it: steps of 1 MiB raised its
+/// p99 from 1.6 to 5 ms where these were measured, and these did not.
+pub(super) const STEP_LEN: usize = 256 * 1024;
 
-/// 128 MB in two to three seconds; the disk holds some four seconds of records at full load then.
-const STEP_PAUSE: Duration = Duration::from_millis(10);
+/// 128 MB in about two seconds; the disk holds some four seconds of records at full load then.
+pub(super) const STEP_PAUSE: Duration = Duration::from_micros(2500);
 
 #[cfg(test)]
 mod tests {

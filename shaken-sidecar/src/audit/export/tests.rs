@@ -8,12 +8,12 @@ use tempfile::tempdir;
 use super::cursor::{Cursor, CursorFile};
 use super::source::{Next, Source};
 use super::{Feed, Tapped};
-use crate::audit::{AuditLog, AuditOptions, Commit, Event, Observer, Undelivered, read};
+use crate::audit::{AuditLog, AuditOptions, Commit, Event, Observer, Sealing, Undelivered, read};
 
-/// A log that tells of its records on the feed.
+/// A log that tells of its records on the feed, and has no others than these tests give it.
 fn open(dir: &Path, feed: &Feed) -> AuditLog {
-    AuditLog::open_observed(dir, AuditOptions::new().with_segment_bytes(2_000), Tapped::new((), feed.clone()))
-        .unwrap()
+    let options = AuditOptions::new().with_segment_bytes(2_000).with_sealing(Sealing::Off);
+    AuditLog::open_observed(dir, options, Tapped::new((), feed.clone())).unwrap()
 }
 
 async fn append(log: &AuditLog, count: usize) {

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::super::line::place_of;
+use crate::audit::line::place_of;
+use crate::audit::note::KINDS;
 
 /// A column of a sealed segment, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -187,17 +188,16 @@ impl Row<'_> {
 pub(in crate::audit) fn of(line: &[u8]) -> Option<Row<'_>> {
     let index = place_of(line)?.index;
     let mut row = Row { index, unix_ms: None, texts: [const { None }; TEXTS], dest: Vec::new() };
-    let kind = serde_json::from_slice::<Kind<'_>>(line).ok().map(|kind| kind.kind);
-    let is_known = kind.as_deref().is_some_and(|kind| KINDS.contains(&kind));
-    let Some(members) = serde_json::from_slice::<Members<'_>>(line).ok().filter(|_| is_known) else {
-        row.texts[0] = kind;
+    let members = serde_json::from_slice::<Members<'_>>(line).ok();
+    let Some(members) = members.filter(|members| KINDS.contains(&&*members.kind)) else {
+        row.texts[0] = serde_json::from_slice::<Kind<'_>>(line).ok().map(|kind| kind.kind);
         return Some(row);
     };
     let Members { time, to, .. } = &members;
     row.unix_ms = time.as_deref().or(to.as_deref()).and_then(unix_ms_of);
     row.dest = members.dest.into_iter().map(Number::into_text).collect();
     row.texts = [
-        kind,
+        Some(members.kind),
         members.op,
         members.call_id,
         members.request_id,
@@ -233,6 +233,8 @@ struct Kind<'a> {
 /// The members that have a column. Words of later versions are taken as they are.
 #[derive(Deserialize)]
 struct Members<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
     #[serde(borrow)]
     time: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -292,9 +294,5 @@ struct Cert<'a> {
     #[serde(borrow)]
     spc: Option<Cow<'a, str>>,
 }
-
-/// The kinds of lines whose members this version knows.
-const KINDS: [&str; 9] =
-    ["call", "gap", "summary", "start", "stop", "undelivered", "cut", "seal", "deletion"];
 
 const TEXTS: usize = 17;

@@ -160,7 +160,7 @@ fn faulty_in(dir: &Path, options: AuditOptions) -> (Arc<AuditLog>, Arc<Control>)
     let disk = Faulty { folder, shared: Arc::clone(&shared) };
     let folders =
         Folders { segments: disk, segments_dir: segments, sealed: None, sealed_dir: dir.join(SEALED) };
-    let log = AuditLog::open_over(folders, lock, options, None, ()).unwrap();
+    let log = AuditLog::open_over(folders, lock, options, NeededBy::default(), ()).unwrap();
     shared.set(|state| (state.writes, state.syncs) = (0, 0));
     (Arc::new(log), shared)
 }

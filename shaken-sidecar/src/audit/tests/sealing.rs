@@ -183,6 +183,43 @@ async fn the_oldest_are_deleted_by_age_and_by_size() {
     }
 }
 
+/// The tree outlives what was deleted: its leaves are in the tiles, and all of it is proven by the
+/// checkpoints outside. What no deletion was recorded of is missed.
+#[tokio::test]
+async fn with_a_key_what_is_left_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, outside) = (folder.path().join("log"), folder.path().join("outside"));
+    let key = proof::Key::generate(proof::Origin::parse("voice.example.com/audit").unwrap()).unwrap();
+    let verifier = key.verifier().clone();
+    let often = proof::ProofOptions::new().with_interval(Duration::from_millis(20));
+    let copies = vec![proof::Outside::File { path: outside.clone() }];
+    let proving = Proving::new(key).with_outside(copies).with_options(often);
+    let log = AuditLog::open_proven(&dir, options().with_keep_bytes(20_000), proving).unwrap();
+    let log = Arc::new(log);
+    let patience = Instant::now() + Duration::from_secs(60);
+    while sealing(&log).deleted < 3 {
+        assert!(Instant::now() < patience, "{:?}", log.state());
+        append_many(&log, 100).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    log.close().await.unwrap();
+    drop(log);
+    let outside = [outside];
+    let report = inspect(&dir, Some(&verifier), &outside, |_| ()).unwrap();
+    assert!(report.findings.is_empty(), "{report:?}");
+    assert!(report.begin > 0 && report.sealed > 0 && report.proven == report.records, "{report:?}");
+
+    // One more is gone, and the file says that this is as it should be.
+    let first = names(&dir.join(SEALED)).into_iter().find(|name| name.ends_with(".parquet")).unwrap();
+    let end = Sealed::open(&dir.join(SEALED).join(&first)).unwrap().end_index();
+    std::fs::remove_file(dir.join(SEALED).join(first)).unwrap();
+    let begin = Begin::read(&folders(&dir).unwrap()).unwrap().unwrap();
+    let forged = Begin { index: end, recorded_at: begin.recorded_at };
+    std::fs::write(dir.join(SEALED).join("begin"), serde_json::to_vec(&forged).unwrap()).unwrap();
+    let report = inspect(&dir, Some(&verifier), &outside, |_| ()).unwrap();
+    assert!(!report.findings.is_empty(), "{report:?}");
+}
+
 /// While it writes, seals and deletes, a log can be inspected and holds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_seals_and_deletes_meanwhile_holds() {

@@ -339,7 +339,7 @@ pub(super) fn open_sim(disk: &SimDisk, options: AuditOptions) -> Result<AuditLog
         sealed: Some(disk.sealed()),
         sealed_dir: "simulated/sealed".into(),
     };
-    AuditLog::open_over(folders, lock, options, None, ())
+    AuditLog::open_over(folders, lock, options, NeededBy::default(), ())
 }
 
 /// Requests that were answered with an index, and those that were refused.
