@@ -86,9 +86,8 @@ impl Rate {
     /// Whether many do, at `now`, when the log has so many `records`.
     fn is_high(&mut self, records: u64, now: Instant) -> bool {
         let seconds = now.duration_since(self.at).as_secs();
-        if seconds > 0 {
-            self.per_s = records.saturating_sub(self.records) / seconds;
-            (self.at, self.records) = (now, records);
+        if let Some(per_s) = records.saturating_sub(self.records).checked_div(seconds) {
+            (self.at, self.records, self.per_s) = (now, records, per_s);
         }
         self.per_s > HIGH_RATE_PER_S
     }
