@@ -13,6 +13,7 @@ use shaken_core::{Attest, Call, Error, OrigId, Signer, TelephoneNumber, Verifier
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
 use crate::certs::Certs;
 use crate::delivery::Delivery;
+use crate::hex::hex;
 use crate::listen::Peer;
 use crate::policy::{self, Decision, Listener, Trunk};
 
@@ -351,8 +352,7 @@ impl Calls {
             IdentityKept::Full => record.identity = values.to_vec(),
             IdentityKept::Sha256 => {
                 let hash = |value: &String| ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
-                let hex = |value| hash(value).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-                record.identity_sha256 = values.iter().map(hex).collect();
+                record.identity_sha256 = values.iter().map(|value| hex(hash(value).as_ref())).collect();
             }
         }
     }

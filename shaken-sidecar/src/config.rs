@@ -20,6 +20,7 @@ use shaken_core::{Attest, Error, Signer, Trust, key};
 use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Durability, Full, Proving, Sealing};
 use crate::call::IdentityKept;
+use crate::hex::hex;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
 pub use verification::Trusting;
@@ -383,7 +384,7 @@ fn read_keeping(section: &AuditSection, mut options: AuditOptions) -> Result<Aud
 
 fn generation_of(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.as_ref()[..8])
 }
 
 fn read_mode(mode: Option<&str>) -> Result<u32, ConfigError> {

@@ -20,6 +20,7 @@ pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+mod hex;
 pub mod lab;
 pub mod listen;
 pub mod policy;

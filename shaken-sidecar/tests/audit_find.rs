@@ -304,6 +304,38 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
+/// A damaged segment is told, and hides no call of another one.
+#[test]
+fn what_is_damaged_hides_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path().join("log");
+    make_log(&dir);
+    let search = |format: &str| {
+        run(&["audit", format, "--from", "2026-06-01", "--to", "2026-06-02", dir.to_str().unwrap()], b"")
+    };
+    let calls = |output: &std::process::Output| json_lines(output).len() as u64;
+    let whole = search("export");
+    assert_eq!((whole.status.code(), calls(&whole)), (Some(0), RECORDS));
+
+    let mut sealed: Vec<_> =
+        std::fs::read_dir(dir.join(SEALED)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    sealed.sort();
+    let bytes = std::fs::read(&sealed[1]).unwrap();
+    std::fs::write(&sealed[1], &bytes[..bytes.len() / 2]).unwrap();
+    let lines = dir.join("segments").join("00000000000000990000.jsonl");
+    std::fs::write(&lines, "x".repeat(600_000)).unwrap();
+    let rest = search("export");
+    let told = String::from_utf8(rest.stderr.clone()).unwrap();
+    assert_eq!(rest.status.code(), Some(65), "{told}");
+    assert!((RECORDS / 2..RECORDS).contains(&calls(&rest)), "{}", calls(&rest));
+    for path in [&sealed[1], &lines] {
+        assert!(told.contains(path.to_str().unwrap()), "{told}");
+    }
+    let last = json_lines(&rest).pop().unwrap();
+    assert_eq!(last["request_id"], format!("r-{}", RECORDS - 1), "nothing behind it is hidden");
+    assert_eq!(search("stat").status.code(), Some(65));
+}
+
 /// After a fault a segment may hold lines that the next one has in their place.
 #[test]
 fn what_was_given_up_is_not_found() {

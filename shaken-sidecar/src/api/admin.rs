@@ -64,20 +64,32 @@ impl Admin {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             };
-            // One more tells whether there are more.
-            find(&dir, &wanted, progress)?.take(limit + 1).collect::<Result<Vec<Line>, AuditError>>()
+            let mut found = Found { lines: Vec::new(), is_complete: true };
+            for line in find(&dir, &wanted, progress)? {
+                match line {
+                    Ok(_) if found.lines.len() == limit => {
+                        found.is_complete = false;
+                        break;
+                    }
+                    Ok(line) => found.lines.push(line),
+                    Err(error) => {
+                        found.is_complete = false;
+                        tracing::error!(%error, "a part of the audit log cannot be searched");
+                    }
+                }
+            }
+            Ok::<_, AuditError>(found)
         });
         let found = tokio::time::timeout(self.patience, found).await;
         drop(given_up);
         let found = found.map_err(|_| RequestError::Unavailable { why: "deadline" })?;
-        let mut lines = found.map_err(|_| RequestError::Internal)?.map_err(|error| unreadable(&error))?;
-        let is_cut = lines.len() > limit;
-        lines.truncate(limit);
+        let found = found.map_err(|_| RequestError::Internal)?.map_err(|error| unreadable(&error))?;
+        let Found { lines, is_complete } = found;
         if reveal && !lines.is_empty() {
             self.record(Shown::new("search", conditions, &lines), peer, audit).await?;
         }
         let records = lines.iter().map(|line| shown(line, reveal)).collect::<Result<Vec<Value>, _>>()?;
-        Ok(json!({ "records": records, "complete": !is_cut }))
+        Ok(json!({ "records": records, "complete": is_complete }))
     }
 
     /// Puts on record that something is shown in clear by another program.
@@ -96,6 +108,12 @@ impl Admin {
         let note = Event::Reveal(Box::new(Reveal::new(peer, shown, SystemTime::now())));
         audit.append_note(note).await.map_err(|_| RequestError::Unavailable { why: "audit" })
     }
+}
+
+/// What a search found, and whether that is all there is.
+struct Found {
+    lines: Vec<Line>,
+    is_complete: bool,
 }
 
 /// Tells a search, when it is dropped, that nobody waits any more.

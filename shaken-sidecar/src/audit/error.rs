@@ -178,6 +178,7 @@ impl AuditError {
         match self {
             Self::Corrupt { .. }
             | Self::NotContiguous { .. }
+            | Self::Line { .. }
             | Self::NotRecorded { .. }
             | Self::SegmentMissing { .. }
             | Self::Sealed(_) => true,

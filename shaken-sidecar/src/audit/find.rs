@@ -18,6 +18,8 @@ use super::{AuditError, Line, Wanted, io_error, read, sealed};
 /// writes it. Sealed segments are searched by their filters and columns. The others are scanned for a
 /// text that stands in every line that is wanted, so that few of them are read as JSON.
 ///
+/// A segment that is damaged is an error among what is found, and the search goes on behind it.
+///
 /// A search believes filters and columns: what somebody hid by changing them is for
 /// [`inspect`](super::inspect) to find.
 ///
@@ -116,7 +118,6 @@ impl Iterator for Finds<'_> {
         let outcome = self.next_line();
         if outcome.is_err() {
             self.found = None;
-            self.parts.clear();
         }
         outcome.transpose()
     }
@@ -190,9 +191,13 @@ impl Scan {
         self.at = 0;
         let kept = self.text.len();
         if kept > MAX_LINE_LEN {
-            // No line is so long: damage, or zeros behind the last one.
+            // No line is so long. Zeros stand behind the last one of a segment that was made ready.
             self.is_read = true;
-            return Ok(());
+            let offset_bytes = self.offset_bytes - kept as u64;
+            return match self.text.iter().all(|&byte| byte == 0) {
+                true => Ok(()),
+                false => Err(AuditError::Corrupt { path: self.path.clone(), offset_bytes }),
+            };
         }
         self.text.resize(kept + CHUNK_LEN, 0);
         let room = &mut self.text[kept..];

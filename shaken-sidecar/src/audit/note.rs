@@ -202,6 +202,17 @@ pub enum Loss {
     ClientGone,
 }
 
+impl Loss {
+    /// As in the log: `deadline`, `client-gone`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::ClientGone => "client-gone",
+        }
+    }
+}
+
 /// Records whose numbers somebody had shown in clear, written down before they were.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -211,6 +211,17 @@ pub enum Op {
     Verify,
 }
 
+impl Op {
+    /// As in the log: `sign`, `verify`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+        }
+    }
+}
+
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -218,6 +229,16 @@ pub enum Op {
 pub enum Interface {
     /// HTTP over the Unix socket.
     HttpUnix,
+}
+
+impl Interface {
+    /// As in the log: `http-unix`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HttpUnix => "http-unix",
+        }
+    }
 }
 
 /// A party of the call, as it stood in the request and as it was understood.
@@ -280,6 +301,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::audit::Loss;
 
     fn full() -> Record {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_225_600_040_999);
@@ -339,6 +361,18 @@ mod tests {
             r#""headers":[{"ppt":"shaken","verdict":"valid"},{"verdict":"failed","error":"ppt-unsupported"}]"#,
         ] {
             assert!(json.contains(member), "{member} not in {json}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_log() {
+        for op in [Op::Sign, Op::Verify] {
+            assert_eq!(serde_json::to_value(op).unwrap(), op.name());
+        }
+        let interface = Interface::HttpUnix;
+        assert_eq!(serde_json::to_value(interface).unwrap(), interface.name());
+        for why in [Loss::Deadline, Loss::ClientGone] {
+            assert_eq!(serde_json::to_value(why).unwrap(), why.name());
         }
     }
 

@@ -38,6 +38,7 @@ use super::segment::{self, STEP_LEN, STEP_PAUSE};
 use super::state::{Health, Shared, Woken};
 use super::writer::Message;
 use super::{AuditError, AuditOptions, Event, io_error};
+use crate::hex::hex;
 
 pub(super) struct Sealer<D> {
     pub(super) folders: Folders<D>,
@@ -398,10 +399,6 @@ fn is_over(last_unix_ms: i64, keep: Duration, now: SystemTime) -> bool {
 
 fn time_of(unix_ms: i64) -> Option<SystemTime> {
     u64::try_from(unix_ms).ok().and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A sealed segment that is being written.

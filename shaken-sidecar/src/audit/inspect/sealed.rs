@@ -7,9 +7,9 @@ use super::{Finding, Inspection};
 use crate::audit::disk::Folder;
 use crate::audit::note::{Deletion, Seal};
 use crate::audit::parts::{Folders, Part};
-use crate::audit::seal::hex;
 use crate::audit::sealed::{Sealed, SealedError, name_of};
 use crate::audit::{AuditError, Entry, Event, Line, recover};
+use crate::hex::hex;
 
 /// Records about sealed segments, as they come by.
 #[derive(Debug, Default)]

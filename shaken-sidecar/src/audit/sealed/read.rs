@@ -18,7 +18,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::columns::Column;
 use super::source::Source;
-use super::{Found, SCHEMA, SealedError, Wanted, first_of, guarded};
+use super::{Found, GROUP_RECORDS, SCHEMA, SealedError, Wanted, first_of, guarded};
 use crate::audit::disk::DiskFile;
 use crate::audit::line::place_of;
 use crate::audit::{AuditError, Line, io_error};
@@ -64,7 +64,8 @@ impl Sealed {
         }
         let mut starts = vec![first_index];
         for group in footer.row_groups() {
-            let rows = u64::try_from(group.num_rows()).ok();
+            // More than any of ours has: reading them could take any amount of memory.
+            let rows = u64::try_from(group.num_rows()).ok().filter(|rows| *rows <= GROUP_RECORDS as u64);
             let end = rows.and_then(|rows| starts.last()?.checked_add(rows)).ok_or_else(columns)?;
             starts.push(end);
         }

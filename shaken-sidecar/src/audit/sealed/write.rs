@@ -27,14 +27,15 @@ pub(in crate::audit) fn write(
     lines: impl Iterator<Item = Result<Line, AuditError>>,
     path: &Path,
 ) -> Result<(), AuditError> {
-    write_with(sink, lines, path, columns::of)
+    write_with(sink, lines, path, GROUP_RECORDS, columns::of)
 }
 
-/// The same, with columns that `derive` makes of the lines.
+/// The same, with groups of so many records, and columns that `derive` makes of the lines.
 pub(super) fn write_with(
     sink: impl Write + Send,
     lines: impl Iterator<Item = Result<Line, AuditError>>,
     path: &Path,
+    group_records: usize,
     derive: impl Fn(&[u8]) -> Option<Row<'_>>,
 ) -> Result<(), AuditError> {
     let failed = |error: ParquetError| io_error("write", path)(io_error_of(error));
@@ -46,7 +47,7 @@ pub(super) fn write_with(
         let line = line?;
         group_bytes += line.bytes.len();
         group.push(line);
-        if group.len() == GROUP_RECORDS || group_bytes >= MAX_GROUP_BYTES {
+        if group.len() == group_records || group_bytes >= MAX_GROUP_BYTES {
             write_group(&mut file, &group, &derive, &failed)?;
             group.clear();
             group_bytes = 0;

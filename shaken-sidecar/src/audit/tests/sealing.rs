@@ -8,7 +8,7 @@ use super::simulated::{
 use super::*;
 use crate::audit::parts::Begin;
 use crate::audit::read::folders;
-use crate::audit::seal::hex;
+use crate::hex::hex;
 
 fn options() -> AuditOptions {
     AuditOptions::new()
@@ -218,6 +218,31 @@ async fn with_a_key_what_is_left_is_proven() {
     std::fs::write(dir.join(SEALED).join("begin"), serde_json::to_vec(&forged).unwrap()).unwrap();
     let report = inspect(&dir, Some(&verifier), &outside, |_| ()).unwrap();
     assert!(!report.findings.is_empty(), "{report:?}");
+}
+
+/// What the stream does not have stays, however little is to be kept.
+#[tokio::test]
+async fn nothing_is_deleted_before_it_is_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options().with_keep_bytes(1);
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let tls = tls.with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    // Nobody is there.
+    let nats = export::Nats::parse("nats://127.0.0.1:1", tls).unwrap();
+    let export = Export::new(nats, proof::Origin::parse("voice.example.com/audit").unwrap());
+    let log = Arc::new(AuditLog::open_exported(dir.path(), options, None, export).unwrap());
+    append_many(&log, 300).await;
+    wait_for("seals", || sealing(&log).waiting == 0 && sealing(&log).sealed >= 3).await;
+    // Each seal is followed by a look at what is to be deleted.
+    append_many(&log, 100).await;
+    wait_for("another seal", || sealing(&log).waiting == 0 && sealing(&log).sealed >= 5).await;
+    assert_eq!(sealing(&log).deleted, 0);
+    log.close().await.unwrap();
+    drop(log);
+    let log = AuditLog::open(dir.path(), options).unwrap();
+    wait_for("deletions", || sealing(&log).deleted > 0).await;
+    log.close().await.unwrap();
 }
 
 /// While it writes, seals and deletes, a log can be inspected and holds.

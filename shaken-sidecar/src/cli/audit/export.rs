@@ -1,8 +1,8 @@
 //! `shaken audit export`: records for other programs.
 
-use super::select::{self, Log, Selection};
-use super::{Exit, Failure, failure, reveal, show};
-use crate::audit::{Conditions, Entry, Event, Line, Shown};
+use super::select::{self, Log, Search, Selection};
+use super::{Exit, Failure, reveal, show};
+use crate::audit::{Conditions, Event, Line, Shown};
 use crate::cli::input::Output;
 
 #[derive(clap::Args)]
@@ -28,45 +28,40 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let conditions = args.selection.conditions();
     let wanted = select::wanted(&conditions)?;
     if args.log.reveal {
-        // How many there are is known at the end; that they are shown has to be on record before.
-        let shown = count(select::search(&dir, &wanted)?, conditions)?;
+        // That they are shown has to be on record before; how many there are is found out for that.
+        let shown = count(Search::new(&dir, &wanted)?, conditions);
         reveal::record(opened, shown)?;
     }
     let mut output = Output::new();
     if args.format == Format::Csv {
         output.line(format_args!("{}", show::CSV_HEADER))?;
     }
-    for line in select::search(&dir, &wanted)? {
-        let line = line.map_err(failure)?;
+    let mut search = Search::new(&dir, &wanted)?;
+    while let Some(line) = search.next() {
         if args.log.reveal && args.format == Format::Json {
             output.bytes(&line.bytes)?;
             output.bytes(b"\n")?;
             continue;
         }
-        let entry = Entry::parse(&line.bytes)
-            .map_err(|error| Failure::new(Exit::BadData, format_args!("record {}: {error}", line.index)))?;
+        let Some(entry) = search.entry(&line) else { continue };
         match (show::event(&entry, args.log.reveal), args.format) {
             (event, Format::Json) => output.line(format_args!("{}", show::json(line.index, &event)))?,
             (Event::Call(call), Format::Csv) => {
-                output.line(format_args!("{}", show::csv(line.index, &call)))?
+                output.line(format_args!("{}", show::csv(line.index, &call)))?;
             }
             (_, Format::Csv) => {}
         }
     }
     output.finish()?;
-    Ok(Exit::Yes)
+    Ok(search.exit(Exit::Yes))
 }
 
-fn count(
-    found: impl Iterator<Item = Result<Line, crate::audit::AuditError>>,
-    conditions: Conditions,
-) -> Result<Shown, Failure> {
+fn count(lines: impl Iterator<Item = Line>, conditions: Conditions) -> Shown {
     let mut shown = Shown::new("export", conditions, &[]);
-    for line in found {
-        let index = line.map_err(failure)?.index;
+    for Line { index, .. } in lines {
         shown.records += 1;
         shown.first = shown.first.or(Some(index));
         shown.last = Some(index);
     }
-    Ok(shown)
+    shown
 }

@@ -1,8 +1,8 @@
 //! `shaken audit search`.
 
-use super::select::{self, Log, Selection};
-use super::{Exit, Failure, failure, reveal, show};
-use crate::audit::{Entry, Line, Shown};
+use super::select::{self, Log, Search, Selection};
+use super::{Exit, Failure, reveal, show};
+use crate::audit::{Line, Shown};
 use crate::cli::input::{Output, note};
 
 #[derive(clap::Args)]
@@ -23,10 +23,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let opened = args.log.open()?;
     let conditions = args.selection.conditions();
     let wanted = select::wanted(&conditions)?;
-    let mut found = select::search(&opened.dir, &wanted)?;
-    let lines: Vec<Line> = found.by_ref().take(args.limit).collect::<Result<_, _>>().map_err(failure)?;
-    let is_cut = lines.len() == args.limit && found.next().transpose().map_err(failure)?.is_some();
-    drop(found);
+    let mut search = Search::new(&opened.dir, &wanted)?;
+    let lines: Vec<Line> = search.by_ref().take(args.limit).collect();
+    let is_cut = lines.len() == args.limit && search.next().is_some();
     if args.log.reveal && !lines.is_empty() {
         reveal::record(opened, Shown::new("search", conditions, &lines))?;
     }
@@ -37,8 +36,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             output.bytes(b"\n")?;
             continue;
         }
-        let entry = Entry::parse(&line.bytes)
-            .map_err(|error| Failure::new(Exit::BadData, format_args!("record {}: {error}", line.index)))?;
+        let Some(entry) = search.entry(line) else { continue };
         let event = show::event(&entry, args.log.reveal);
         if args.json {
             output.line(format_args!("{}", show::json(line.index, &event)))?;
@@ -50,5 +48,5 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if is_cut {
         note(format_args!("there are more than {}; narrow the search, or give --limit", args.limit));
     }
-    Ok(if lines.is_empty() { Exit::No } else { Exit::Yes })
+    Ok(search.exit(if lines.is_empty() { Exit::No } else { Exit::Yes }))
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::progress::Progress;
 use super::{Exit, Failure, failure};
-use crate::audit::{Conditions, Finds, Wanted, find};
-use crate::cli::input::clock;
+use crate::audit::{AuditError, Conditions, Entry, Finds, Line, Wanted, find};
+use crate::cli::input::{clock, note, printable};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -88,15 +88,53 @@ pub(super) fn wanted(conditions: &Conditions) -> Result<Wanted, Failure> {
     conditions.wanted().map_err(|error| Failure::new(Exit::Usage, format_args!("--{error}")))
 }
 
-/// A search that shows how far it is.
-pub(super) fn search<'a>(dir: &Path, wanted: &'a Wanted) -> Result<Finds<'a>, Failure> {
-    let mut progress = Progress::new();
-    let shown = move |done: usize, of: usize| {
-        progress.show(format_args!("{done} of {of} segments"));
-        if done == of {
-            progress.clear();
+/// A search that shows how far it is. What cannot be read is told, and the search goes on: one damaged
+/// segment must not hide the calls in all others.
+pub(super) struct Search<'a> {
+    found: Finds<'a>,
+    failed: Option<Exit>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(dir: &Path, wanted: &'a Wanted) -> Result<Self, Failure> {
+        let mut progress = Progress::new();
+        let shown = move |done: usize, of: usize| {
+            progress.show(format_args!("{done} of {of} segments"));
+            if done == of {
+                progress.clear();
+            }
+            ControlFlow::Continue(())
+        };
+        Ok(Self { found: find(dir, wanted, shown).map_err(failure)?, failed: None })
+    }
+
+    /// What a line says, unless this version cannot read it.
+    pub(super) fn entry(&mut self, line: &Line) -> Option<Entry> {
+        let read = Entry::parse(&line.bytes);
+        read.map_err(|source| self.tell(AuditError::Line { index: line.index, source })).ok()
+    }
+
+    /// `exit`, if all could be read.
+    pub(super) fn exit(&self, exit: Exit) -> Exit {
+        self.failed.unwrap_or(exit)
+    }
+
+    fn tell(&mut self, error: AuditError) {
+        let Failure { exit, message } = failure(error);
+        note(format_args!("{}", printable(&message)));
+        self.failed = Some(exit);
+    }
+}
+
+impl Iterator for Search<'_> {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        loop {
+            match self.found.next()? {
+                Ok(line) => return Some(line),
+                Err(error) => self.tell(error),
+            }
         }
-        ControlFlow::Continue(())
-    };
-    find(dir, wanted, shown).map_err(failure)
+    }
 }

@@ -16,7 +16,7 @@ pub(super) fn line(index: u64, event: &Event) -> String {
     printable(&format!(
         "{index:>10}  {}  {:<6} {:<7} {}  {} -> {}  {}  {why}",
         call.time(),
-        op(call),
+        call.op.name(),
         call.verdict,
         call.attest.as_deref().unwrap_or("-"),
         call.orig.as_ref().map_or_else(|| "-".to_owned(), party),
@@ -46,7 +46,7 @@ pub(super) fn csv(index: u64, call: &Record) -> String {
     let cells = [
         index.to_string(),
         call.time().to_owned(),
-        op(call).to_owned(),
+        call.op.name().to_owned(),
         call.verdict.to_string(),
         text(call.attest.as_deref()),
         text(call.requested_attest.as_deref()),
@@ -80,13 +80,6 @@ pub(super) fn csv_cell(text: &str) -> String {
 /// What is shown of an entry to somebody who may not, or may, see numbers.
 pub(super) fn event(entry: &Entry, reveal: bool) -> Event {
     if reveal { entry.event.clone() } else { entry.event.masked() }
-}
-
-fn op(call: &Record) -> &'static str {
-    match call.op {
-        crate::audit::Op::Sign => "sign",
-        crate::audit::Op::Verify => "verify",
-    }
 }
 
 fn value(event: &Event) -> Value {

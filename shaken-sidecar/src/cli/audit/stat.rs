@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::select::{self, Log, Selection};
-use super::{Exit, Failure, failure, show};
-use crate::audit::{Entry, Event, Line, Record};
+use super::select::{self, Log, Search, Selection};
+use super::{Exit, Failure, show};
+use crate::audit::{Event, Record};
 use crate::cli::input::Output;
 
 #[derive(clap::Args)]
@@ -63,7 +63,7 @@ impl Kind {
         let why = call.error.as_deref().or(call.reason.as_deref());
         Self {
             span: call.time().get(..span.len()).unwrap_or_default().to_owned(),
-            op: format!("{:?}", call.op).to_lowercase(),
+            op: call.op.name().to_owned(),
             verdict: call.verdict.to_string(),
             attest: call.attest.as_deref().unwrap_or("-").to_owned(),
             why: why.unwrap_or("-").to_owned(),
@@ -76,16 +76,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let conditions = args.selection.conditions();
     let wanted = select::wanted(&conditions)?;
     let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
-    for line in select::search(&opened.dir, &wanted)? {
-        let Line { index, bytes, .. } = line.map_err(failure)?;
-        let entry = Entry::parse(&bytes)
-            .map_err(|error| Failure::new(Exit::BadData, format_args!("record {index}: {error}")))?;
-        if let Event::Call(call) = entry.event {
+    let mut search = Search::new(&opened.dir, &wanted)?;
+    while let Some(line) = search.next() {
+        if let Some(Event::Call(call)) = search.entry(&line).map(|entry| entry.event) {
             *counts.entry(Kind::of(&call, args.by)).or_default() += 1;
         }
     }
     print(args.format, &counts)?;
-    Ok(Exit::Yes)
+    Ok(search.exit(Exit::Yes))
 }
 
 fn print(format: Format, counts: &BTreeMap<Kind, u64>) -> Result<(), Failure> {

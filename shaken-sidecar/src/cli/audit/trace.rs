@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::select::{self, Log, Selection};
+use super::select::{self, Log, Search, Selection};
 use super::verify::read_key;
 use super::{Exit, Failure, failure, reveal, show};
 use crate::audit::proof::VerifyKey;
@@ -45,8 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Some(index) => index,
         None => {
             let wanted = select::wanted(&conditions)?;
-            let found = select::search(&opened.dir, &wanted)?;
-            let lines: Vec<Line> = found.take(MAX_CHOICE).collect::<Result<_, _>>().map_err(failure)?;
+            let lines: Vec<Line> = Search::new(&opened.dir, &wanted)?.take(MAX_CHOICE).collect();
             match lines.as_slice() {
                 [] => return Err(Failure::new(Exit::No, "the log has no such call")),
                 [one] => one.index,
@@ -110,10 +109,7 @@ fn print(output: &mut Output, traced: &Trace, call: &Record, is_revealed: bool) 
         _ => party.received.clone(),
     };
     row("record", Some(&format!("{} of the log, at {}", traced.line.index, call.time())))?;
-    row(
-        "asked",
-        Some(&format!("{:?} by uid {}, {:?}", call.op, call.peer.uid, call.interface).to_lowercase()),
-    )?;
+    row("asked", Some(&format!("{} by uid {}, {}", call.op.name(), call.peer.uid, call.interface.name())))?;
     row("request", Some(&call.request_id))?;
     row("call-id", call.call_id.as_deref())?;
     row("from", call.orig.as_ref().map(party).as_deref())?;
@@ -155,7 +151,7 @@ fn print(output: &mut Output, traced: &Trace, call: &Record, is_revealed: bool) 
     let lost = traced
         .undelivered
         .as_ref()
-        .map(|note| format!("NOT delivered, {:?}, noted at {}", note.why, note.time));
+        .map(|note| format!("NOT delivered, {}, noted at {}", note.why.name(), note.time));
     row("answer", lost.as_deref())?;
     match &traced.proof {
         Proof::Included(inclusion) => {

@@ -60,7 +60,7 @@ fn forged(column: Column) -> (tempfile::TempDir, PathBuf) {
     };
     // `Fn(&[u8]) -> Option<Row<'_>>` by a row that borrows nothing.
     let file = fs::File::create(&path).unwrap();
-    write_with(file, lines().into_iter().map(Ok), &path, |line| derive(line)).unwrap();
+    write_with(file, lines().into_iter().map(Ok), &path, GROUP_RECORDS, |line| derive(line)).unwrap();
     (dir, path)
 }
 
@@ -174,5 +174,24 @@ fn nothing_is_read_behind_the_end() {
     assert_eq!(source.get_bytes(len, 0).unwrap(), Bytes::new());
     for (start, wanted) in [(len, 1), (0, usize::MAX), (u64::MAX, 2), (len - 1, 2)] {
         assert!(source.get_bytes(start, wanted).is_err(), "{wanted} from {start}");
+    }
+}
+
+/// Groups that are larger than any of ours could take any amount of memory.
+#[test]
+fn a_group_of_too_many_records_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name_of(0));
+    let many = GROUP_RECORDS as u64 + 1;
+    for (group_records, is_refused) in [(GROUP_RECORDS, false), (GROUP_RECORDS + 1, true)] {
+        let file = fs::File::create(&path).unwrap();
+        let lines = (0..many).map(|index| Ok(line(index)));
+        write_with(file, lines, &path, group_records, columns::of).unwrap();
+        match Sealed::open(&path) {
+            Ok(sealed) => assert!(!is_refused && sealed.end_index() == many),
+            Err(error) => {
+                assert!(is_refused && matches!(error, AuditError::Sealed(SealedError::Columns { .. })))
+            }
+        }
     }
 }
