@@ -382,6 +382,9 @@ impl Calls {
 
     /// Has the record written, as the log is set up to.
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
+        if !matches!(record.interface, Interface::HttpUnix | Interface::HttpTcp) {
+            record.http_status = None;
+        }
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
         tracing::debug!(?record, "call decided");
         let kept = self.audit.append(record).await.inspect_err(|error| {

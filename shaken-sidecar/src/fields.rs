@@ -189,6 +189,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
+        let long = "x".repeat(257);
         let with = |name, text| fields(&[CALL[0], CALL[1], (name, text)]);
         for (name, text, part) in [
             ("attest", "D", "attest"),
@@ -212,7 +213,7 @@ mod tests {
         let many = vec![("to", "1"); MAX_DEST + 1];
         assert!(fields(&[&CALL[..1], &many].concat()).unwrap().into_sign(0).is_err());
         assert!(with("call_id", "a b").unwrap().call_id().is_err());
-        assert!(with("call_id", &"x".repeat(257)).unwrap().call_id().is_err());
+        assert!(with("call_id", &long).unwrap().call_id().is_err());
         assert!(with("form", "x").unwrap().form(&[("value", ())]).is_err());
         assert_eq!(with("form", "TWO").unwrap().form(&[("one", 1), ("two", 2)]), Ok(2));
     }
