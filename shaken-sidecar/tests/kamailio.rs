@@ -62,7 +62,7 @@ request_route {{
     append_to_reply("Identity: $redis(s=>value)\r\n");
     sl_send_reply("302", "Signed");
   }} else {{
-    append_to_reply("X-Error: $redis(s=>value)\r\n");
+    append_to_reply("X-Error: $redis(s=>info)\r\n");
     sl_send_reply("503", "Not signed");
   }}
 }}
@@ -73,7 +73,8 @@ request_route {{
 }
 
 fn modules() -> Option<PathBuf> {
-    let folders = ["/usr/lib/x86_64-linux-gnu/kamailio/modules", "/usr/lib/aarch64-linux-gnu/kamailio/modules"];
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu/kamailio/modules", "/usr/lib/aarch64-linux-gnu/kamailio/modules"];
     folders.iter().map(PathBuf::from).find(|folder| folder.join("ndb_redis.so").is_file())
 }
 
@@ -123,7 +124,9 @@ fn kamailio_signs_and_verifies_over_the_redis_protocol() {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let told = || fs::read_to_string(running.lab().join("kamailio.log")).unwrap();
     let patience = Instant::now() + Duration::from_secs(20);
-    while !UdpSocket::bind(("127.0.0.1", port)).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
+    while !UdpSocket::bind(("127.0.0.1", port))
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+    {
         assert!(Instant::now() < patience, "it does not listen: {}", told());
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -132,9 +135,16 @@ fn kamailio_signs_and_verifies_over_the_redis_protocol() {
     assert!(signed.starts_with("SIP/2.0 302 Signed"), "{signed}\n{}", told());
     let identity = format!("Identity: {}\r\n", header(&signed, "Identity").unwrap());
     let verified = invite(&socket, CALLER, &identity);
-    assert_eq!((header(&verified, "X-Word"), header(&verified, "X-Attest")), (Some("VALID-A"), Some("A")), "{verified}");
+    assert_eq!(
+        (header(&verified, "X-Word"), header(&verified, "X-Attest")),
+        (Some("VALID-A"), Some("A")),
+        "{verified}"
+    );
     let other = invite(&socket, "12155550199", &identity);
-    assert_eq!((header(&other, "X-Word"), header(&other, "X-Error")), (Some("NO-VALIDATION"), Some("orig-mismatch")));
+    assert_eq!(
+        (header(&other, "X-Word"), header(&other, "X-Error")),
+        (Some("NO-VALIDATION"), Some("orig-mismatch"))
+    );
     let refused = invite(&socket, CALLER, "X-Trunk: none\r\n");
     assert!(refused.starts_with("SIP/2.0 503"), "{refused}");
     assert_eq!(header(&refused, "X-Error"), Some("REFUSED TRUNK_UNKNOWN"));
@@ -149,7 +159,10 @@ fn kamailio_signs_and_verifies_over_the_redis_protocol() {
         })
         .collect();
     times.sort();
-    println!("INVITE to 302 with Identity, 600 one after another: p50 {:?}, p99 {:?}", times[300], times[594]);
+    println!(
+        "INVITE to 302 with Identity, 600 one after another: p50 {:?}, p99 {:?}",
+        times[300], times[594]
+    );
     // It comes back after the daemon has been away.
     let mut running = running;
     running.kill_and_restart();

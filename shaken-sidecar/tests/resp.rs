@@ -168,7 +168,8 @@ fn a_call_there_and_back_with_its_records() {
     assert_eq!(other.texts(), ["NO-VALIDATION", "No-TN-Validation", "", "438", "orig-mismatch", ""]);
     let (signed, signature) = identity.split_once(';').unwrap().0.rsplit_once('.').unwrap();
     let first = if signature.starts_with('A') { "B" } else { "A" };
-    let forged = identity.replace(&format!("{signed}.{signature}"), &format!("{signed}.{first}{}", &signature[1..]));
+    let forged =
+        identity.replace(&format!("{signed}.{signature}"), &format!("{signed}.{first}{}", &signature[1..]));
     let forged = client.ask(&["STIR.VERIFY", &forged, CALLER, CALLED]);
     assert_eq!(forged.texts()[..2], ["INVALID", "TN-Validation-Failed"]);
     assert_eq!(client.ask(&["STIR.VERIFY", "", CALLER, CALLED]).texts()[4], "identity-missing");
@@ -184,9 +185,15 @@ fn a_call_there_and_back_with_its_records() {
         assert_eq!((&record["interface"], &record["peer"]["uid"]), (&"resp-unix".into(), &uid.into()));
         assert_eq!((&record["trunk"], &record["http_status"]), (&"lab".into(), &Value::Null));
     }
-    assert_eq!((&records[0]["verdict"], &records[0]["call_id"]), (&"signed".into(), &"a84b4c76e66710".into()));
+    assert_eq!(
+        (&records[0]["verdict"], &records[0]["call_id"]),
+        (&"signed".into(), &"a84b4c76e66710".into())
+    );
     assert_eq!(records[0]["orig"]["received"], format!("+{CALLER}"));
-    assert_eq!((&records[1]["verdict"], &records[1]["call_id"]), (&"passed".into(), &"b84b4c76e66710".into()));
+    assert_eq!(
+        (&records[1]["verdict"], &records[1]["call_id"]),
+        (&"passed".into(), &"b84b4c76e66710".into())
+    );
     assert_eq!(running.records_of("undelivered").len(), 0);
 }
 
@@ -228,7 +235,8 @@ fn a_thousand_calls_in_one_connection_keep_their_order() {
 fn torn_writes_and_typed_lines() {
     let running = Running::start(with_resp);
     let mut client = Client::unix(&running);
-    for bytes in [encoded(&["STIR.SIGN", CALLER, CALLED]), format!("stir.sign {CALLER} {CALLED}\r\n").into_bytes()]
+    for bytes in
+        [encoded(&["STIR.SIGN", CALLER, CALLED]), format!("stir.sign {CALLER} {CALLED}\r\n").into_bytes()]
     {
         for byte in bytes {
             client.0.write_all(&[byte]).unwrap();
@@ -271,7 +279,10 @@ fn requests_that_are_none_have_stable_names() {
     }
     // None of them stopped it, and only what was a call is on record.
     client.sign().bulk();
-    assert_eq!(running.records().iter().map(|record| record["verdict"].clone()).collect::<Vec<_>>(), ["refused", "signed"]);
+    assert_eq!(
+        running.records().iter().map(|record| record["verdict"].clone()).collect::<Vec<_>>(),
+        ["refused", "signed"]
+    );
     assert_eq!(running.records()[0]["error"], "iat-stale");
 }
 
@@ -321,8 +332,14 @@ fn tcp_wants_a_secret_and_gives_its_trunk() {
     }
     // In one go, as libraries do it.
     let mut client = Client::tcp(port);
-    client.0.write_all(&[encoded(&["AUTH", SECRET]), encoded(&["STIR.SIGN", CALLER, CALLED])].concat()).unwrap();
-    assert_eq!((client.read(), claims(client.read().bulk())["attest"].clone()), (Reply::Simple("OK".into()), "B".into()));
+    client
+        .0
+        .write_all(&[encoded(&["AUTH", SECRET]), encoded(&["STIR.SIGN", CALLER, CALLED])].concat())
+        .unwrap();
+    assert_eq!(
+        (client.read(), claims(client.read().bulk())["attest"].clone()),
+        (Reply::Simple("OK".into()), "B".into())
+    );
     let records = running.records();
     assert_eq!(records.len(), 4);
     assert_eq!((&records[0]["interface"], &records[0]["peer"]["user"]), (&"resp-tcp".into(), &"pbx".into()));
@@ -356,12 +373,21 @@ fn other_protocols_are_dropped_at_once() {
             assert!(begin.elapsed() < Duration::from_secs(2));
         }
     }
-    let broken = [&b"*1\r\n:1\r\n"[..], b"*9999\r\n", b"*1\r\n$99999\r\n", b"*1\r\n$4\r\nPINGPONG\r\n", &[b'a'; 70_000]];
+    let broken = [
+        &b"*1\r\n:1\r\n"[..],
+        b"*9999\r\n",
+        b"*1\r\n$99999\r\n",
+        b"*1\r\n$4\r\nPINGPONG\r\n",
+        &[b'a'; 70_000],
+    ];
     for bytes in broken {
         let mut client = Client::unix(&running);
         let _ = client.0.write_all(bytes);
         let told = String::from_utf8(client.rest()).unwrap();
-        assert!(told.is_empty() || (told.starts_with("-ERR Protocol error") && told.ends_with("\r\n")), "{told}");
+        assert!(
+            told.is_empty() || (told.starts_with("-ERR Protocol error") && told.ends_with("\r\n")),
+            "{told}"
+        );
     }
     // What came before is answered.
     let mut client = Client::unix(&running);
@@ -515,7 +541,10 @@ fn redis_cli_signs_and_verifies() {
     // Commands as people type them, and in bulk.
     let typed = format!("STIR.SIGN {CALLER} {CALLED}\nPING\nINFO\nCLIENT SETNAME x\n");
     let said = run(&["-s", socket.to_str().unwrap()], &typed);
-    assert!(said.starts_with("eyJ") && said.contains("\nPONG\n") && said.contains("shaken_version:"), "{said}");
+    assert!(
+        said.starts_with("eyJ") && said.contains("\nPONG\n") && said.contains("shaken_version:"),
+        "{said}"
+    );
     let bulk: String = (0..1000).map(|_| format!("STIR.SIGN {CALLER} {CALLED}\r\n")).collect();
     let begin = Instant::now();
     let said = run(&["-s", socket.to_str().unwrap(), "--pipe"], &bulk);
