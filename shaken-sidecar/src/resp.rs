@@ -28,7 +28,7 @@ use crate::call::{Calls, Offers, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
-use parse::{MAX_COMMAND_LEN, Parsed, ProtocolError, parse};
+use parse::{Command, MAX_COMMAND_LEN, ProtocolError, parse};
 use reply::Reply;
 use session::{Session, Then};
 
@@ -183,14 +183,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut has_taken = false;
         while self.state == State::Open && self.underway.len() < MAX_UNDERWAY {
             let input = std::mem::take(&mut self.input);
-            let outcome = parse(&input).map(|parsed| match parsed {
-                Parsed::Incomplete => None,
-                Parsed::Command { words, len_bytes } => {
-                    if !words.is_empty() {
-                        self.command(&words);
-                    }
-                    Some(len_bytes)
+            let outcome = parse(&input).map(|command| {
+                let Command { words, len_bytes } = command?;
+                if !words.is_empty() {
+                    self.command(&words);
                 }
+                Some(len_bytes)
             });
             self.input = input;
             match outcome {

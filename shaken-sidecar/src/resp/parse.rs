@@ -9,13 +9,13 @@ use arrayvec::ArrayVec;
 /// The words of a command, its name first. At least one.
 pub(super) type Words<'a> = ArrayVec<&'a [u8], MAX_WORDS>;
 
-/// What the first bytes of an input are.
+/// A command at the beginning of an input.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parsed<'a> {
-    /// Not all of a command.
-    Incomplete,
-    /// A command in this many bytes. Without words it asks for nothing.
-    Command { words: Words<'a>, len_bytes: usize },
+pub(super) struct Command<'a> {
+    /// Without words it asks for nothing.
+    pub(super) words: Words<'a>,
+    /// How much of the input it is.
+    pub(super) len_bytes: usize,
 }
 
 /// Why bytes are no commands. Nothing that follows them can be trusted to be one.
@@ -49,24 +49,24 @@ impl ProtocolError {
     }
 }
 
-/// The first command in `input`.
-pub(super) fn parse(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
+/// The first command in `input`, nothing if not all of it is there.
+pub(super) fn parse(input: &[u8]) -> Result<Option<Command<'_>>, ProtocolError> {
     let parsed = match input.first() {
-        None => Parsed::Incomplete,
+        None => None,
         Some(b'*') => array(input)?,
         Some(_) => line(input)?,
     };
     match parsed {
-        Parsed::Incomplete if input.len() >= MAX_COMMAND_LEN => Err(ProtocolError::TooLong),
-        Parsed::Command { len_bytes, .. } if len_bytes > MAX_COMMAND_LEN => Err(ProtocolError::TooLong),
+        None if input.len() >= MAX_COMMAND_LEN => Err(ProtocolError::TooLong),
+        Some(Command { len_bytes, .. }) if len_bytes > MAX_COMMAND_LEN => Err(ProtocolError::TooLong),
         parsed => Ok(parsed),
     }
 }
 
-fn array(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
+fn array(input: &[u8]) -> Result<Option<Command<'_>>, ProtocolError> {
     let mut words = Words::new();
     let Some((count, mut rest)) = number(input, ProtocolError::WordCount)? else {
-        return Ok(Parsed::Incomplete);
+        return Ok(None);
     };
     // -1 is the null array.
     let count = usize::try_from(count).unwrap_or(0);
@@ -75,12 +75,12 @@ fn array(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
     }
     for _ in 0..count {
         match rest.first() {
-            None => return Ok(Parsed::Incomplete),
+            None => return Ok(None),
             Some(b'$') => {}
             Some(_) => return Err(ProtocolError::NotBulk),
         }
         let Some((len_bytes, after)) = number(rest, ProtocolError::BulkLen)? else {
-            return Ok(Parsed::Incomplete);
+            return Ok(None);
         };
         let len_bytes = usize::try_from(len_bytes).map_err(|_| ProtocolError::BulkLen)?;
         if len_bytes > MAX_COMMAND_LEN {
@@ -92,17 +92,17 @@ fn array(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
             return if so_far + len_bytes >= MAX_COMMAND_LEN {
                 Err(ProtocolError::TooLong)
             } else {
-                Ok(Parsed::Incomplete)
+                Ok(None)
             };
         };
         rest = match after {
             [b'\r', b'\n', rest @ ..] => rest,
-            [] | [b'\r'] => return Ok(Parsed::Incomplete),
+            [] | [b'\r'] => return Ok(None),
             _ => return Err(ProtocolError::BulkEnd),
         };
         words.push(word);
     }
-    Ok(Parsed::Command { words, len_bytes: input.len() - rest.len() })
+    Ok(Some(Command { words, len_bytes: input.len() - rest.len() }))
 }
 
 /// The number behind the first byte, and what follows its line. Nothing if the line is not complete.
@@ -126,7 +126,7 @@ fn number(input: &[u8], error: ProtocolError) -> Result<Option<(i32, &[u8])>, Pr
     }
 }
 
-fn line(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
+fn line(input: &[u8]) -> Result<Option<Command<'_>>, ProtocolError> {
     let end = memchr::memchr(b'\n', input);
     let text = &input[..end.unwrap_or(input.len())];
     if !text.iter().all(|&byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r')) {
@@ -138,10 +138,10 @@ fn line(input: &[u8]) -> Result<Parsed<'_>, ProtocolError> {
     if split.clone().next().is_some_and(|first| is_http(first) && (whole || split.clone().count() > 1)) {
         return Err(ProtocolError::Foreign);
     }
-    let Some(end) = end else { return Ok(Parsed::Incomplete) };
+    let Some(end) = end else { return Ok(None) };
     let mut words = Words::new();
     split.try_for_each(|word| words.try_push(word)).map_err(|_| ProtocolError::WordCount)?;
-    Ok(Parsed::Command { words, len_bytes: end + 1 })
+    Ok(Some(Command { words, len_bytes: end + 1 }))
 }
 
 /// A method, or the name of a header.
@@ -166,11 +166,8 @@ mod tests {
 
     use super::*;
 
-    fn words(input: &[u8]) -> Result<Option<(Vec<&[u8]>, usize)>, ProtocolError> {
-        Ok(match parse(input)? {
-            Parsed::Incomplete => None,
-            Parsed::Command { words, len_bytes } => Some((words.to_vec(), len_bytes)),
-        })
+    fn command<'a>(words: &[&'a [u8]], len_bytes: usize) -> Command<'a> {
+        Command { words: words.iter().copied().collect(), len_bytes }
     }
 
     fn encoded(words: &[Vec<u8>]) -> Vec<u8> {
@@ -194,7 +191,7 @@ mod tests {
             (b"  ping \t a  b\nx", &[b"ping", b"a", b"b"], 14),
             (b"\r\n", &[], 2),
         ] {
-            assert_eq!(words(input), Ok(Some((expected.to_vec(), len_bytes))), "{input:?}");
+            assert_eq!(parse(input), Ok(Some(command(expected, len_bytes))), "{input:?}");
         }
     }
 
@@ -245,7 +242,7 @@ mod tests {
         for input in
             [&b"GE"[..], b"GET", b"PING", b"*", b"*1\r", b"*1\r\n$", b"*1\r\n$4\r\nPI", b"*1\r\n$1\r\nx\r"]
         {
-            assert_eq!(parse(input), Ok(Parsed::Incomplete), "{}", String::from_utf8_lossy(input));
+            assert_eq!(parse(input), Ok(None), "{}", String::from_utf8_lossy(input));
         }
     }
 
@@ -259,9 +256,9 @@ mod tests {
             let whole = encoded(&sent);
             let input = [&whole[..], &behind].concat();
             let expected: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
-            prop_assert_eq!(words(&input), Ok(Some((expected, whole.len()))));
+            prop_assert_eq!(parse(&input), Ok(Some(command(&expected, whole.len()))));
             for cut in 0..whole.len() {
-                prop_assert_eq!(parse(&whole[..cut]), Ok(Parsed::Incomplete));
+                prop_assert_eq!(parse(&whole[..cut]), Ok(None));
             }
         }
 
@@ -273,11 +270,11 @@ mod tests {
         ), behind in prop::collection::vec(any::<u8>(), 0..8)) {
             let more = [&noise[..], &behind].concat();
             match parse(&noise) {
-                Ok(Parsed::Incomplete) => {}
-                Ok(Parsed::Command { words, len_bytes }) => {
+                Ok(None) => {}
+                Ok(Some(Command { words, len_bytes })) => {
                     prop_assert!(len_bytes <= noise.len() && len_bytes > 0);
                     prop_assert!(words.iter().map(|word| word.len()).sum::<usize>() <= len_bytes);
-                    prop_assert_eq!(parse(&more), Ok(Parsed::Command { words, len_bytes }));
+                    prop_assert_eq!(parse(&more), Ok(Some(Command { words, len_bytes })));
                 }
                 Err(error) => prop_assert_eq!(parse(&more), Err(error)),
             }

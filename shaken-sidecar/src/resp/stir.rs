@@ -92,7 +92,7 @@ fn put(fields: &mut Fields, name: &[u8], text: &[u8]) -> Result<(), FieldError> 
     fields.put(utf8(name)?, utf8(text)?.to_owned())
 }
 
-/// Whether a request that got no answer is itself at fault, and so no call.
+/// What comes of a request.
 pub(super) async fn answer(request: Request, calls: &Calls, origin: &Origin) -> Reply {
     match request {
         Request::Sign(request, form) => {
