@@ -298,3 +298,60 @@ const MAX_OUTPUT_LEN: usize = MAX_COMMAND_LEN;
 
 /// How long a connection may rest. Redis closes none; whoever comes back after this connects anew.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{AuditLog, AuditOptions, Entry, Event, read};
+    use crate::listen::Peer;
+    use crate::policy::Trunk;
+
+    /// What a client of a door with this deadline is told, and the log after it.
+    async fn talk(input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
+        let dir = tempfile::tempdir().unwrap();
+        let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
+        let calls = Arc::new(Calls::new(None, None, vec![Trunk::new("t".into())], audit));
+        let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls), deadline));
+        let (mut near, far) = tokio::io::duplex(MAX_COMMAND_LEN);
+        let (_stop, stopping) = watch::channel(false);
+        let peer = Peer { uid: 1, gid: 1, pid: None };
+        let serving = tokio::spawn(serve(far, peer.into(), door, stopping));
+        near.write_all(input).await.unwrap();
+        near.shutdown().await.unwrap();
+        let mut told = String::new();
+        near.read_to_string(&mut told).await.unwrap();
+        serving.await.unwrap();
+        calls.audit().close().await.unwrap();
+        let lines = read(dir.path()).unwrap();
+        (told, lines.map(|line| Entry::parse(&line.unwrap().bytes).unwrap().event).collect())
+    }
+
+    /// What came too long ago is not worked on: nobody waits for it.
+    #[tokio::test]
+    async fn requests_past_their_deadline_are_shed() {
+        let call = b"STIR.SIGN 12155550121 12155550131\nPING\n";
+        let (told, log) = talk(call, Duration::ZERO).await;
+        assert_eq!(told, "-UNAVAILABLE deadline\r\n+PONG\r\n");
+        let shed = |event: &Event| matches!(event, Event::Summary(summary) if summary.shed == 1);
+        assert!(log.iter().any(shed), "{log:?}");
+        let (told, log) = talk(call, Duration::from_secs(9)).await;
+        assert_eq!(told, "-NOTOFFERED NOT_OFFERED\r\n+PONG\r\n");
+        assert!(!log.iter().any(|event| matches!(event, Event::Summary(_))), "{log:?}");
+    }
+
+    /// Junk is counted.
+    #[tokio::test]
+    async fn what_is_no_request_is_counted() {
+        for (input, told) in [
+            (&b"STIR.SIGN 1\n"[..], "-ERR parameter-missing to\r\n"),
+            (b"*1\r\n:1\r\n", "-ERR Protocol error: expected '$'\r\n"),
+            (b"GET / HTTP/1.1\r\n", ""),
+            (b"*1\r\n$4\r\nPI", ""),
+        ] {
+            let (answer, log) = talk(input, Duration::from_secs(9)).await;
+            assert_eq!(answer, told);
+            let counted = |event: &Event| matches!(event, Event::Summary(summary) if summary.unparsable == 1);
+            assert!(log.iter().any(counted), "{answer}: {log:?}");
+        }
+    }
+}
