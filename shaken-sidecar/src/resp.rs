@@ -209,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         match error.text() {
             Some(text) => self.say(Reply::error(text)),
             // A web page must not learn even that there is somebody.
-            None => tracing::warn!(
+            None => tracing::debug!(
                 client = %self.session.client,
                 "another protocol on the port of the Redis protocol; the connection is closed"
             ),
@@ -308,18 +308,27 @@ mod tests {
 
     /// What a client of a door with this deadline is told, and the log after it.
     async fn talk(input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
+        talk_through(MAX_COMMAND_LEN, input, deadline).await
+    }
+
+    /// The same, with so much room on the way.
+    async fn talk_through(room: usize, input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
         let dir = tempfile::tempdir().unwrap();
         let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
         let calls = Arc::new(Calls::new(None, None, vec![Trunk::new("t".into())], audit));
         let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls), deadline));
-        let (mut near, far) = tokio::io::duplex(MAX_COMMAND_LEN);
+        let (near, far) = tokio::io::duplex(room);
         let (_stop, stopping) = watch::channel(false);
         let peer = Peer { uid: 1, gid: 1, pid: None };
         let serving = tokio::spawn(serve(far, peer.into(), door, stopping));
-        near.write_all(input).await.unwrap();
-        near.shutdown().await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(near);
+        let writing = async {
+            writer.write_all(input).await.unwrap();
+            writer.shutdown().await.unwrap();
+        };
         let mut told = String::new();
-        near.read_to_string(&mut told).await.unwrap();
+        let (_, read_all) = tokio::join!(writing, reader.read_to_string(&mut told));
+        read_all.unwrap();
         serving.await.unwrap();
         calls.audit().close().await.unwrap();
         let lines = read(dir.path()).unwrap();
@@ -337,6 +346,17 @@ mod tests {
         let (told, log) = talk(call, Duration::from_secs(9)).await;
         assert_eq!(told, "-NOTOFFERED NOT_OFFERED\r\n+PONG\r\n");
         assert!(!log.iter().any(|event| matches!(event, Event::Summary(_))), "{log:?}");
+    }
+
+    /// However the bytes come and go.
+    #[tokio::test]
+    async fn commands_in_pieces_are_whole() {
+        let all =
+            b"*2\r\n$4\r\nECHO\r\n$5\r\na\r\nbc\r\n\r\nping\r\n*1\r\n$4\r\nPING\r\n*0\r\nQUIT\r\nPING\r\n";
+        for room in [1, 2, 3, 7, 64] {
+            let (told, _) = talk_through(room, all, Duration::from_secs(9)).await;
+            assert_eq!(told, "$5\r\na\r\nbc\r\n+PONG\r\n+PONG\r\n+OK\r\n", "{room}");
+        }
     }
 
     /// Junk is counted.
