@@ -323,8 +323,9 @@ mod tests {
         let serving = tokio::spawn(serve(far, peer.into(), door, stopping));
         let (mut reader, mut writer) = tokio::io::split(near);
         let writing = async {
-            writer.write_all(input).await.unwrap();
-            writer.shutdown().await.unwrap();
+            // It may hang up before it has read all.
+            let _ = writer.write_all(input).await;
+            let _ = writer.shutdown().await;
         };
         let mut told = String::new();
         let (_, read_all) = tokio::join!(writing, reader.read_to_string(&mut told));
