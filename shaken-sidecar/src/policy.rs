@@ -296,5 +296,10 @@ mod tests {
         assert_eq!(of(2, None), Some("later"));
         assert_eq!(of(2, Some("later")), Some("later"));
         assert_eq!(shadowed(&trunks).count(), 0);
+        // What must be named hides nothing, and is hidden by nothing.
+        let all = Trunk::new("all".into());
+        let named = Trunk::new("named".into()).with_uid(1).only_by_name();
+        assert_eq!(shadowed(&[all.clone(), named]).count(), 0);
+        assert_eq!(shadowed(&[all.only_by_name(), trunks[0].clone()]).count(), 0);
     }
 }
