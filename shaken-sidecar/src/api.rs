@@ -1,12 +1,13 @@
-//! HTTP/1.1 on the Unix socket: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082), `GET /healthz`, `GET /metrics`, and for the operator `GET /audit/v1/search` and `POST
-//! /audit/v1/reveals`. Bytes to [`crate::call`] requests and back; nothing is
-//! decided here.
+//! HTTP/1.1 on the Unix socket and on TCP: `POST /stir/v1/signing`, `POST /stir/v1/verification`
+//! (ATIS-1000082), `/quick/v1/sign` and `/quick/v1/verify` for dialplans, `GET /healthz`, `GET
+//! /metrics`, and for the operator `GET /audit/v1/search` and `POST /audit/v1/reveals`. Bytes to
+//! [`crate::call`] requests and back; nothing is decided here.
 
 mod admin;
 mod atis;
 mod error;
-mod guard;
+mod quick;
+mod remote;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,33 +17,51 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
 };
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use shaken_core::OrigId;
 
 use crate::audit::{Full as WhenFull, Health, Loss, Undecided};
-use crate::call::{Calls, Origin};
-use crate::delivery::Delivery;
-use crate::listen::Peer;
+use crate::call::{Calls, Offers, Origin};
+use crate::delivery::{Delivery, Pending};
+use crate::fields::Fields;
+use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
 use crate::telemetry;
 pub use admin::Admin;
 use error::RequestError;
-use guard::{Guarded, Unread};
+pub use remote::Remotes;
 
 const SIGNING: &str = "/stir/v1/signing";
 const VERIFICATION: &str = "/stir/v1/verification";
+const QUICK: &str = "/quick/";
+const QUICK_SIGN: &str = "/quick/v1/sign";
+const QUICK_VERIFY: &str = "/quick/v1/verify";
 const HEALTH: &str = "/healthz";
 const METRICS: &str = "/metrics";
 const SEARCH: &str = "/audit/v1/search";
 
 /// Where it is told that records are shown in clear, before they are.
 pub const REVEALS: &str = "/audit/v1/reveals";
+
+/// What all connections of one listener share.
+#[derive(Debug)]
+pub struct Door {
+    /// Which one it is.
+    pub listener: Listener,
+    /// What it is for.
+    pub offers: Offers,
+    /// Whom it lets in, if the file mode of a socket does not say that.
+    pub remotes: Option<Remotes>,
+    /// What is behind it.
+    pub api: Arc<Api>,
+}
 
 /// What all connections share.
 #[derive(Debug)]
@@ -57,14 +76,20 @@ pub struct Api {
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
 /// true; then the request under way is still answered.
-pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    client: Client,
+    door: Arc<Door>,
+    mut stopping: watch::Receiver<bool>,
+) {
     // Set when a request was given up: what is left of it on the connection is of no use.
     let given_up = Notify::new();
     let unread = Unread::default();
     let service = service_fn(|request| {
-        let (api, given_up, unread) = (Arc::clone(&api), &given_up, &unread);
-        async move { Ok::<_, Infallible>(answer(request, peer, api, given_up, unread).await) }
+        let (door, client, given_up, unread) = (Arc::clone(&door), client.clone(), &given_up, &unread);
+        async move { Ok::<_, Infallible>(answer(request, client, door, given_up, unread).await) }
     });
+    let api = &door.api;
     let stream = Guarded::new(stream, api.deadline + REQUEST_GRACE, unread.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -100,21 +125,23 @@ pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>, mut stopping: 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 async fn answer(
     request: Request<Incoming>,
-    peer: Peer,
-    api: Arc<Api>,
+    client: Client,
+    door: Arc<Door>,
     given_up: &Notify,
     unread: &Unread,
 ) -> Response<Full<Bytes>> {
+    let api = &door.api;
     let echoed = Echoed::of(&request);
+    let say = if request.uri().path().starts_with(QUICK) { quick::error } else { RequestError::to_response };
     let delivery = Delivery::new(echoed.request_id.clone());
     // Dropped when the connection ends before there is an answer.
-    let pending = Pending { delivery: Some(delivery.clone()), calls: Arc::clone(&api.calls) };
+    let pending = Pending::new(delivery.clone(), Arc::clone(&api.calls));
     // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
     // this request alone.
     let request_id = echoed.request_id.clone();
     let worked = delivery.clone();
-    let worker = Arc::clone(&api);
-    let work = tokio::spawn(async move { dispatch(request, peer, &worker, request_id, worked).await });
+    let worker = Arc::clone(&door);
+    let work = tokio::spawn(async move { dispatch(request, client, &worker, request_id, worked).await });
     let calls = &api.calls;
     let mut response = match tokio::time::timeout(api.deadline, work).await {
         Ok(Ok(Ok(response))) => response,
@@ -122,66 +149,59 @@ async fn answer(
             if error.is_of_the_request() && !delivery.is_recorded() {
                 calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
             }
-            error.into_response()
+            let mut response = say(&error);
+            if error == RequestError::Unauthorized {
+                calls.audit().count_undecided(Undecided::Unauthenticated, SystemTime::now());
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
         }
-        Ok(Err(_)) => RequestError::Internal.into_response(),
+        Ok(Err(_)) => say(&RequestError::Internal),
         Err(_) => {
             delivery.lost(Loss::Deadline, calls.audit());
             given_up.notify_one();
-            let mut response = RequestError::Unavailable { why: "deadline" }.into_response();
+            let mut response = say(&RequestError::Unavailable { why: "deadline" });
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             response
         }
     };
     echoed.write(&mut response);
-    pending.answered(unread);
+    if let Some(delivery) = pending.into_delivery() {
+        unread.push(delivery);
+    }
     response
-}
-
-/// A request without an answer yet. Dropped as such, the client was gone before there was one.
-struct Pending {
-    delivery: Option<Delivery>,
-    calls: Arc<Calls>,
-}
-
-impl Pending {
-    fn answered(mut self, unread: &Unread) {
-        if let Some(delivery) = self.delivery.take() {
-            unread.push(delivery);
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(delivery) = &self.delivery {
-            delivery.lost(Loss::ClientGone, self.calls.audit());
-        }
-    }
 }
 
 async fn dispatch(
     request: Request<Incoming>,
-    peer: Peer,
-    api: &Api,
+    client: Client,
+    door: &Door,
     request_id: String,
     delivery: Delivery,
 ) -> Result<Response<Full<Bytes>>, RequestError> {
+    let client = match &door.remotes {
+        None => client,
+        Some(remotes) => remotes.admit(&request, client)?,
+    };
     let path = request.uri().path().to_owned();
-    let Api { calls, admin, .. } = api;
+    let Api { calls, admin, .. } = &*door.api;
+    let origin = |client, trunk, call_id| Origin {
+        listener: door.listener,
+        client,
+        offers: door.offers,
+        trunk,
+        call_id,
+        request_id,
+        now: SystemTime::now(),
+        received: Instant::now(),
+        delivery,
+    };
     match (request.method(), path.as_str()) {
         (&Method::GET, HEALTH) => Ok(health(calls)),
         (&Method::GET, METRICS) => Ok(metrics(calls)),
         (&Method::POST, SIGNING | VERIFICATION) => {
-            let body = read_body(request).await?;
-            let origin = Origin {
-                listener: Listener::Http,
-                peer,
-                request_id,
-                now: SystemTime::now(),
-                received: Instant::now(),
-                delivery,
-            };
+            let body = read_json(request).await?;
+            let origin = origin(client, None, None);
             let answer = if path == SIGNING {
                 atis::sign(&body, calls, &origin).await?
             } else {
@@ -189,17 +209,30 @@ async fn dispatch(
             };
             Ok(json(StatusCode::OK, &answer))
         }
+        (&Method::GET | &Method::POST, QUICK_SIGN | QUICK_VERIFY) => {
+            let mut fields = Fields::default();
+            quick::read(&mut fields, request.uri().query().unwrap_or_default().as_bytes())?;
+            if request.method() == Method::POST {
+                quick::read(&mut fields, &read_body(request, FORM).await?)?;
+            }
+            let origin = origin(client, fields.trunk.take(), fields.call_id()?);
+            if path == QUICK_SIGN {
+                quick::sign(fields, calls, &origin).await
+            } else {
+                quick::verify(fields, calls, &origin).await
+            }
+        }
         (&Method::GET, SEARCH) => {
-            admin.check(peer)?;
+            let peer = admin.check(&client)?;
             let found = admin.search(request.uri().query().unwrap_or_default(), peer, calls.audit()).await?;
             Ok(json(StatusCode::OK, &found))
         }
         (&Method::POST, REVEALS) => {
-            admin.check(peer)?;
-            let recorded = admin.reveals(&read_body(request).await?, peer, calls.audit()).await?;
+            let peer = admin.check(&client)?;
+            let recorded = admin.reveals(&read_json(request).await?, peer, calls.audit()).await?;
             Ok(json(StatusCode::OK, &recorded))
         }
-        (_, SIGNING | VERIFICATION | HEALTH | METRICS | SEARCH | REVEALS) => {
+        (_, SIGNING | VERIFICATION | QUICK_SIGN | QUICK_VERIFY | HEALTH | METRICS | SEARCH | REVEALS) => {
             Err(RequestError::MethodNotAllowed)
         }
         _ => Err(RequestError::NotFound),
@@ -232,16 +265,21 @@ fn metrics(calls: &Calls) -> Response<Full<Bytes>> {
     response
 }
 
-/// The body of a request whose headers are in order (ATIS-1000082).
-async fn read_body(request: Request<Incoming>) -> Result<Bytes, RequestError> {
-    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(accept) = header(ACCEPT)
+/// The body of a request that takes and gives JSON (ATIS-1000082).
+async fn read_json(request: Request<Incoming>) -> Result<Bytes, RequestError> {
+    if let Some(accept) = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok())
         && !accepts_json(accept)
     {
         return Err(RequestError::NotAcceptable { accept: accept.to_owned() });
     }
+    read_body(request, JSON).await
+}
+
+/// The body of a request whose headers are in order.
+async fn read_body(request: Request<Incoming>, wanted: &str) -> Result<Bytes, RequestError> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let media_type = header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+    if !media_type.trim().eq_ignore_ascii_case(wanted) {
         return Err(RequestError::UnsupportedMediaType);
     }
     if header(CONTENT_LENGTH).is_none() && header(TRANSFER_ENCODING).is_none() {
@@ -264,14 +302,14 @@ async fn read_body(request: Request<Incoming>) -> Result<Bytes, RequestError> {
 fn accepts_json(accept: &str) -> bool {
     accept.split(',').any(|range| {
         let range = range.split(';').next().unwrap_or_default().trim();
-        ["application/json", "application/*", "*/*"].iter().any(|ok| range.eq_ignore_ascii_case(ok))
+        [JSON, "application/*", "*/*"].iter().any(|ok| range.eq_ignore_ascii_case(ok))
     })
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 
@@ -308,6 +346,9 @@ impl Echoed {
     }
 }
 
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
 const REQUEST_ID: &str = "x-requestid";
 const INSTANCE_ID: &str = "x-instanceid";
 
@@ -325,6 +366,3 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the answer to a request that was given up may take to go out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What a request may take beyond its deadline, for reading it and writing its answer.
-const REQUEST_GRACE: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, 
 use crate::certs::Certs;
 use crate::delivery::Delivery;
 use crate::hex::hex;
-use crate::listen::Peer;
+use crate::listen::Client;
 use crate::policy::{self, Decision, Listener, Trunk};
 
 /// Signs and verifies calls, and keeps a record of each.
@@ -63,13 +63,29 @@ impl Verification {
     }
 }
 
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offers {
+    /// All that the daemon does.
+    #[default]
+    All,
+    /// No signing.
+    VerifyOnly,
+}
+
 /// Who asks, how, and when: the same for every kind of request.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The listener that the request came in on.
     pub listener: Listener,
-    /// The process at the other end of the socket.
-    pub peer: Peer,
+    /// Who is at the other end of the connection.
+    pub client: Client,
+    /// What the listener is for.
+    pub offers: Offers,
+    /// The trunk that the request names, if it names one.
+    pub trunk: Option<String>,
+    /// The SIP Call-ID, if the request tells it.
+    pub call_id: Option<String>,
     /// The client's name for the request, or ours.
     pub request_id: String,
     /// The clock, read once for the whole request.
@@ -81,7 +97,9 @@ pub struct Origin {
 }
 
 impl Origin {
-    fn unix_s(&self) -> i64 {
+    /// [`now`](Self::now) in seconds since 1970.
+    #[must_use]
+    pub fn unix_s(&self) -> i64 {
         let since = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     }
@@ -160,6 +178,19 @@ impl Judged {
     pub fn verstat(&self) -> Verstat {
         self.outcome.as_ref().map_or_else(Error::verstat, |_| Verstat::Passed)
     }
+
+    /// The same in one word, with the level, for scripts: `VALID-A`, `VALID-B`, `VALID-C`, `INVALID`
+    /// or `NO-VALIDATION`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match (&self.outcome, self.verstat()) {
+            (Ok(Attested { attest: Attest::A, .. }), _) => "VALID-A",
+            (Ok(Attested { attest: Attest::B, .. }), _) => "VALID-B",
+            (Ok(Attested { attest: Attest::C, .. }), _) => "VALID-C",
+            (Err(_), Verstat::Failed) => "INVALID",
+            (Err(_), _) => "NO-VALIDATION",
+        }
+    }
 }
 
 /// What came of one Identity header.
@@ -184,9 +215,9 @@ pub struct Attested {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The peer belongs to no trunk.
+    /// The client belongs to no trunk, or not to the one that it named.
     TrunkUnknown,
-    /// The daemon has no key (to sign) or no trust anchors (to verify).
+    /// The daemon has no key (to sign) or no trust anchors (to verify), or the listener is not for it.
     NotOffered,
     /// The request can't be signed as it is.
     Unsignable(Error),
@@ -206,6 +237,17 @@ impl Refusal {
             }
             Self::Unsignable(error) if error.code() >= 700 => 500,
             Self::Unsignable(_) => 400,
+        }
+    }
+
+    /// A stable name for scripts: that of the error, or of the reason.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TrunkUnknown => policy::Reason::TrunkUnknown.name(),
+            Self::NotOffered => "NOT_OFFERED",
+            Self::Unsignable(error) => error.name(),
+            Self::Audit(_) => "audit",
         }
     }
 }
@@ -257,7 +299,9 @@ impl Calls {
     /// # Errors
     /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
-        let Some(signer) = &self.signer else { return Err(Refusal::NotOffered) };
+        let (Some(signer), Offers::All) = (&self.signer, origin.offers) else {
+            return Err(Refusal::NotOffered);
+        };
         let trunk = self.recognize(origin)?;
         let mut record = self.new_record(Op::Sign, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
@@ -320,7 +364,8 @@ impl Calls {
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
     /// one, or they could fill the disk.
     fn recognize(&self, origin: &Origin) -> Result<&Trunk, Refusal> {
-        policy::recognize(&self.trunks, origin.listener, origin.peer.uid).ok_or_else(|| {
+        let named = origin.trunk.as_deref();
+        policy::recognize(&self.trunks, origin.listener, &origin.client, named).ok_or_else(|| {
             self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
             Refusal::TrunkUnknown
         })
@@ -338,6 +383,9 @@ impl Calls {
 
     /// Has the record written, as the log is set up to.
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
+        if !matches!(record.interface, Interface::HttpUnix | Interface::HttpTcp) {
+            record.http_status = None;
+        }
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
         tracing::debug!(?record, "call decided");
         let kept = self.audit.append(record).await.inspect_err(|error| {
@@ -358,15 +406,21 @@ impl Calls {
     }
 
     fn new_record(&self, op: Op, trunk: &Trunk, origin: &Origin, orig: &Party, dest: &[Party]) -> Record {
-        let Listener::Http = origin.listener;
+        let interface = match origin.listener {
+            Listener::Http => Interface::HttpUnix,
+            Listener::HttpTcp => Interface::HttpTcp,
+            Listener::Resp => Interface::RespUnix,
+            Listener::RespTcp => Interface::RespTcp,
+        };
         let mut record = Record::new(
             op,
-            Interface::HttpUnix,
-            origin.peer,
+            interface,
+            origin.client.clone(),
             origin.request_id.clone(),
             "refused",
             origin.now,
         );
+        record.call_id.clone_from(&origin.call_id);
         record.trunk = Some(trunk.name().to_owned());
         record.customer = trunk.customer().map(str::to_owned);
         record.provider = trunk.provider().map(str::to_owned);

@@ -3,6 +3,7 @@
 //! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
 //! holds keys and certificates that were read and found good, not paths to them.
 
+mod doors;
 mod export;
 mod proving;
 mod verification;
@@ -23,6 +24,8 @@ use crate::call::IdentityKept;
 use crate::hex::hex;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
+use doors::{HttpSection, RespSection};
+pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use verification::Trusting;
 use verification::{
     FetchSection, TrustSection, VerificationSection, fetch_deadline, read_trust, read_verification,
@@ -37,6 +40,10 @@ pub struct Config {
     pub socket_mode: u32,
     /// Group of the socket file.
     pub socket_group: Option<Group>,
+    /// Where and for whom it is on TCP, if it is.
+    pub http_tcp: Option<HttpTcp>,
+    /// Where and for whom the Redis protocol is spoken, if it is.
+    pub resp: Option<Resp>,
     /// Time for one request, its download included.
     pub deadline: Duration,
     /// Signs calls, if a key is configured.
@@ -85,6 +92,7 @@ impl std::error::Error for ConfigError {}
 #[serde(deny_unknown_fields)]
 struct File {
     http: HttpSection,
+    resp: Option<RespSection>,
     signing: Option<SigningSection>,
     trust: Option<TrustSection>,
     #[serde(default)]
@@ -102,15 +110,6 @@ struct File {
 struct AdminSection {
     #[serde(default)]
     uids: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HttpSection {
-    socket: PathBuf,
-    mode: Option<String>,
-    group: Option<String>,
-    deadline_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +151,9 @@ struct AuditSection {
 struct TrunkSection {
     name: String,
     uid: Option<u32>,
+    user: Option<String>,
+    #[serde(default)]
+    by_name: bool,
     listener: Option<Listener>,
     max_attest: Option<String>,
     customer: Option<String>,
@@ -200,7 +202,13 @@ impl Config {
                 "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
             ));
         }
-        let trunks = read_trunks(file.trunk)?;
+        let (UnixPlace { path: socket, mode: socket_mode, group: socket_group }, http_tcp) =
+            doors::read_http(&file.http, folder, &mut warnings)?;
+        let resp = match &file.resp {
+            None => None,
+            Some(section) => Some(doors::read_resp(section, &socket, folder, &mut warnings)?),
+        };
+        let trunks = read_trunks(file.trunk, &doors::users(&file.http, file.resp.as_ref()))?;
         warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
             format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
         }));
@@ -212,9 +220,11 @@ impl Config {
             Some(section) => Some(export::read(section, origin, folder)?),
         };
         Ok(Self {
-            socket: read_place("http.socket", &file.http.socket, folder, PlaceFor::Socket)?,
-            socket_mode: read_mode(file.http.mode.as_deref())?,
-            socket_group: file.http.group.as_deref().map(read_group).transpose()?,
+            socket,
+            socket_mode,
+            socket_group,
+            http_tcp,
+            resp,
             deadline,
             signer,
             verification,
@@ -278,19 +288,28 @@ fn read_signer(
     Ok(signer)
 }
 
-fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
+fn read_trunks(sections: Vec<TrunkSection>, users: &[&str]) -> Result<Vec<Trunk>, ConfigError> {
     let mut trunks: Vec<Trunk> = Vec::new();
     for section in sections {
         let name = section.name;
         let wrong = |what: &str| ConfigError::new(format_args!("trunk {name:?}: {what}"));
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_graphic() && c != '"') {
+        if !is_name(&name) {
             return Err(wrong("the name must be printable ASCII without spaces and quotes"));
         }
         if trunks.iter().any(|other| other.name() == name) {
             return Err(wrong("the name is taken; each trunk needs its own"));
         }
-        if section.uid.is_none() && section.listener.is_none() {
-            return Err(wrong("say how it is recognized: uid = N, listener = \"http\", or both"));
+        if section.uid.is_none() && section.user.is_none() && section.listener.is_none() {
+            return Err(wrong(
+                "say how it is recognized: uid = N, user = \"name\", or listener = \"http\", alone or with one \
+                 of those",
+            ));
+        }
+        if section.uid.is_some() && section.user.is_some() {
+            return Err(wrong("uid is for Unix sockets and user for TCP; make two trunks"));
+        }
+        if section.user.as_deref().is_some_and(|user| !users.contains(&user)) {
+            return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
         }
         let max_attest = match &section.max_attest {
             None => Attest::C,
@@ -304,6 +323,12 @@ fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
         let mut trunk = Trunk::new(name).with_max_attest(max_attest);
         if let Some(uid) = section.uid {
             trunk = trunk.with_uid(uid);
+        }
+        if let Some(user) = section.user {
+            trunk = trunk.with_user(user);
+        }
+        if section.by_name {
+            trunk = trunk.only_by_name();
         }
         if let Some(listener) = section.listener {
             trunk = trunk.with_listener(listener);
@@ -320,6 +345,10 @@ fn read_trunks(sections: Vec<TrunkSection>) -> Result<Vec<Trunk>, ConfigError> {
         return Err(ConfigError::new("there is no [[trunk]]: nobody could use the daemon"));
     }
     Ok(trunks)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"')
 }
 
 fn read_audit(section: &AuditSection, deadline: Duration) -> Result<AuditOptions, ConfigError> {
@@ -387,16 +416,16 @@ fn generation_of(text: &str) -> String {
     hex(&digest.as_ref()[..8])
 }
 
-fn read_mode(mode: Option<&str>) -> Result<u32, ConfigError> {
+fn read_mode(key: &str, mode: Option<&str>) -> Result<u32, ConfigError> {
     let Some(text) = mode else { return Ok(DEFAULT_MODE) };
     Some(text)
         .filter(|text| (3..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|text| u32::from_str_radix(text, 8).ok())
         .filter(|mode| *mode <= 0o777)
-        .ok_or_else(|| ConfigError::new("http.mode must be octal permission bits such as \"0660\""))
+        .ok_or_else(|| ConfigError::new(format_args!("{key} must be octal permission bits such as \"0660\"")))
 }
 
-fn read_group(group: &str) -> Result<Group, ConfigError> {
+fn read_group(key: &str, group: &str) -> Result<Group, ConfigError> {
     let known = match group.parse() {
         // chown takes the highest number as "leave it".
         Ok(id) if id != u32::MAX => return Ok(Group::Id(id)),
@@ -406,7 +435,7 @@ fn read_group(group: &str) -> Result<Group, ConfigError> {
     if known {
         Ok(Group::Name(group.to_owned()))
     } else {
-        Err(ConfigError::new(format_args!("http.group: this machine has no group {group:?}")))
+        Err(ConfigError::new(format_args!("{key}: this machine has no group {group:?}")))
     }
 }
 
@@ -554,6 +583,8 @@ mod tests {
         let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
             name: name.into(),
             uid,
+            user: None,
+            by_name: false,
             listener: None,
             max_attest: max_attest.map(Into::into),
             customer: None,
@@ -565,9 +596,11 @@ mod tests {
             (vec![section("a", Some(1), Some("a"))], "max_attest"),
             (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
             (vec![section("a b", Some(1), None)], "printable"),
+            (vec![TrunkSection { user: Some("x".into()), ..section("a", None, None) }], "no such user"),
+            (vec![TrunkSection { user: Some("u".into()), ..section("a", Some(1), None) }], "two trunks"),
             (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
         ] {
-            assert!(read_trunks(trunks).unwrap_err().to_string().contains(part), "{part}");
+            assert!(read_trunks(trunks, &["u"]).unwrap_err().to_string().contains(part), "{part}");
         }
     }
 
@@ -583,16 +616,16 @@ mod tests {
         for bad in ["", "file", "missing/x"] {
             assert!(!place(bad, PlaceFor::Folder), "{bad}");
         }
-        assert!(read_group("no-such-group").is_err() && read_group("4294967295").is_err());
-        assert_eq!(read_group("0"), Ok(Group::Id(0)));
+        assert!(read_group("k", "no-such-group").is_err() && read_group("k", "4294967295").is_err());
+        assert_eq!(read_group("k", "0"), Ok(Group::Id(0)));
     }
 
     #[test]
     fn modes_are_octal() {
-        assert_eq!(read_mode(Some("0660")), Ok(0o660));
-        assert_eq!(read_mode(None), Ok(0o660));
+        assert_eq!(read_mode("k", Some("0660")), Ok(0o660));
+        assert_eq!(read_mode("k", None), Ok(0o660));
         for bad in ["0999", "rw-", "1777", "", "+660", "0", "00660"] {
-            assert!(read_mode(Some(bad)).is_err());
+            assert!(read_mode("k", Some(bad)).is_err());
         }
     }
 }

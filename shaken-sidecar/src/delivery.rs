@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditLog, Kept, Loss};
+use crate::call::Calls;
 
 /// The answer to one request. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -81,6 +82,35 @@ impl Delivery {
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request without an answer yet. Dropped as such, the client was gone before there was one.
+#[derive(Debug)]
+pub struct Pending {
+    delivery: Option<Delivery>,
+    calls: Arc<Calls>,
+}
+
+impl Pending {
+    /// The request to `calls` whose answer is `delivery`.
+    #[must_use]
+    pub fn new(delivery: Delivery, calls: Arc<Calls>) -> Self {
+        Self { delivery: Some(delivery), calls }
+    }
+
+    /// There is an answer, and it is on its way.
+    #[must_use]
+    pub fn into_delivery(mut self) -> Option<Delivery> {
+        self.delivery.take()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(delivery) = &self.delivery {
+            delivery.lost(Loss::ClientGone, self.calls.audit());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! socket bytes -> listen   accept, limits, who is there
-//!              -> api      bytes to call::Request and back; nothing is decided here
+//!              -> api, resp   bytes to call::Request and back; nothing is decided here
 //!              -> call     the order of the steps, and the only place that knows it
 //!                 -> policy   which level, and why
 //!                 -> core     sign, or screen and verify
@@ -20,21 +20,25 @@ pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+mod fields;
 mod hex;
 pub mod lab;
 pub mod listen;
 pub mod policy;
+pub mod resp;
 pub mod telemetry;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
 use audit::{AuditError, AuditLog, Event, Start};
-use call::Calls;
-use config::Config;
-use listen::{ListenError, UnixListen};
+use call::{Calls, Offers};
+use config::{Config, UnixPlace};
+use listen::{ListenError, TcpListen, UnixListen};
+use policy::Listener;
 
 /// Why the daemon did not start or ended badly.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ use listen::{ListenError, UnixListen};
 pub enum RunError {
     /// The audit log cannot be opened or could not be closed.
     Audit(AuditError),
-    /// The socket cannot be bound.
+    /// A socket or port cannot be bound.
     Listen(ListenError),
 }
 
@@ -52,7 +56,10 @@ impl RunError {
     pub fn is_configuration(&self) -> bool {
         match self {
             Self::Audit(error) => matches!(error, AuditError::ParentMissing { .. }),
-            Self::Listen(error) => !matches!(error, ListenError::InUse { .. } | ListenError::Io { .. }),
+            Self::Listen(error) => !matches!(
+                error,
+                ListenError::InUse { .. } | ListenError::Address { .. } | ListenError::Io { .. }
+            ),
         }
     }
 
@@ -67,7 +74,7 @@ impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Audit(error) => write!(f, "audit: {error}"),
-            Self::Listen(error) => write!(f, "http: {error}"),
+            Self::Listen(error) => write!(f, "listen: {error}"),
         }
     }
 }
@@ -106,26 +113,87 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => start,
     };
     audit.append_note(Event::Start(start)).await.map_err(RunError::Audit)?;
-    let listener = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
+    let (resp_unix, resp_tcp, resp_offers) = match config.resp {
+        None => (None, None, Offers::All),
+        Some(resp) => (resp.unix, resp.tcp, resp.offers),
+    };
+    let resp_unix = match resp_unix {
+        None => None,
+        Some(UnixPlace { path, mode, group }) => {
+            Some(UnixListen::bind(&path, mode, group.as_ref()).map_err(RunError::Listen)?)
+        }
+    };
+    let resp_tcp = match resp_tcp {
+        None => None,
+        Some((address, users)) => Some((TcpListen::bind(address).map_err(RunError::Listen)?, users)),
+    };
+    let http_tcp = match config.http_tcp {
+        None => None,
+        Some(http) => Some((TcpListen::bind(http.address).map_err(RunError::Listen)?, http)),
+    };
+    // The last one: who finds it finds the others.
+    let http = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
         .map_err(RunError::Listen)?;
     let verification = config.verification.map(config::Trusting::start);
     let calls = Calls::new(config.signer, verification, config.trunks, audit)
         .with_generation(config.generation)
         .with_identity(config.identity);
     let calls = Arc::new(calls);
-    tracing::info!(socket = %listener.path().display(), "ready");
+    tracing::info!(
+        http = %http.path().display(),
+        http_tcp = http_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
+        resp = resp_unix.as_ref().map(|listener| tracing::field::display(listener.path().display())),
+        resp_tcp = resp_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
+        "ready"
+    );
 
     let (stop, stopping) = watch::channel(false);
     let admin = api::Admin::new(config.audit_dir, config.admin_uids, config.deadline);
     let api = Arc::new(api::Api { calls: Arc::clone(&calls), admin, deadline: config.deadline });
-    let handler = |stream, peer| api::serve(stream, peer, Arc::clone(&api), stopping.clone());
+    let stopped = || {
+        let mut stopping = stopping.clone();
+        async move { drop(stopping.wait_for(|stopping| *stopping).await) }
+    };
+    let http = async {
+        let (listener, offers, api) = (Listener::Http, Offers::All, Arc::clone(&api));
+        let door = Arc::new(api::Door { listener, offers, remotes: None, api });
+        let handler =
+            |stream, peer: listen::Peer| api::serve(stream, peer.into(), Arc::clone(&door), stopping.clone());
+        http.serve(handler, stopped(), DRAIN).await
+    };
+    let http_tcp = async {
+        let (tcp, config::HttpTcp { remotes, offers, .. }) = http_tcp?;
+        let (listener, remotes, api) = (Listener::HttpTcp, Some(remotes), Arc::clone(&api));
+        let door = Arc::new(api::Door { listener, offers, remotes, api });
+        let handler = |stream, address: SocketAddr| {
+            api::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
+        };
+        Some(tcp.serve(handler, stopped(), DRAIN).await)
+    };
+    let resp_unix = async {
+        let door = resp::Door::new(Listener::Resp, Arc::clone(&calls), config.deadline);
+        let door = Arc::new(door.with_offers(resp_offers));
+        let handler = |stream, peer: listen::Peer| {
+            resp::serve(stream, peer.into(), Arc::clone(&door), stopping.clone())
+        };
+        Some(resp_unix?.serve(handler, stopped(), DRAIN).await)
+    };
+    let resp_tcp = async {
+        let (tcp, users) = resp_tcp?;
+        let door = resp::Door::new(Listener::RespTcp, Arc::clone(&calls), config.deadline);
+        let door = Arc::new(door.with_offers(resp_offers).with_users(users));
+        let handler = |stream, address: SocketAddr| {
+            resp::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
+        };
+        Some(tcp.serve(handler, stopped(), DRAIN).await)
+    };
     let shutdown = async {
         shutdown.await;
         tracing::info!("stopping");
         stop.send_replace(true);
     };
-    let served = listener.serve(handler, shutdown, DRAIN).await;
-    tracing::info!(?served, "stopped");
+    let (http, http_tcp, resp, resp_tcp, ()) = tokio::join!(http, http_tcp, resp_unix, resp_tcp, shutdown);
+    tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, "stopped");
     calls.audit().close().await.map_err(RunError::Audit)
 }
 

@@ -1,49 +1,37 @@
-//! The Unix-socket listener: who may connect, how many at once, and how it ends.
+//! The listeners: who may connect, how many at once, how long they may do nothing, and how it ends.
 //!
-//! In: a path, a file mode and a group. Out: each connection with the [`Peer`] behind it, handed to a
-//! handler. Knows nothing of what is spoken on the socket.
+//! In: a path, a file mode and a group, or an address. Out: each connection with the [`Client`] behind
+//! it, handed to a handler. Knows nothing of what is spoken on the socket.
 //!
-//! The file's mode and group are the access control, so nothing here reads a byte. Abstract sockets,
-//! which have neither, are refused.
+//! The mode and group of a Unix socket's file are the access control. Abstract sockets, which have
+//! neither, are refused. A TCP port has neither too: what is spoken there must ask for a secret, or
+//! the port be on loopback.
 
+mod client;
 mod error;
+mod guard;
 mod socket_file;
+mod users;
 
+use std::fmt::Display;
+use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::{JoinError, JoinSet};
 
+pub use client::{Client, Peer, Remote, is_loopback};
 pub use error::ListenError;
-
+pub(crate) use guard::{Guarded, REQUEST_GRACE, Unread};
 pub use socket_file::MAX_PATH_LEN;
 use socket_file::SocketFile;
-
-/// The process at the other end of a connection, as the kernel knew it when it connected
-/// (`SO_PEERCRED`): not forgeable by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Peer {
-    /// Effective user id.
-    pub uid: u32,
-    /// Effective group id.
-    pub gid: u32,
-    /// Process id; `None` when the process is in a PID namespace that is not visible from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-}
-
-impl Peer {
-    fn of(stream: &UnixStream) -> io::Result<Self> {
-        let cred = stream.peer_cred()?;
-        let pid = cred.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|&pid| pid != 0);
-        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid })
-    }
-}
+pub use users::Users;
 
 /// The group that a socket file is given to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +104,106 @@ impl UnixListen {
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { listener, file, max_connections } = self;
+        let place = file.path().display().to_string();
+        let door = Door { listener, place, max_connections };
+        // The file first: a client that comes now finds no socket, rather than one that refuses.
+        door.serve(handler, shutdown, || drop(file), drain).await
+    }
+}
+
+/// A bound TCP port that accepts connections.
+#[derive(Debug)]
+pub struct TcpListen {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl TcpListen {
+    /// Binds to `address` and listens; with port 0 the system picks one. Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ListenError::Address`] when the address is taken or not of this machine.
+    pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let bound = || {
+            let listener = std::net::TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Self { listener: TcpListener::from_std(listener)?, address })
+        };
+        bound().map_err(|source| ListenError::Address { address, source })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// As [`UnixListen::serve`], for up to 256 connections at once.
+    pub async fn serve<H, F>(self, handler: H, shutdown: impl Future<Output = ()>, drain: Duration) -> Served
+    where
+        H: Fn(TcpStream, SocketAddr) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { listener, address } = self;
+        let door = Door { listener, place: address, max_connections: MAX_CONNECTIONS };
+        door.serve(handler, shutdown, || {}, drain).await
+    }
+}
+
+/// What connections come out of, with what is known of who made them.
+trait Accept {
+    type Stream;
+    type From;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Self::From)>>;
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+    type From = Peer;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Peer)>> {
+        let (stream, _) = ready!(Self::poll_accept(self, cx))?;
+        let peer = Peer::of(&stream)?;
+        Poll::Ready(Ok((stream, peer)))
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+    type From = SocketAddr;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (stream, address) = ready!(Self::poll_accept(self, cx))?;
+        // An answer is one small write, and somebody waits for it. Without this it is slower, no more.
+        let _ = stream.set_nodelay(true);
+        Poll::Ready(Ok((stream, address)))
+    }
+}
+
+/// What both kinds of listeners do with connections.
+struct Door<L, P> {
+    listener: L,
+    /// For the log.
+    place: P,
+    max_connections: NonZeroUsize,
+}
+
+impl<L: Accept, P: Display> Door<L, P> {
+    /// `close` is called when nothing more is to be accepted, before the listener goes.
+    async fn serve<H, F>(
+        self,
+        handler: H,
+        shutdown: impl Future<Output = ()>,
+        close: impl FnOnce(),
+        drain: Duration,
+    ) -> Served
+    where
+        H: Fn(L::Stream, L::From) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { listener, place, max_connections } = self;
         let mut shutdown = pin!(shutdown);
         let mut running = JoinSet::new();
         let mut served = Served::default();
@@ -125,16 +213,16 @@ impl UnixListen {
                 biased;
                 () = &mut shutdown => break,
                 Some(ended) = running.join_next() => served.count(&ended),
-                accepted = accept(&listener), if running.len() < max_connections.get() => match accepted {
-                    Ok((stream, peer)) => {
+                accepted = poll_fn(|cx| listener.poll_accept(cx)), if running.len() < max_connections.get() => match accepted {
+                    Ok((stream, from)) => {
                         pause = Duration::ZERO;
                         served.accepted += 1;
-                        running.spawn(handler(stream, peer));
+                        running.spawn(handler(stream, from));
                     }
                     Err(error) => {
                         served.accept_errors += 1;
                         if pause.is_zero() {
-                            tracing::warn!(path = %file.path().display(), %error, "cannot accept a connection");
+                            tracing::warn!(%place, %error, "cannot accept a connection");
                         }
                         pause = pause_after(&error, pause);
                         tokio::select! {
@@ -145,8 +233,7 @@ impl UnixListen {
                 }
             }
         }
-        // The file first: a client that comes now finds no socket, rather than one that refuses.
-        drop(file);
+        close();
         drop(listener);
         // Past the deadline, dropping the set aborts what is left.
         let _ = tokio::time::timeout(drain, async {
@@ -181,12 +268,6 @@ impl Served {
             tracing::error!("the handler of a connection panicked; the connection is closed");
         }
     }
-}
-
-async fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
-    let (stream, _) = listener.accept().await?;
-    let peer = Peer::of(&stream)?;
-    Ok((stream, peer))
 }
 
 /// How long to leave `accept` alone. An aborted connection says nothing about the next one; anything

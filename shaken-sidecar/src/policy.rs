@@ -1,10 +1,13 @@
 //! Which attestation level a call gets, and why. Pure: no I/O, no clock.
 //!
-//! A trunk is recognized by facts that the client cannot choose: the listener it connected to
-//! and the user id that the kernel tells. What the request asks for can lower the level of the
-//! trunk and never raise it.
+//! A trunk is recognized by facts that the client cannot choose: the listener it connected to, the
+//! user id that the kernel tells, and on TCP the user whose secret it knows. A request may name one
+//! of its trunks, if the configuration lets it. What it asks for can lower the level of the trunk and
+//! never raise it.
 
 use shaken_core::Attest;
+
+use crate::listen::Client;
 
 /// Where requests come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -13,6 +16,12 @@ use shaken_core::Attest;
 pub enum Listener {
     /// HTTP on the Unix socket.
     Http,
+    /// HTTP on the TCP port.
+    HttpTcp,
+    /// The Redis protocol on its Unix socket.
+    Resp,
+    /// The Redis protocol on its TCP port.
+    RespTcp,
 }
 
 /// A customer or carrier connection that calls come in on, and how far we vouch for it.
@@ -21,9 +30,18 @@ pub struct Trunk {
     name: String,
     listener: Option<Listener>,
     uid: Option<u32>,
+    user: Option<String>,
+    named: Named,
     max_attest: Attest,
     customer: Option<String>,
     provider: Option<String>,
+}
+
+/// Whether requests must name a trunk to be on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    NeedNot,
+    Must,
 }
 
 impl Trunk {
@@ -31,7 +49,16 @@ impl Trunk {
     /// it with `with_*`.
     #[must_use]
     pub fn new(name: String) -> Self {
-        Self { name, listener: None, uid: None, max_attest: Attest::C, customer: None, provider: None }
+        Self {
+            name,
+            listener: None,
+            uid: None,
+            user: None,
+            named: Named::NeedNot,
+            max_attest: Attest::C,
+            customer: None,
+            provider: None,
+        }
     }
 
     /// Only requests on this listener.
@@ -44,6 +71,18 @@ impl Trunk {
     #[must_use]
     pub fn with_uid(self, uid: u32) -> Self {
         Self { uid: Some(uid), ..self }
+    }
+
+    /// Only requests of who gave the secret of this user, on TCP.
+    #[must_use]
+    pub fn with_user(self, user: String) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// Only requests that name it, of those that could be on it. So that one client may use several.
+    #[must_use]
+    pub fn only_by_name(self) -> Self {
+        Self { named: Named::Must, ..self }
     }
 
     /// The highest level that calls on this trunk get, and the one they get when they ask for
@@ -83,8 +122,10 @@ impl Trunk {
         &self.name
     }
 
-    fn matches(&self, listener: Listener, uid: u32) -> bool {
-        self.listener.is_none_or(|wanted| wanted == listener) && self.uid.is_none_or(|wanted| wanted == uid)
+    fn matches(&self, listener: Listener, client: &Client) -> bool {
+        self.listener.is_none_or(|wanted| wanted == listener)
+            && self.uid.is_none_or(|wanted| client.uid() == Some(wanted))
+            && self.user.as_deref().is_none_or(|wanted| client.user() == Some(wanted))
     }
 
     /// The level for a call on this trunk that asks for `requested`, or for nothing.
@@ -105,17 +146,38 @@ impl Trunk {
     }
 }
 
-/// The first trunk, in the order of the configuration, that a request belongs to.
+/// The first trunk, in the order of the configuration, that a request belongs to. If the request
+/// names one, it is that one or none.
 #[must_use]
-pub fn recognize(trunks: &[Trunk], listener: Listener, uid: u32) -> Option<&Trunk> {
-    trunks.iter().find(|trunk| trunk.matches(listener, uid))
+pub fn recognize<'a>(
+    trunks: &'a [Trunk],
+    listener: Listener,
+    client: &Client,
+    named: Option<&str>,
+) -> Option<&'a Trunk> {
+    let is_named = |trunk: &Trunk| named == Some(trunk.name());
+    let is_reached = |trunk: &&Trunk| {
+        trunk.matches(listener, client) && (trunk.named == Named::NeedNot || is_named(trunk))
+    };
+    let mut reached = trunks.iter().filter(is_reached);
+    if named.is_none() {
+        return reached.next();
+    }
+    // Of those that need not be named only the first: naming a later one must not be a way around it.
+    let first = trunks.iter().find(|trunk| trunk.matches(listener, client) && trunk.named == Named::NeedNot);
+    reached
+        .find(|trunk| is_named(trunk))
+        .filter(|trunk| trunk.named == Named::Must || first.is_some_and(|first| first.name() == trunk.name()))
 }
 
 /// Trunks that no request can reach, each with the earlier one that takes all of theirs.
 pub fn shadowed(trunks: &[Trunk]) -> impl Iterator<Item = (&str, &str)> {
     trunks.iter().enumerate().filter_map(|(i, later)| {
         let takes_all = |earlier: &&Trunk| {
-            earlier.uid.is_none_or(|uid| later.uid == Some(uid))
+            earlier.named == Named::NeedNot
+                && later.named == Named::NeedNot
+                && earlier.uid.is_none_or(|uid| later.uid == Some(uid))
+                && earlier.user.as_ref().is_none_or(|user| later.user.as_ref() == Some(user))
                 && earlier.listener.is_none_or(|listener| later.listener == Some(listener))
         };
         let earlier = trunks.iter().take(i).find(takes_all)?;
@@ -163,7 +225,10 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+    use crate::listen::Peer;
 
     #[test]
     fn a_request_lowers_and_never_raises() {
@@ -184,17 +249,57 @@ mod tests {
         assert_eq!(Trunk::new("t".into()).decide(Some(Attest::A)).attest, Attest::C);
     }
 
+    fn process(uid: u32) -> Client {
+        Peer { uid, gid: 0, pid: None }.into()
+    }
+
+    fn remote(user: Option<&str>) -> Client {
+        Client::from("192.0.2.1:9".parse::<SocketAddr>().unwrap()).known_as(user.map(str::to_owned))
+    }
+
     #[test]
     fn trunks_are_recognized_in_order_by_all_that_they_name() {
         let trunks = [
             Trunk::new("one".into()).with_uid(1),
             Trunk::new("two".into()).with_uid(2).with_listener(Listener::Http),
+            Trunk::new("three".into()).with_user("pbx".into()),
+            Trunk::new("four".into()).with_listener(Listener::HttpTcp),
         ];
-        let name = |uid| recognize(&trunks, Listener::Http, uid).map(Trunk::name);
+        let of = |listener, client| recognize(&trunks, listener, &client, None).map(Trunk::name);
+        let name = |uid| of(Listener::Http, process(uid));
         assert_eq!((name(1), name(2), name(3)), (Some("one"), Some("two"), None));
+        assert_eq!(of(Listener::Resp, process(2)), None);
+        assert_eq!(of(Listener::RespTcp, remote(Some("pbx"))), Some("three"));
+        assert_eq!(of(Listener::HttpTcp, remote(None)), Some("four"));
+        assert_eq!(of(Listener::RespTcp, remote(Some("other"))), None);
         assert_eq!(shadowed(&trunks).count(), 0);
         let everyone = [Trunk::new("all".into()), trunks[0].clone()];
         assert_eq!(shadowed(&everyone).collect::<Vec<_>>(), [("one", "all")]);
-        assert_eq!(recognize(&everyone, Listener::Http, 1).map(Trunk::name), Some("all"));
+        assert_eq!(recognize(&everyone, Listener::Http, &process(1), None).map(Trunk::name), Some("all"));
+    }
+
+    #[test]
+    fn a_request_chooses_among_the_trunks_that_are_its_own() {
+        let trunks = [
+            Trunk::new("default".into()).with_uid(1),
+            Trunk::new("7".into()).with_uid(1).with_max_attest(Attest::A).only_by_name(),
+            Trunk::new("8".into()).with_uid(2).with_max_attest(Attest::A).only_by_name(),
+            Trunk::new("later".into()).with_listener(Listener::Http).with_max_attest(Attest::A),
+        ];
+        let of = |uid, named| recognize(&trunks, Listener::Http, &process(uid), named).map(Trunk::name);
+        assert_eq!(of(1, None), Some("default"));
+        assert_eq!(of(1, Some("default")), Some("default"));
+        assert_eq!(of(1, Some("7")), Some("7"));
+        assert_eq!(of(1, Some("8")), None, "another's");
+        assert_eq!(of(1, Some("later")), None, "the first that need not be named is its own");
+        assert_eq!(of(1, Some("")), None);
+        assert_eq!(of(2, None), Some("later"));
+        assert_eq!(of(2, Some("later")), Some("later"));
+        assert_eq!(shadowed(&trunks).count(), 0);
+        // What must be named hides nothing, and is hidden by nothing.
+        let all = Trunk::new("all".into());
+        let named = Trunk::new("named".into()).with_uid(1).only_by_name();
+        assert_eq!(shadowed(&[all.clone(), named]).count(), 0);
+        assert_eq!(shadowed(&[all.only_by_name(), trunks[0].clone()]).count(), 0);
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::audit::{AuditError, AuditLog, Conditions, Entry, Event, Line, Reveal, Shown, find};
-use crate::listen::Peer;
+use crate::listen::{Client, Peer};
 
 use super::error::RequestError;
 
@@ -33,12 +33,15 @@ impl Admin {
         Self { uids, audit_dir, searches: Arc::new(Semaphore::new(1)), patience }
     }
 
-    pub(super) fn check(&self, peer: Peer) -> Result<(), RequestError> {
+    /// The process that asks, if it may. Nobody may over TCP, where the kernel does not tell who asks.
+    pub(super) fn check(&self, client: &Client) -> Result<Peer, RequestError> {
         let own = rustix::process::geteuid().as_raw();
-        if peer.uid == 0 || peer.uid == own || self.uids.contains(&peer.uid) {
-            return Ok(());
+        match client {
+            Client::Process(peer) if peer.uid == 0 || peer.uid == own || self.uids.contains(&peer.uid) => {
+                Ok(*peer)
+            }
+            _ => Err(RequestError::Refused { reason: "NOT_ADMIN" }),
         }
-        Err(RequestError::Refused { reason: "NOT_ADMIN" })
     }
 
     /// The records that a query asks for, masked, or in clear if it says `reveal=true`.

@@ -31,6 +31,8 @@ pub(super) enum RequestError {
     LengthRequired,
     MethodNotAllowed,
     TooLarge,
+    /// The secret is missing or wrong.
+    Unauthorized,
     /// By policy; the name of the reason.
     Refused {
         reason: &'static str,
@@ -82,8 +84,32 @@ impl RequestError {
             | Self::LengthRequired
             | Self::MethodNotAllowed
             | Self::TooLarge => true,
-            Self::Refused { .. } | Self::Internal | Self::Unavailable { .. } => false,
+            Self::Unauthorized | Self::Refused { .. } | Self::Internal | Self::Unavailable { .. } => false,
         }
+    }
+
+    /// A stable name for scripts.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::BodyMissing => "body-missing",
+            Self::ParameterMissing { .. } => "parameter-missing",
+            Self::NotAcceptable { .. } => "not-acceptable",
+            Self::NotFound => "not-found",
+            Self::UnsupportedMediaType => "media-type-unsupported",
+            Self::ParameterInvalid { .. } => "parameter-invalid",
+            Self::Unparsable { .. } => "unparsable",
+            Self::LengthRequired => "length-required",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::TooLarge => "too-large",
+            Self::Unauthorized => "unauthorized",
+            Self::Refused { reason } => reason,
+            Self::Internal => "internal",
+            Self::Unavailable { why } => why,
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.parts().0
     }
 
     /// HTTP status, messageId, text, and the values of the text's `%1` and `%2`.
@@ -122,6 +148,7 @@ impl RequestError {
                 "Failed to parse received message body: %1",
                 vec!["it is too large"],
             ),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "POL4010", "Authentication required", vec![]),
             Self::Refused { reason } => {
                 (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
             }
@@ -138,7 +165,7 @@ impl RequestError {
         }
     }
 
-    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(super) fn to_response(&self) -> Response<Full<Bytes>> {
         let (status, message_id, text, variables) = self.parts();
         let kind = if message_id.starts_with("POL") { "policyException" } else { "serviceException" };
         let exception = json!({ "messageId": message_id, "text": text, "variables": variables });

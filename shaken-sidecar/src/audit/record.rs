@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::listen::Peer;
+use crate::listen::Client;
 
 /// One decision about one call: the evidence for a traceback, a dispute or an audit.
 ///
@@ -28,8 +28,8 @@ pub struct Record {
     pub op: Op,
     /// Where the request came in.
     pub interface: Interface,
-    /// The process that asked.
-    pub peer: Peer,
+    /// Who asked.
+    pub peer: Client,
     /// Names the request within the daemon.
     pub request_id: String,
     /// SIP Call-ID.
@@ -124,7 +124,7 @@ impl Record {
     pub fn new(
         op: Op,
         interface: Interface,
-        peer: Peer,
+        peer: impl Into<Client>,
         request_id: String,
         verdict: impl Into<Cow<'static, str>>,
         now: SystemTime,
@@ -134,7 +134,7 @@ impl Record {
             unix_seconds: OffsetDateTime::from(now).unix_timestamp(),
             op,
             interface,
-            peer,
+            peer: peer.into(),
             request_id,
             call_id: None,
             trunk: None,
@@ -229,6 +229,12 @@ impl Op {
 pub enum Interface {
     /// HTTP over the Unix socket.
     HttpUnix,
+    /// HTTP over TCP.
+    HttpTcp,
+    /// The Redis protocol over a Unix socket.
+    RespUnix,
+    /// The Redis protocol over TCP.
+    RespTcp,
 }
 
 impl Interface {
@@ -237,6 +243,9 @@ impl Interface {
     pub const fn name(self) -> &'static str {
         match self {
             Self::HttpUnix => "http-unix",
+            Self::HttpTcp => "http-tcp",
+            Self::RespUnix => "resp-unix",
+            Self::RespTcp => "resp-tcp",
         }
     }
 }
@@ -302,6 +311,7 @@ mod tests {
 
     use super::*;
     use crate::audit::Loss;
+    use crate::listen::Peer;
 
     fn full() -> Record {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_225_600_040_999);
@@ -369,8 +379,9 @@ mod tests {
         for op in [Op::Sign, Op::Verify] {
             assert_eq!(serde_json::to_value(op).unwrap(), op.name());
         }
-        let interface = Interface::HttpUnix;
-        assert_eq!(serde_json::to_value(interface).unwrap(), interface.name());
+        for interface in [Interface::HttpUnix, Interface::HttpTcp, Interface::RespUnix, Interface::RespTcp] {
+            assert_eq!(serde_json::to_value(interface).unwrap(), interface.name());
+        }
         for why in [Loss::Deadline, Loss::ClientGone] {
             assert_eq!(serde_json::to_value(why).unwrap(), why.name());
         }

@@ -88,7 +88,7 @@ fn read_login(section: &NatsSection, folder: &Path) -> Result<Login, ConfigError
 }
 
 /// The text in a file that not everyone may read, without the newline at its end.
-fn read_secret(key: &str, path: &Path, folder: &Path) -> Result<Zeroizing<String>, ConfigError> {
+pub(super) fn read_secret(key: &str, path: &Path, folder: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let bytes = Zeroizing::new(read_file(folder, path, key)?);
     let place = folder.join(path);
     let wrong = |why: &str| ConfigError::new(format_args!("{key}: {} {why}", place.display()));

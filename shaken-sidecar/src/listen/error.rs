@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::MAX_PATH_LEN;
 
-/// Why a socket cannot be listened on. Nothing at its path has changed.
+/// Why a socket cannot be listened on. Nothing at its place has changed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
@@ -41,6 +42,13 @@ pub enum ListenError {
     InUse {
         /// The path.
         path: PathBuf,
+    },
+    /// The address is taken, or not of this machine.
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system answered.
+        source: io::Error,
     },
     /// A step failed.
     Io {
@@ -84,6 +92,11 @@ impl fmt::Display for ListenError {
                 "another process listens on {}; stop that one or choose another path",
                 path.display()
             ),
+            Self::Address { address, source } => write!(
+                f,
+                "cannot listen on {address}: {source}; choose an address of this machine and a port that nobody \
+                 uses"
+            ),
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }
@@ -94,7 +107,7 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::Address { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -109,7 +109,7 @@ fn print(output: &mut Output, traced: &Trace, call: &Record, is_revealed: bool) 
         _ => party.received.clone(),
     };
     row("record", Some(&format!("{} of the log, at {}", traced.line.index, call.time())))?;
-    row("asked", Some(&format!("{} by uid {}, {}", call.op.name(), call.peer.uid, call.interface.name())))?;
+    row("asked", Some(&format!("{} by {}, {}", call.op.name(), call.peer, call.interface.name())))?;
     row("request", Some(&call.request_id))?;
     row("call-id", call.call_id.as_deref())?;
     row("from", call.orig.as_ref().map(party).as_deref())?;

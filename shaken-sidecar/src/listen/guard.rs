@@ -15,7 +15,7 @@ use crate::delivery::Delivery;
 
 /// The answers of a connection that nobody is known to have read.
 #[derive(Clone, Default)]
-pub(super) struct Unread(Arc<Mutex<Answers>>);
+pub(crate) struct Unread(Arc<Mutex<Answers>>);
 
 #[derive(Default)]
 struct Answers {
@@ -29,12 +29,12 @@ struct Answers {
 
 impl Unread {
     /// An answer is on its way.
-    pub(super) fn push(&self, delivery: Delivery) {
+    pub(crate) fn push(&self, delivery: Delivery) {
         self.lock().unsent.push(delivery);
     }
 
     /// The answers that did not reach the client, once the connection has ended.
-    pub(super) fn take(&self) -> Vec<Delivery> {
+    pub(crate) fn take(&self) -> Vec<Delivery> {
         std::mem::take(&mut self.lock().unsent)
     }
 
@@ -63,7 +63,7 @@ impl Unread {
 
 /// A stream with limits of time around it. How long it may rest between two requests is not its
 /// business.
-pub(super) struct Guarded<S> {
+pub(crate) struct Guarded<S> {
     stream: S,
     /// Runs while something is owed.
     timer: Pin<Box<Sleep>>,
@@ -86,7 +86,7 @@ enum Owed {
 impl<S> Guarded<S> {
     /// From its first byte to its answer a request may take `request_limit`. What is known of the
     /// answers goes to `unread`.
-    pub(super) fn new(stream: S, request_limit: Duration, unread: Unread) -> Self {
+    pub(crate) fn new(stream: S, request_limit: Duration, unread: Unread) -> Self {
         let timer = Box::pin(sleep_until(Instant::now() + FIRST_BYTE));
         Self { stream, timer, owed: Owed::FirstByte, request_limit, unread }
     }
@@ -160,3 +160,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 /// How long a client that has connected may be silent.
 const FIRST_BYTE: Duration = Duration::from_secs(10);
+
+/// What a request may take beyond its deadline, for reading it and writing its answer.
+pub(crate) const REQUEST_GRACE: Duration = Duration::from_secs(2);

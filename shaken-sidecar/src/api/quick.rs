@@ -1,0 +1,118 @@
+//! `/quick/v1/sign` and `/quick/v1/verify`: for dialplans that cannot read JSON. The fields stand in
+//! the query or in the body of a form; the answer is one line of text.
+//!
+//! An answer of another status than 200 has no body: many scripts put whatever they get into a header
+//! of the call. Why stands in `X-Reason`.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::error::RequestError;
+use crate::call::{Calls, Origin, Refusal};
+use crate::fields::{FieldError, Fields};
+
+/// How a signed call is answered.
+#[derive(Clone, Copy)]
+enum SignForm {
+    /// A line that can be put into a message.
+    Header,
+    /// What stands behind `Identity: ` in it.
+    Value,
+}
+
+/// The fields of a query or a form.
+pub(super) fn read(fields: &mut Fields, text: &[u8]) -> Result<(), RequestError> {
+    for (name, value) in form_urlencoded::parse(text) {
+        fields.put(&name, value.into_owned())?;
+    }
+    Ok(())
+}
+
+pub(super) async fn sign(
+    fields: Fields,
+    calls: &Calls,
+    origin: &Origin,
+) -> Result<Response<Full<Bytes>>, RequestError> {
+    let form = fields.form(&[("header", SignForm::Header), ("value", SignForm::Value)])?;
+    let signed = match calls.sign(fields.into_sign(origin.unix_s())?, origin).await {
+        Ok(signed) => signed,
+        Err(refusal) => return Ok(refused(&refusal)),
+    };
+    let mut response = text(match form {
+        SignForm::Header => format!("Identity: {}\r\n", signed.identity),
+        SignForm::Value => signed.identity,
+    });
+    say(&mut response, ATTEST, signed.decision.attest.as_str());
+    say(&mut response, REASON, signed.decision.reason.name());
+    say(&mut response, ORIGID, &signed.origid);
+    Ok(response)
+}
+
+pub(super) async fn verify(
+    fields: Fields,
+    calls: &Calls,
+    origin: &Origin,
+) -> Result<Response<Full<Bytes>>, RequestError> {
+    let judged = match calls.verify(fields.into_verify(origin.unix_s())?, origin).await {
+        Ok(judged) => judged,
+        Err(refusal) => return Ok(refused(&refusal)),
+    };
+    let mut response = text(judged.word().to_owned());
+    say(&mut response, VERSTAT, judged.verstat().as_str());
+    match &judged.outcome {
+        Ok(attested) => {
+            say(&mut response, ATTEST, attested.attest.as_str());
+            say(&mut response, ORIGID, &attested.origid);
+        }
+        Err(error) => say(&mut response, REASON, error.name()),
+    }
+    Ok(response)
+}
+
+/// What is said instead of an answer.
+pub(super) fn error(error: &RequestError) -> Response<Full<Bytes>> {
+    bare(error.status(), error.reason())
+}
+
+fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    bare(status, refusal.name())
+}
+
+fn bare(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
+    let mut response = text(String::new());
+    *response.status_mut() = status;
+    say(&mut response, REASON, reason);
+    response
+}
+
+fn text(body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    // A kept answer would be another call's.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What a header cannot hold is left out: a tracing value is the far end's.
+fn say(response: &mut Response<Full<Bytes>>, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+impl From<FieldError> for RequestError {
+    fn from(error: FieldError) -> Self {
+        match error {
+            FieldError::Missing { name } => Self::ParameterMissing { name },
+            FieldError::Invalid { name, why } => Self::ParameterInvalid { name, why: why.to_owned() },
+        }
+    }
+}
+
+const VERSTAT: HeaderName = HeaderName::from_static("x-verstat");
+const ATTEST: HeaderName = HeaderName::from_static("x-attest");
+const REASON: HeaderName = HeaderName::from_static("x-reason");
+const ORIGID: HeaderName = HeaderName::from_static("x-origid");

@@ -1,0 +1,308 @@
+//! What `[http]` and `[resp]` say of listeners.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::export::read_secret;
+use super::{ConfigError, PlaceFor, is_name, read_group, read_mode, read_place};
+use crate::api::Remotes;
+use crate::call::Offers;
+use crate::listen::{Group, Users, is_loopback};
+
+/// A Unix socket to make.
+#[derive(Debug)]
+pub struct UnixPlace {
+    /// Its path.
+    pub path: PathBuf,
+    /// Permission bits of the file.
+    pub mode: u32,
+    /// Group of the file.
+    pub group: Option<Group>,
+}
+
+/// HTTP on TCP.
+#[derive(Debug)]
+pub struct HttpTcp {
+    /// Where.
+    pub address: SocketAddr,
+    /// Whom it lets in.
+    pub remotes: Remotes,
+    /// What it is for.
+    pub offers: Offers,
+}
+
+/// The Redis protocol.
+#[derive(Debug)]
+pub struct Resp {
+    /// On a Unix socket.
+    pub unix: Option<UnixPlace>,
+    /// On TCP, and for whom.
+    pub tcp: Option<(SocketAddr, Users)>,
+    /// What it is for.
+    pub offers: Offers,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpSection {
+    socket: PathBuf,
+    mode: Option<String>,
+    group: Option<String>,
+    pub(super) deadline_ms: Option<u64>,
+    listen: Option<String>,
+    #[serde(default)]
+    verify_only: bool,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    user: Vec<UserSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RespSection {
+    socket: Option<PathBuf>,
+    mode: Option<String>,
+    group: Option<String>,
+    listen: Option<String>,
+    #[serde(default)]
+    verify_only: bool,
+    #[serde(default)]
+    user: Vec<UserSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserSection {
+    name: String,
+    secret_file: PathBuf,
+}
+
+/// The socket of HTTP, and its TCP port if there is one.
+pub(super) fn read_http(
+    section: &HttpSection,
+    folder: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<(UnixPlace, Option<HttpTcp>), ConfigError> {
+    let unix = UnixPlace {
+        path: read_place("http.socket", &section.socket, folder, PlaceFor::Socket)?,
+        mode: read_mode("http.mode", section.mode.as_deref())?,
+        group: section.group.as_deref().map(|group| read_group("http.group", group)).transpose()?,
+    };
+    let HttpSection { verify_only, hosts, user, .. } = section;
+    let Some(listen) = &section.listen else {
+        if *verify_only || !hosts.is_empty() || !user.is_empty() {
+            return Err(ConfigError::new(
+                "http.verify_only, hosts and user are for http.listen, which is missing",
+            ));
+        }
+        return Ok((unix, None));
+    };
+    let address = read_address("http.listen", listen)?;
+    let users = read_users("http", user, folder)?;
+    if users.is_empty() && !is_loopback(address.ip()) {
+        return Err(ConfigError::new(
+            "http.listen can be reached from elsewhere: give [[http.user]] with a secret_file, or listen on \
+             127.0.0.1",
+        ));
+    }
+    warn_of_clear_text("http.listen", address, warnings);
+    let is_host = |host: &String| {
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+    };
+    if !hosts.iter().all(is_host) {
+        return Err(ConfigError::new("http.hosts are names without port, such as \"stir.example.com\""));
+    }
+    let remotes = Remotes::new(users, hosts.clone());
+    Ok((unix, Some(HttpTcp { address, remotes, offers: offers(*verify_only) })))
+}
+
+/// The listeners of the Redis protocol.
+pub(super) fn read_resp(
+    section: &RespSection,
+    http: &Path,
+    folder: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Resp, ConfigError> {
+    let wrong = |why: &str| Err(ConfigError::new(why));
+    let RespSection { socket, mode, group, listen, verify_only, user } = section;
+    if socket.is_none() && (mode.is_some() || group.is_some()) {
+        return wrong("resp.mode and group are for resp.socket, which is missing");
+    }
+    let unix = match socket {
+        None => None,
+        Some(path) => Some(UnixPlace {
+            path: read_place("resp.socket", path, folder, PlaceFor::Socket)?,
+            mode: read_mode("resp.mode", mode.as_deref())?,
+            group: group.as_deref().map(|group| read_group("resp.group", group)).transpose()?,
+        }),
+    };
+    if unix.as_ref().is_some_and(|unix| unix.path == http) {
+        return wrong("resp.socket is that of http; each needs its own");
+    }
+    let tcp = match listen {
+        None if !user.is_empty() => return wrong("resp.user is for resp.listen, which is missing"),
+        None => None,
+        Some(_) if user.is_empty() => {
+            return wrong(
+                "resp.listen needs [[resp.user]] with a secret_file: on TCP nobody tells who is there",
+            );
+        }
+        Some(listen) => {
+            let address = read_address("resp.listen", listen)?;
+            warn_of_clear_text("resp.listen", address, warnings);
+            Some((address, read_users("resp", user, folder)?))
+        }
+    };
+    if unix.is_none() && tcp.is_none() {
+        return wrong("[resp] is empty: give socket, listen or both");
+    }
+    Ok(Resp { unix, tcp, offers: offers(*verify_only) })
+}
+
+/// All names of users.
+pub(super) fn users<'a>(http: &'a HttpSection, resp: Option<&'a RespSection>) -> Vec<&'a str> {
+    let all = http.user.iter().chain(resp.into_iter().flat_map(|resp| &resp.user));
+    all.map(|user| user.name.as_str()).collect()
+}
+
+fn offers(verify_only: bool) -> Offers {
+    if verify_only { Offers::VerifyOnly } else { Offers::All }
+}
+
+fn read_address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| {
+        ConfigError::new(format_args!("{key} must be an IP address and a port, such as \"127.0.0.1:8080\""))
+    })
+}
+
+fn warn_of_clear_text(key: &str, address: SocketAddr, warnings: &mut Vec<String>) {
+    if !is_loopback(address.ip()) {
+        warnings.push(format!(
+            "{key} = \"{address}\" can be reached from elsewhere, and calls and secrets cross the network in clear"
+        ));
+    }
+}
+
+fn read_users(table: &str, sections: &[UserSection], folder: &Path) -> Result<Users, ConfigError> {
+    let mut users = Users::nobody().ok_or_else(|| ConfigError::new("the system gives no random bytes"))?;
+    for UserSection { name, secret_file } in sections {
+        let wrong = |what: &str| ConfigError::new(format_args!("{table}.user {name:?}: {what}"));
+        if !is_name(name) {
+            return Err(wrong("the name must be printable ASCII without spaces and quotes"));
+        }
+        let secret = read_secret(&format!("{table}.user.secret_file"), secret_file, folder)?;
+        if secret.len() < MIN_SECRET_LEN {
+            return Err(wrong("a secret has 16 bytes at least; make one with: openssl rand -hex 24"));
+        }
+        if !secret.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(wrong("the secret must be one line of printable ASCII without spaces"));
+        }
+        if !users.add(name.clone(), secret.as_bytes()) {
+            return Err(wrong("the name or the secret is that of another one"));
+        }
+    }
+    Ok(users)
+}
+
+/// Nothing that can be guessed over a network.
+const MIN_SECRET_LEN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Sections {
+        http: HttpSection,
+        resp: Option<RespSection>,
+    }
+
+    fn read(folder: &Path, text: &str) -> Result<Vec<String>, String> {
+        let sections: Sections = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut warnings = Vec::new();
+        let (unix, _) = read_http(&sections.http, folder, &mut warnings).map_err(|e| e.to_string())?;
+        if let Some(resp) = &sections.resp {
+            read_resp(resp, &unix.path, folder, &mut warnings).map_err(|error| error.to_string())?;
+        }
+        Ok(warnings)
+    }
+
+    #[test]
+    fn doors_are_closed_unless_told_how_far_to_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str, mode| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        file("secret", "not-to-be-seen-by-others\n", 0o600);
+        file("second", "nor-this-one-by-anybody\n", 0o600);
+        file("open", "not-to-be-seen-by-others\n", 0o644);
+        file("short", "fifteen-letters\n", 0o600);
+        file("spaced", "not to be seen by others\n", 0o600);
+        let read = |text: &str| read(folder.path(), &format!("[http]\nsocket = \"s\"\n{text}"));
+        let user = |table: &str, name: &str, file: &str| {
+            format!("[[{table}.user]]\nname = \"{name}\"\nsecret_file = \"{file}\"\n")
+        };
+        for (good, warned) in [
+            (String::new(), 0),
+            ("listen = \"127.0.0.1:8080\"\nverify_only = true\nhosts = [\"stir.example.com\"]".into(), 0),
+            ("listen = \"[::1]:8080\"".into(), 0),
+            (format!("listen = \"192.0.2.1:8080\"\n{}", user("http", "pbx", "secret")), 1),
+            ("[resp]\nsocket = \"r\"\nmode = \"0600\"\nverify_only = true".into(), 0),
+            (format!("[resp]\nlisten = \"127.0.0.1:6380\"\n{}", user("resp", "pbx", "secret")), 0),
+            (
+                format!(
+                    "[resp]\nsocket = \"r\"\nlisten = \"0.0.0.0:6380\"\n{}{}",
+                    user("resp", "pbx", "secret"),
+                    user("resp", "sbc", "second")
+                ),
+                1,
+            ),
+        ] {
+            assert_eq!(read(&good).map(|warnings| warnings.len()), Ok(warned), "{good}");
+        }
+        let tcp = "[resp]\nlisten = \"127.0.0.1:6380\"\n";
+        for (bad, part) in [
+            ("listen = \"8080\"".to_owned(), "http.listen must be"),
+            ("listen = \"localhost:8080\"".into(), "http.listen must be"),
+            ("listen = \"0.0.0.0:8080\"".into(), "[[http.user]]"),
+            ("listen = \"[::]:8080\"".into(), "[[http.user]]"),
+            ("listen = \"192.0.2.1:8080\"".into(), "[[http.user]]"),
+            ("verify_only = true".into(), "http.listen, which is missing"),
+            ("hosts = [\"a.example\"]".into(), "http.listen, which is missing"),
+            (user("http", "pbx", "secret"), "http.listen, which is missing"),
+            ("listen = \"127.0.0.1:1\"\nhosts = [\"a.example:80\"]".into(), "http.hosts"),
+            ("listen = \"127.0.0.1:1\"\nhosts = [\"\"]".into(), "http.hosts"),
+            ("token = \"x\"".into(), "unknown field `token`"),
+            ("[resp]".into(), "[resp] is empty"),
+            ("[resp]\nmode = \"0600\"".into(), "resp.socket, which is missing"),
+            ("[resp]\nsocket = \"s\"".into(), "that of http"),
+            ("[resp]\nsocket = \"r\"\nmode = \"rw\"".into(), "resp.mode"),
+            ("[resp]\nsocket = \"r\"\ngroup = \"no-such-group\"".into(), "resp.group"),
+            ("[resp]\nsocket = \"missing/r\"".into(), "resp.socket"),
+            ("[resp]\nsocket = \"r\"\npassword = \"x\"".into(), "unknown field `password`"),
+            (tcp.into(), "[[resp.user]]"),
+            (
+                format!("[resp]\nsocket = \"r\"\n{}", user("resp", "pbx", "secret")),
+                "resp.listen, which is missing",
+            ),
+            (format!("{tcp}{}", user("resp", "pbx", "open")), "chmod 0400"),
+            (format!("{tcp}{}", user("resp", "pbx", "short")), "16 bytes"),
+            (format!("{tcp}{}", user("resp", "pbx", "spaced")), "without spaces"),
+            (format!("{tcp}{}", user("resp", "pbx", "missing")), "cannot read"),
+            (format!("{tcp}{}", user("resp", "p x", "secret")), "printable"),
+            (format!("{tcp}{0}{0}", user("resp", "pbx", "secret")), "another one"),
+            (format!("{tcp}{}{}", user("resp", "a", "secret"), user("resp", "b", "secret")), "another one"),
+        ] {
+            let refused = read(&bad).unwrap_err();
+            assert!(refused.contains(part), "{bad}: {refused}");
+            assert!(!refused.contains("not-to-be-seen"), "{refused}");
+        }
+    }
+}
