@@ -59,6 +59,7 @@ fn run(options: &Options, dir: &Path) {
     for key in [None, Some(&*key)] {
         println!("{}:", if key.is_some() { "with key and outside file" } else { "without key" });
         let audit = dir.join(if key.is_some() { "proven" } else { "unproven" });
+        paced_disk(&dir.join("bare"), options.rate, Duration::from_secs(options.seconds.min(10)));
         measure(options, &runtime, &audit, key);
         start(&audit, key);
         verify(&audit, key);
@@ -213,42 +214,82 @@ fn bare_disk(path: &Path, when: &str) {
     );
 }
 
-/// Records come at a fixed rate, whatever the log does; the time of each counts from when it was due.
+/// The bytes of so many records a second, written over zeros and synced in 64 KB: what the disk does with
+/// the load by itself. The time of each counts from when it was due.
+fn paced_disk(path: &Path, rate: u64, length: Duration) {
+    const LEN: usize = 64 * 1024;
+    let between = Duration::from_secs_f64(LEN as f64 / (rate * RECORD_LEN) as f64);
+    let count = usize::try_from(length.as_nanos() / between.as_nanos()).expect("a run of this age");
+    let file = File::options().create(true).truncate(true).write(true).open(path).expect("a file");
+    for n in 0..PACED_LEN / LEN {
+        file.write_all_at(&[0; LEN], (n * LEN) as u64).expect("zeros");
+    }
+    file.sync_all().expect("a sync");
+    let started = Instant::now();
+    let mut syncs = Vec::with_capacity(count);
+    let mut took: Vec<Duration> = (0..count)
+        .map(|n| {
+            let due_at = started + between * n as u32;
+            std::thread::sleep(due_at.saturating_duration_since(Instant::now()));
+            file.write_all_at(&[b'x'; LEN], (n * LEN % PACED_LEN) as u64).expect("64 KB");
+            let written = Instant::now();
+            file.sync_data().expect("a sync");
+            syncs.push(written.elapsed());
+            due_at.elapsed()
+        })
+        .collect();
+    println!("bare disk, {rate} records/s in 64 KB: fdatasync {}", Percentiles::of(&mut syncs));
+    println!("  from due to durable: {}", Percentiles::of(&mut took));
+}
+
+/// Records come at a fixed rate, whatever the log does; the time of each counts from when it was due, and
+/// from when it came, which is later where the machine had no processor for the callers.
 async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
     let (done, mut results) = mpsc::unbounded_channel();
     let started = Instant::now();
-    let mut sent = 0;
-    while started.elapsed() < length {
-        let due = (started.elapsed().as_secs_f64() * rate as f64) as u64;
-        while sent < due {
-            let due_at = started + Duration::from_secs_f64(sent as f64 / rate as f64);
-            let (log, done) = (Arc::clone(log), done.clone());
-            let record = record(sent);
-            tokio::spawn(async move {
-                let (outcome, cost) = append(&log, record).await;
-                let _ = done.send((outcome.is_ok(), due_at.elapsed(), cost));
-            });
-            sent += 1;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    drop(done);
-    let (mut took, mut costs, mut refused) = (Vec::new(), Vec::new(), 0);
-    while let Some((is_kept, latency, cost)) = results.recv().await {
+    let callers = {
+        let (log, runtime) = (Arc::clone(log), tokio::runtime::Handle::current());
+        let records: Vec<Record> = (0..RECORDS).map(record).collect();
+        // A thread of its own: timers of the runtime are a millisecond apart.
+        std::thread::spawn(move || {
+            let mut records = records.iter().cycle();
+            let mut sent = 0;
+            while started.elapsed() < length {
+                let due = (started.elapsed().as_secs_f64() * rate as f64) as u64;
+                while sent < due {
+                    let due_at = started + Duration::from_secs_f64(sent as f64 / rate as f64);
+                    let (log, done) = (Arc::clone(&log), done.clone());
+                    let record = records.next().cloned().expect("a circle");
+                    let came_at = Instant::now();
+                    runtime.spawn(async move {
+                        let (outcome, cost) = append(&log, record).await;
+                        let _ = done.send((outcome.is_ok(), due_at.elapsed(), came_at.elapsed(), cost));
+                    });
+                    sent += 1;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        })
+    };
+    let (mut from_due, mut from_coming, mut costs, mut refused) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    while let Some((is_kept, since_due, since_coming, cost)) = results.recv().await {
         if is_kept {
-            took.push(latency);
+            from_due.push(since_due);
+            from_coming.push(since_coming);
             costs.push(cost);
         } else {
             refused += 1;
         }
     }
+    callers.join().expect("all have come");
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "paced {rate}/s for {seconds:.1} s: {} durable, {:.0}/s, {refused} refused",
-        took.len(),
-        took.len() as f64 / seconds
+        costs.len(),
+        costs.len() as f64 / seconds
     );
-    println!("  from due to durable: {}", Percentiles::of(&mut took));
+    println!("  from due to durable: {}", Percentiles::of(&mut from_due));
+    println!("  from coming to durable: {}", Percentiles::of(&mut from_coming));
     println!("  the caller's thread: {}, mean {:.2} µs", Percentiles::of(&mut costs), mean_us(&costs));
 }
 
@@ -365,6 +406,15 @@ fn scrambled(n: u64) -> u64 {
 }
 
 const MIB: u64 = 1024 * 1024;
+
+/// How many different records there are while they come at a fixed rate.
+const RECORDS: u64 = 4096;
+
+/// A record as a line, about.
+const RECORD_LEN: u64 = 1400;
+
+/// What the bare disk is written over and over.
+const PACED_LEN: usize = 256 * 1024 * 1024;
 
 /// How many segments are sealed at least.
 const SEALED_SEGMENTS: usize = 3;
