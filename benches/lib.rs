@@ -9,6 +9,10 @@
 #[expect(dead_code, reason = "tests use the rest")]
 mod pki;
 
+mod percentiles;
+
+pub use percentiles::Percentiles;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
+use shaken_benches::Percentiles;
 use shaken_sidecar::audit::proof::{Key, Origin, Outside};
 use shaken_sidecar::audit::{
     self, AuditError, AuditLog, AuditOptions, Cert, Entry, Event, Interface, Kept, Number, Op, Proving,
@@ -418,31 +419,6 @@ const PACED_LEN: usize = 256 * 1024 * 1024;
 
 /// How many segments are sealed at least.
 const SEALED_SEGMENTS: usize = 3;
-
-struct Percentiles {
-    p50: Duration,
-    p99: Duration,
-    p999: Duration,
-    max: Duration,
-}
-
-impl Percentiles {
-    fn of(took: &mut [Duration]) -> Self {
-        took.sort_unstable();
-        let at = |share: f64| {
-            let place = ((took.len() as f64 * share) as usize).min(took.len().saturating_sub(1));
-            took.get(place).copied().unwrap_or_default()
-        };
-        Self { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1.0) }
-    }
-}
-
-impl std::fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { p50, p99, p999, max } = self;
-        write!(f, "p50 {p50:.2?}, p99 {p99:.2?}, p99.9 {p999:.2?}, max {max:.2?}")
-    }
-}
 
 fn mean_us(costs: &[Duration]) -> f64 {
     costs.iter().sum::<Duration>().as_secs_f64() * 1e6 / costs.len().max(1) as f64

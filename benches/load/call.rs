@@ -1,0 +1,157 @@
+//! What is sent, and whether what comes back is right.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use shaken_benches::party;
+use shaken_core::passport::{base, shaken};
+use shaken_core::tables::{TableOptions, Tables};
+use shaken_core::verify::CallScratch;
+use shaken_core::{Attest, Call, Signer, Trust, TrustedCert, Verifier, key, sign};
+
+/// What is asked of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Op {
+    Sign,
+    Verify,
+}
+
+impl Op {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+        }
+    }
+}
+
+/// One call, by its number in the run.
+pub(crate) struct Planned {
+    pub(crate) orig: String,
+    pub(crate) dest: String,
+    pub(crate) unix_s: u64,
+    /// The header to verify; empty for a call to sign.
+    pub(crate) identity: String,
+    is_forged: bool,
+}
+
+/// What the daemon said.
+pub(crate) enum Said {
+    /// The Identity header.
+    Signed(String),
+    /// Whether the call passed.
+    Verified { has_passed: bool },
+    /// It had no time.
+    Shed,
+    /// It said something else.
+    Other(String),
+}
+
+/// Knows the lab's key and trusts its root.
+pub(crate) struct Caller {
+    signer: Signer,
+    verifier: Verifier,
+    certificate: Arc<TrustedCert>,
+}
+
+impl Caller {
+    pub(crate) fn new(lab: PathBuf) -> Self {
+        let read = |name: &str| std::fs::read(lab.join(name)).expect("a file of the lab");
+        let chain = read("provider.pem");
+        let key = key::signing_key_from_pem(&read("provider.key")).expect("a key");
+        let signer = Signer::new(key, &chain, "https://cr.lab.example/provider.pem").expect("a signer");
+        let trust = Trust::from_pem(&read("sti-root.pem")).expect("a root");
+        let now = i64::try_from(unix_s()).expect("a date of this age");
+        let certificate = TrustedCert::from_pem(&chain, &trust, now).expect("a certificate");
+        // What is measured beside the daemon has what the daemon has.
+        let (tables, mut builder) = Tables::new(TableOptions::default(), |difference| panic!("{difference}"));
+        let verifier = Verifier::default().with_tables(Arc::clone(&tables));
+        let caller = Self { signer, verifier, certificate: Arc::new(certificate) };
+        let planned = caller.plan(Op::Verify, 0);
+        while tables.stats().tables == 0 {
+            assert!(caller.holds(&planned, &planned.identity), "our own call");
+            builder.run_once();
+        }
+        caller
+    }
+
+    /// Call number `n`. One in 16 that are to be verified has a signature that is not right.
+    pub(crate) fn plan(&self, op: Op, n: u64) -> Planned {
+        let (orig, dest) = (number(n), number(n ^ 0x5555));
+        let unix_s = unix_s();
+        let is_forged = op == Op::Verify && n % 16 == 15;
+        let identity = match op {
+            Op::Sign => String::new(),
+            Op::Verify => {
+                let mut identity = self.sign(&orig, &dest, unix_s);
+                if is_forged {
+                    forge(&mut identity);
+                }
+                identity
+            }
+        };
+        Planned { orig, dest, unix_s, identity, is_forged }
+    }
+
+    /// Whether `said` is what `planned` deserves, or at least a plain "not now".
+    pub(crate) fn is_right(&self, planned: &Planned, said: &Said) -> bool {
+        match said {
+            Said::Signed(identity) => self.holds(planned, identity),
+            Said::Verified { has_passed } => *has_passed != planned.is_forged,
+            Said::Shed => true,
+            Said::Other(_) => false,
+        }
+    }
+
+    /// Of one call without the daemon, from numbers to header or from header to verdict.
+    pub(crate) fn time_alone(&self, op: Op) -> Duration {
+        let planned = self.plan(Op::Verify, 0);
+        match op {
+            Op::Sign => {
+                crate::time(|| drop(black_box(self.sign(&planned.orig, &planned.dest, planned.unix_s))))
+            }
+            Op::Verify => crate::time(|| assert!(self.holds(&planned, black_box(&planned.identity)))),
+        }
+    }
+
+    fn sign(&self, orig: &str, dest: &str, unix_s: u64) -> String {
+        let dest = [party(dest)];
+        let claims = base::NewClaims::new(party(orig), &dest, unix_s).expect("claims");
+        let claims = shaken::NewClaims::new(claims, Attest::A, shaken_benches::ORIGID).expect("claims");
+        let mut buffer = [0; sign::MAX_HEADER_LEN];
+        self.signer.sign(&claims, &mut buffer).expect("a header").to_owned()
+    }
+
+    fn holds(&self, planned: &Planned, identity: &str) -> bool {
+        thread_local! {
+            static SCRATCH: std::cell::RefCell<CallScratch> = std::cell::RefCell::default();
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let dest = [party(&planned.dest)];
+            let call = Call::new(party(&planned.orig), &dest);
+            let now = i64::try_from(planned.unix_s).unwrap_or_default();
+            let headers = [identity.as_bytes()];
+            let Ok(screened) = self.verifier.screen_call(headers, &call, scratch, now) else { return false };
+            let verdict = self.verifier.verify_call(screened, |_| Ok(Arc::clone(&self.certificate)), now);
+            verdict.result().is_ok_and(|verified| verified.attest() == Attest::A)
+        })
+    }
+}
+
+/// Another first character of the signature.
+fn forge(identity: &mut String) {
+    let signature = identity.split(';').next().and_then(|token| token.rfind('.')).expect("a token") + 1;
+    let other = if identity.as_bytes().get(signature) == Some(&b'A') { "B" } else { "A" };
+    identity.replace_range(signature..=signature, other);
+}
+
+/// One of 80,000 numbers.
+fn number(n: u64) -> String {
+    format!("1{}55501{:02}", 200 + n / 100 % 800, n % 100)
+}
+
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,189 @@
+//! The spellings of a request, and of its answer.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use crate::call::{Op, Planned, Said};
+
+/// Which door of the daemon.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Door {
+    /// HTTP on the Unix socket, bodies of ATIS-1000082.
+    Http,
+    /// The same, `/quick/v1`.
+    Quick,
+    /// The Redis protocol on the Unix socket.
+    Resp,
+}
+
+impl Door {
+    /// Appends the request for `planned`.
+    pub(crate) fn write(self, op: Op, planned: &Planned, out: &mut Vec<u8>) {
+        let Planned { orig, dest, unix_s, identity, .. } = planned;
+        match self {
+            Self::Http => {
+                let (path, body) = match op {
+                    Op::Sign => (
+                        "signing",
+                        format!(
+                            r#"{{"signingRequest":{{"attest":"A","orig":{{"tn":"{orig}"}},"dest":{{"tn":["{dest}"]}},"iat":{unix_s}}}}}"#
+                        ),
+                    ),
+                    Op::Verify => (
+                        "verification",
+                        format!(
+                            r#"{{"verificationRequest":{{"from":{{"tn":"{orig}"}},"to":{{"tn":["{dest}"]}},"time":{unix_s},"identity":{}}}}}"#,
+                            Value::from(identity.as_str())
+                        ),
+                    ),
+                };
+                let head = format!(
+                    "POST /stir/v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                out.extend_from_slice(head.as_bytes());
+                out.extend_from_slice(body.as_bytes());
+            }
+            Self::Quick => {
+                let form = match op {
+                    Op::Sign => format!("from={orig}&to={dest}&attest=A&form=value"),
+                    Op::Verify => format!("from={orig}&to={dest}&identity={}", escaped(identity)),
+                };
+                let head = format!(
+                    "POST /quick/v1/{} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+                    op.name(),
+                    form.len()
+                );
+                out.extend_from_slice(head.as_bytes());
+            }
+            Self::Resp => {
+                let parts: Vec<&str> = match op {
+                    Op::Sign => vec!["STIR.SIGN", orig, dest, "", "attest", "A"],
+                    Op::Verify => vec!["STIR.VERIFY", identity, orig, dest, "form", "word"],
+                };
+                out.extend_from_slice(format!("*{}\r\n", parts.len()).as_bytes());
+                for part in parts {
+                    out.extend_from_slice(format!("${}\r\n{part}\r\n", part.len()).as_bytes());
+                }
+            }
+        }
+    }
+
+    /// The first answer in `bytes`, and its length, if all of it is there.
+    fn read(self, op: Op, bytes: &[u8]) -> Option<(usize, Said)> {
+        match self {
+            Self::Http | Self::Quick => {
+                let head_len = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+                let head = std::str::from_utf8(&bytes[..head_len]).ok()?;
+                let status: u16 = head.split(' ').nth(1)?.parse().ok()?;
+                let length = head.lines().find_map(|line| {
+                    let (name, value) = line.split_once(':')?;
+                    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+                })?;
+                let body = bytes.get(head_len..head_len + length)?;
+                let said = match (self, status) {
+                    (_, 503 | 504) => Said::Shed,
+                    (Self::Quick, 200) => text(op, String::from_utf8_lossy(body).into_owned()),
+                    (_, 200) => of_json(op, body),
+                    _ => Said::Other(format!("{head}{}", String::from_utf8_lossy(body))),
+                };
+                Some((head_len + length, said))
+            }
+            Self::Resp => {
+                let end = bytes.windows(2).position(|window| window == b"\r\n")?;
+                let (kind, line) = std::str::from_utf8(&bytes[..end]).ok()?.split_at_checked(1)?;
+                match kind {
+                    "$" => {
+                        let len: usize = line.parse().ok()?;
+                        let body = bytes.get(end + 2..end + 2 + len)?;
+                        bytes.get(end + 2 + len..end + 4 + len)?;
+                        Some((end + 4 + len, text(op, String::from_utf8_lossy(body).into_owned())))
+                    }
+                    "-" if line.starts_with("UNAVAILABLE") => Some((end + 2, Said::Shed)),
+                    _ => Some((end + 2, Said::Other(format!("{kind}{line}")))),
+                }
+            }
+        }
+    }
+
+    const fn socket(self) -> &'static str {
+        match self {
+            Self::Http | Self::Quick => "shaken.sock",
+            Self::Resp => "resp.sock",
+        }
+    }
+}
+
+/// A client of the daemon.
+pub(crate) struct Connection {
+    door: Door,
+    stream: UnixStream,
+    bytes: Vec<u8>,
+    read_to: usize,
+}
+
+impl Connection {
+    pub(crate) async fn open(door: Door, lab: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(lab.join(door.socket())).await?;
+        Ok(Self { door, stream, bytes: Vec::new(), read_to: 0 })
+    }
+
+    pub(crate) async fn send(&mut self, requests: &[u8]) -> io::Result<()> {
+        self.stream.write_all(requests).await
+    }
+
+    /// The next answer.
+    pub(crate) async fn receive(&mut self, op: Op) -> io::Result<Said> {
+        loop {
+            if let Some((len, said)) = self.door.read(op, &self.bytes[self.read_to..]) {
+                self.read_to += len;
+                return Ok(said);
+            }
+            self.bytes.drain(..self.read_to);
+            self.read_to = 0;
+            if self.stream.read_buf(&mut self.bytes).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+}
+
+fn of_json(op: Op, body: &[u8]) -> Said {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        return Said::Other(String::from_utf8_lossy(body).into_owned());
+    };
+    match op {
+        Op::Sign => match &body["signingResponse"]["identity"] {
+            Value::String(identity) => Said::Signed(identity.clone()),
+            _ => Said::Other(body.to_string()),
+        },
+        Op::Verify => match body["verificationResponse"]["verstat"].as_str() {
+            Some("TN-Validation-Passed") => Said::Verified { has_passed: true },
+            Some("TN-Validation-Failed") => Said::Verified { has_passed: false },
+            _ => Said::Other(body.to_string()),
+        },
+    }
+}
+
+fn text(op: Op, text: String) -> Said {
+    match (op, text.trim_end()) {
+        (Op::Sign, _) => Said::Signed(text),
+        (Op::Verify, "VALID-A") => Said::Verified { has_passed: true },
+        (Op::Verify, "INVALID") => Said::Verified { has_passed: false },
+        (Op::Verify, _) => Said::Other(text),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}

@@ -1,0 +1,172 @@
+//! Calls at the doors of the real daemon: how many, how soon they are answered, and what an answer costs.
+//! Every answer is checked: signatures are verified, verdicts compared with what was sent.
+//!
+//! ```text
+//! load cost                      processor time of a call by each door, beside signing by itself
+//! load rate --door resp ...      calls at a fixed rate, whatever the daemon does
+//! load peak --door http ...      as many calls as go
+//! ```
+
+mod call;
+mod daemon;
+mod door;
+mod run;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+
+use call::{Caller, Op};
+use daemon::Daemon;
+use door::Door;
+use run::{Load, Outcome, Pace};
+
+/// Calls at the doors of the real daemon.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// What the daemon promises before it answers.
+    #[arg(long, global = true, value_enum, default_value_t = Durability::Durable)]
+    audit: Durability,
+    /// Further lines of the daemon's configuration.
+    #[arg(long, global = true, default_value = "")]
+    config: String,
+    /// Folder on the disk of the audit log.
+    #[arg(long, global = true, default_value_os_t = std::env::temp_dir())]
+    dir: std::path::PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Processor time of the daemon for each call, and the time of one call after the other.
+    Cost {
+        /// Of each line.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Calls at a fixed rate; the time of each counts from when it was due.
+    Rate {
+        #[command(flatten)]
+        load: LoadOptions,
+        /// Calls per second.
+        #[arg(long)]
+        rate: f64,
+    },
+    /// As many calls as go, from clients who each wait for their answer.
+    Peak {
+        #[command(flatten)]
+        load: LoadOptions,
+    },
+}
+
+#[derive(clap::Args)]
+struct LoadOptions {
+    #[arg(long, value_enum, default_value_t = Door::Http)]
+    door: Door,
+    #[arg(long, value_enum, default_value_t = Op::Sign)]
+    op: Op,
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Requests that a connection sends before it waits.
+    #[arg(long, default_value_t = 1)]
+    depth: usize,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
+impl LoadOptions {
+    fn load(&self) -> Load {
+        let Self { door, op, connections, depth, seconds } = *self;
+        Load { door, op, connections, depth, length: Duration::from_secs(seconds) }
+    }
+}
+
+/// As in the configuration.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Durability {
+    Durable,
+    Queued,
+}
+
+impl Durability {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Queued => "queued",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    if std::env::var_os(daemon::AS_COMMAND).is_some() {
+        return shaken_sidecar::cli::main();
+    }
+    let options = Options::parse();
+    println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    let daemon = Daemon::start(&options.dir, options.audit.name(), &options.config);
+    let caller = Caller::new(daemon.lab());
+    let is_right = match &options.command {
+        Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),
+        Command::Rate { load, rate } => show(&daemon, &caller, &load.load(), Pace::Rate(*rate)),
+        Command::Peak { load } => show(&daemon, &caller, &load.load(), Pace::Peak),
+    };
+    println!("daemon: {}", daemon.memory());
+    daemon.stop();
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One run, in words. Tells whether all answers were right.
+fn show(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> bool {
+    let outcome = run::run(daemon, caller, load, pace);
+    println!("{load}: {outcome}");
+    outcome.wrong == 0
+}
+
+/// `NAME<TAB>VALUE` for each figure, on standard output.
+fn cost(daemon: &Daemon, caller: &Caller, length: Duration) -> bool {
+    let mut is_right = true;
+    let mut run = |door, op, connections, depth| -> Outcome {
+        let load = Load { door, op, connections, depth, length };
+        let outcome = run::run(daemon, caller, &load, Pace::Peak);
+        eprintln!("{load}: {outcome}");
+        is_right &= outcome.wrong == 0;
+        outcome
+    };
+    for op in [Op::Sign, Op::Verify] {
+        let before = caller.time_alone(op);
+        let http = run(Door::Http, op, 16, 1);
+        let resp = run(Door::Resp, op, 16, 16);
+        let one = run(Door::Http, op, 1, 1);
+        let alone = (before + caller.time_alone(op)) / 2;
+        let ratio = |of: &Outcome| of.daemon_cpu.as_secs_f64() / of.right as f64 / alone.as_secs_f64();
+        let name = op.name();
+        print(&format!("{name}_alone_us"), alone.as_secs_f64() * 1e6);
+        print(&format!("{name}_http_16_cpu/{name}_alone"), ratio(&http));
+        print(&format!("{name}_resp_16x16_cpu/{name}_alone"), ratio(&resp));
+        print(&format!("{name}_http_1_p50_us"), one.from_sent.p50.as_secs_f64() * 1e6);
+        print(&format!("{name}_http_1_p50_allowed_us"), (3 * alone).as_secs_f64() * 1e6 + 15.0);
+    }
+    is_right
+}
+
+fn print(name: &str, value: f64) {
+    let _ = writeln!(std::io::stdout(), "{name}\t{value:.3}");
+}
+
+/// How long `once` takes: the middle one of many batches.
+fn time(mut once: impl FnMut()) -> Duration {
+    const BATCHES: usize = 200;
+    const CALLS: u32 = 50;
+    let mut batches: Vec<Duration> = (0..BATCHES)
+        .map(|_| {
+            let started = Instant::now();
+            (0..CALLS).for_each(|_| once());
+            started.elapsed() / CALLS
+        })
+        .collect();
+    batches.sort_unstable();
+    batches.get(BATCHES / 2).copied().unwrap_or_default()
+}
