@@ -23,6 +23,10 @@ use daemon::Daemon;
 use door::Door;
 use run::{Load, Outcome, Pace};
 
+/// That of the daemon, which is this program too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Calls at the doors of the real daemon.
 #[derive(Parser)]
 struct Options {

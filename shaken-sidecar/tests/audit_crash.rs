@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -27,6 +27,10 @@ const KILLS_OF_A_LOG: usize = 25;
 const SEGMENT_BYTES: u64 = 400_000;
 const LONGEST_LIFE_MS: u16 = 150;
 const APPENDERS: usize = 16;
+
+/// Until a new process has become what it is to run, it holds the lock of every log that is open in this
+/// one, which a test beside this one would find locked then.
+static OPEN_HERE: RwLock<()> = RwLock::new(());
 
 #[test]
 fn kill_9_loses_no_acknowledged_record() {
@@ -65,6 +69,7 @@ fn kill(home: Option<&Path>) {
         }
         let indexes = run_and_kill(dir.path(), home);
         acked += indexes.len();
+        let _no_child = OPEN_HERE.read().unwrap();
 
         let started = Instant::now();
         let log = open(dir.path(), home);
@@ -108,13 +113,16 @@ fn kill(home: Option<&Path>) {
 
 /// The indexes that one child got acknowledged and could still print.
 fn run_and_kill(dir: &Path, home: Option<&Path>) -> Vec<u64> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
         .args(["--exact", "kill_9_loses_no_acknowledged_record", "--nocapture"])
         .env(CHILD_DIR, dir)
         .envs(home.map(|home| (CHILD_HOME, home)))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    let mut child = {
+        let _nothing_open = OPEN_HERE.write().unwrap();
+        child.spawn().unwrap()
+    };
     let mut output = BufReader::new(child.stdout.take().unwrap());
     // Reads while the child lives, so that a full pipe does not hold it up.
     let reader = std::thread::spawn(move || {

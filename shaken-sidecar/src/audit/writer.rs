@@ -61,6 +61,7 @@ pub(super) struct Writer<D: Disk, O> {
     reserve: Reserve,
     next_index: u64,
     last_begun: Option<Instant>,
+    last_write: Option<Instant>,
     next_tick: Instant,
     last_gap: Option<Instant>,
 
@@ -103,6 +104,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             reserve: Reserve::Held,
             next_index,
             last_begun: None,
+            last_write: None,
             next_tick: Instant::now() + TICK,
             last_gap: None,
             received: Vec::new(),
@@ -116,6 +118,12 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     /// Runs until the queue is closed and empty. `clock` only tells when a second is over.
     pub(super) fn run(mut self, clock: &Runtime) {
         loop {
+            if self.options.durability == Durability::Queued {
+                std::thread::sleep(
+                    self.last_write
+                        .map_or(Duration::ZERO, |last| QUEUED_PAUSE.saturating_sub(last.elapsed())),
+                );
+            }
             let room = self.queue.max_capacity().saturating_sub(self.waiting.len());
             if self.waiting.is_empty() {
                 let received = clock.block_on(async {
@@ -178,6 +186,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         let (taken, is_cut_short) = self.gather();
         if taken > 0 {
             self.commit(taken);
+            self.last_write = Some(Instant::now());
         } else if is_cut_short {
             self.roll();
         }
@@ -435,6 +444,10 @@ pub(super) const MAX_COMMIT_LEN: usize = 1024 * 1024;
 
 /// Most records of one commit.
 const MAX_COMMIT_RECORDS: usize = 4096;
+
+/// Between two commits while nobody waits for them: each costs the same, whether it holds one record or
+/// a hundred.
+const QUEUED_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often the log is looked after, and how often it tries again.
 const TICK: Duration = Duration::from_secs(1);
