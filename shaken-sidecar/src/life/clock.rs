@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn jumps_are_told_once_and_drift_is_not() {
-        let wall = |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_000 + ms);
+        let wall = |ms: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_000 + ms);
         let mut watch = StepWatch::default();
         for (wall_ms, boot_ms, step_ms) in [
             (0, 0, None),
