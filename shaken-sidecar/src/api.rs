@@ -140,10 +140,16 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         () = stopped => {
             connection.as_mut().graceful_shutdown();
             // Whoever has not sent a whole request by then will hardly do so, and nothing is lost with it.
-            match tokio::time::timeout(HALF_REQUEST, &mut connection).await {
-                Ok(outcome) => outcome,
-                Err(_) if underway.is_none() => Ok(()),
-                Err(_) => connection.await,
+            let patience = async {
+                tokio::time::sleep(HALF_REQUEST).await;
+                if !underway.is_none() {
+                    given_up.notified().await;
+                    tokio::time::sleep(LAST_WORDS).await;
+                }
+            };
+            tokio::select! {
+                outcome = &mut connection => outcome,
+                () = patience => Ok(()),
             }
         }
         () = given_up.notified() => {

@@ -76,6 +76,7 @@ fn what_is_bad_changes_nothing_and_is_told() {
     fs::copy(lab.join("provider.key"), lab.join("open.key")).unwrap();
     fs::set_permissions(lab.join("open.key"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::create_dir(lab.join("no-anchors")).unwrap();
+    let key = good.lines().find(|line| line.starts_with("key = ")).unwrap();
     let x5u = good.lines().find(|line| line.starts_with("x5u")).unwrap();
 
     let trunk = |more: &str| format!("{good}\n[[trunk]]\n{more}\n");
@@ -102,7 +103,7 @@ fn what_is_bad_changes_nothing_and_is_told() {
         (swap("provider.key", "garbage.pem"), "signing.key"),
         (swap("provider.key", "open.key"), "chmod 0400"),
         (swap("provider.key", "other.key"), "signing."),
-        (swap("provider.key", "credential:key"), "LoadCredential"),
+        (swap(key, "key = \"credential:key\""), "LoadCredential"),
         (swap("/provider.pem\"\nx5u", "/missing.pem\"\nx5u"), "missing.pem"),
         (swap("/provider.pem\"\nx5u", "/garbage.pem\"\nx5u"), "signing.certificate"),
         (swap("/provider.pem\"\nx5u", "/empty.pem\"\nx5u"), "signing.certificate"),
