@@ -19,8 +19,8 @@ use crate::certs::{Certs, Supply};
 use crate::delivery::Delivery;
 use crate::force::InForce;
 use crate::hex::hex;
-use crate::lists::Lists;
 use crate::listen::Client;
+use crate::lists::Lists;
 use crate::policy::{self, Decision, Listener, Trunk};
 
 /// Signs and verifies calls, and keeps a record of each.
@@ -517,14 +517,8 @@ fn new_record(
         Listener::Resp => Interface::RespUnix,
         Listener::RespTcp => Interface::RespTcp,
     };
-    let mut record = Record::new(
-        op,
-        interface,
-        origin.client.clone(),
-        origin.request_id.clone(),
-        "refused",
-        origin.now,
-    );
+    let mut record =
+        Record::new(op, interface, origin.client.clone(), origin.request_id.clone(), "refused", origin.now);
     record.call_id.clone_from(&origin.call_id);
     record.trunk = Some(trunk.name().to_owned());
     record.customer = trunk.customer().map(str::to_owned);

@@ -32,7 +32,8 @@ pub use fixed::Fixed;
 use folder::Folder;
 pub use verification::Trusting;
 use verification::{
-    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust, read_verification,
+    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust,
+    read_verification,
 };
 
 /// A checked configuration.
@@ -203,7 +204,13 @@ impl Config {
         };
         let signer = match &file.signing {
             None => None,
-            Some(section) => Some(read_signer(section, trust.as_ref().map(|(trust, _)| trust), folder, now, &mut warnings)?),
+            Some(section) => Some(read_signer(
+                section,
+                trust.as_ref().map(|(trust, _)| trust),
+                folder,
+                now,
+                &mut warnings,
+            )?),
         };
         let verification = match trust {
             None => None,
@@ -623,7 +630,8 @@ mod tests {
     fn places_must_be_possible() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "").unwrap();
-        let place = |path: &str, what| read_place("k", Path::new(path), &Folder::new(folder.path()), what).is_ok();
+        let place =
+            |path: &str, what| read_place("k", Path::new(path), &Folder::new(folder.path()), what).is_ok();
         assert!(place("new.sock", PlaceFor::Socket) && place("new", PlaceFor::Folder));
         for bad in ["", "file", "missing/x", "@x", &"x".repeat(100)] {
             assert!(!place(bad, PlaceFor::Socket), "{bad}");

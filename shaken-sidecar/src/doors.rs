@@ -35,7 +35,8 @@ impl Doors {
             None => TcpListen::bind(address),
         };
         let resp_unix = config.resp.as_ref().and_then(|resp| resp.unix.as_ref());
-        let resp_address = config.resp.as_ref().and_then(|resp| resp.tcp.as_ref()).map(|(address, _)| *address);
+        let resp_address =
+            config.resp.as_ref().and_then(|resp| resp.tcp.as_ref()).map(|(address, _)| *address);
         let http_address = config.http_tcp.as_ref().map(|http| http.address);
         for (name, is_handed, is_configured) in [
             ("resp", inherited.resp.is_some(), resp_unix.is_some()),

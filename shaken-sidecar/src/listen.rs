@@ -30,10 +30,10 @@ use tokio::task::{JoinError, JoinSet};
 pub use client::{Client, Peer, Remote, is_loopback};
 pub use error::ListenError;
 pub(crate) use guard::{Guarded, REQUEST_GRACE, Unread};
-pub use socket_file::MAX_PATH_LEN;
 pub use pulse::Pulse;
-pub use socket_file::SocketWatch;
+pub use socket_file::MAX_PATH_LEN;
 use socket_file::SocketFile;
+pub use socket_file::SocketWatch;
 pub use users::{Known, Users};
 
 /// The group that a socket file is given to.

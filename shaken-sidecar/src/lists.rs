@@ -191,7 +191,8 @@ impl Lists {
                     self.note_good(index, now, now);
                     known.files.push(ListFile { path: path.clone(), bytes });
                 }
-                Source::CrlUrl(url) | Source::CaListUrl(url) => match self.load_kept(source, url, trust, now) {
+                Source::CrlUrl(url) | Source::CaListUrl(url) => match self.load_kept(source, url, trust, now)
+                {
                     Ok(Some(fetched_at)) => self.note_good(index, fetched_at, now),
                     Ok(None) => {}
                     Err(why) => known.warnings.push(format!("the kept copy of {source} is of no use: {why}")),

@@ -162,7 +162,12 @@ impl Collector for LifeCollector {
         counter(encoder, "policy_reloads", "Reloads that took effect, since start", reloads.good)?;
         let help = "Reloads that were refused, since start: the old state stayed in force";
         counter(encoder, "policy_reload_failures", help, reloads.refused)?;
-        counter(encoder, "clock_steps", "Jumps of the clock by more than a second, since start", *clock_steps)?;
+        counter(
+            encoder,
+            "clock_steps",
+            "Jumps of the clock by more than a second, since start",
+            *clock_steps,
+        )?;
         let help = "0 if the kernel confines the daemon to its files by nothing, 1 in part, 2 wholly";
         gauge(encoder, "sandbox", help, self.0.sandbox)?;
         if let Some(not_after) = self.0.own_not_after {

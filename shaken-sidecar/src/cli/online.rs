@@ -51,7 +51,8 @@ pub(super) fn check(config: &Config) -> Result<Exit, Failure> {
     if let Some(trusting) = &config.verification
         && let Err(error) = TrustedCert::from_pem(&fetched.body, &trusting.trust, clock())
     {
-        let why = format_args!("with our own trust anchors the certificate is refused: {error} ({})", error.name());
+        let why =
+            format_args!("with our own trust anchors the certificate is refused: {error} ({})", error.name());
         return no(&why);
     }
     note(format_args!("{} serves our certificate", signer.x5u()));

@@ -37,9 +37,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Unavailable, error))?;
     let answer = runtime.block_on(client::post(&socket, RELOAD, &json!({ "config": config })));
-    let (status, answer) = answer.map_err(|error| {
-        Failure::new(Exit::Unavailable, format_args!("{}: {error}", socket.display()))
-    })?;
+    let (status, answer) = answer
+        .map_err(|error| Failure::new(Exit::Unavailable, format_args!("{}: {error}", socket.display())))?;
     if args.json {
         let mut out = Output::new();
         out.line(format_args!("{answer}"))?;

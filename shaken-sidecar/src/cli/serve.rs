@@ -12,10 +12,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::input::{clock, note};
 use super::{Exit, Failure, online};
+use crate::Surroundings;
 use crate::config::Config;
 use crate::life::activation::Inherited;
 use crate::life::sandbox::Sandbox;
-use crate::Surroundings;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -48,7 +48,8 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let no_signal = |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
+        let no_signal =
+            |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
         let hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
         let stop = end_signal()?;
         crate::run(config, Surroundings { inherited, sandbox, hangup }, stop).await.map_err(|error| {

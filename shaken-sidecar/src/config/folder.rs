@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn paths_begin_here_and_credentials_where_they_are_kept() {
-        let folder = Folder { credentials: Some("/run/credentials/x".into()), ..Folder::new(Path::new("/etc/s")) };
+        let folder =
+            Folder { credentials: Some("/run/credentials/x".into()), ..Folder::new(Path::new("/etc/s")) };
         for (path, place) in [
             ("a.key", "/etc/s/a.key"),
             ("/b/a.key", "/b/a.key"),

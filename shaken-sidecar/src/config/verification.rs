@@ -219,13 +219,18 @@ fn pem_files(key: &str, paths: &[PathBuf], folder: &Folder) -> Result<Vec<PathBu
             files.push(path.clone());
             continue;
         }
-        let cannot = |error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", place.display()));
+        let cannot =
+            |error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", place.display()));
         let entries = std::fs::read_dir(&place).map_err(cannot)?;
-        let entries = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
+        let entries =
+            entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
         let mut found: Vec<_> =
             entries.into_iter().filter(|path| path.extension().is_some_and(|end| end == "pem")).collect();
         if found.is_empty() {
-            return Err(ConfigError::new(format_args!("{key}: there is no .pem file in {}", place.display())));
+            return Err(ConfigError::new(format_args!(
+                "{key}: there is no .pem file in {}",
+                place.display()
+            )));
         }
         found.sort();
         files.extend(found);

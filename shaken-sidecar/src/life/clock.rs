@@ -26,7 +26,8 @@ impl StepWatch {
             Ok(since) => i128::try_from(since.as_millis()).unwrap_or(i128::MAX),
             Err(before) => -i128::try_from(before.duration().as_millis()).unwrap_or(i128::MAX),
         };
-        let difference_ms = wall_ms.saturating_sub(i128::try_from(since_boot.as_millis()).unwrap_or(i128::MAX));
+        let difference_ms =
+            wall_ms.saturating_sub(i128::try_from(since_boot.as_millis()).unwrap_or(i128::MAX));
         let last_ms = self.last_ms.replace(difference_ms)?;
         Some(difference_ms - last_ms).filter(|step_ms| step_ms.unsigned_abs() > STEP_MS)
     }

@@ -57,7 +57,6 @@ impl SocketFile {
         staging.publish(path)?;
         Ok((listener, Self { path: path.to_owned(), inode }))
     }
-
 }
 
 impl Drop for SocketFile {

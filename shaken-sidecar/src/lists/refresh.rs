@@ -85,7 +85,8 @@ impl Lists {
 
 /// A tenth more or less: not all daemons of the country ask in the same second.
 pub(super) fn jittered(time: Duration) -> Duration {
-    let random: [u8; 2] = ring::rand::generate(&SystemRandom::new()).map_or([0x80, 0], |random| random.expose());
+    let random: [u8; 2] =
+        ring::rand::generate(&SystemRandom::new()).map_or([0x80, 0], |random| random.expose());
     let part = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
     time.mul_f64(0.9 + 0.2 * part)
 }

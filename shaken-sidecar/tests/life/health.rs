@@ -23,7 +23,10 @@ fn a_daemon_that_is_well_says_so_and_one_without_its_socket_not() {
     let running = Running::start(as_it_is);
     for (path, status) in [("/ready", "ready"), ("/live", "live"), ("/healthz", "ok")] {
         let answer = running.request(&get(path));
-        assert_eq!((answer.status, answer.text.as_str()), (200, format!("{{\"status\":\"{status}\"}}").as_str()));
+        assert_eq!(
+            (answer.status, answer.text.as_str()),
+            (200, format!("{{\"status\":\"{status}\"}}").as_str())
+        );
         assert_eq!(running.request(&get(path).replace("GET", "POST")).status, 405);
     }
     let metrics = running.request(&get("/metrics"));
@@ -67,7 +70,11 @@ async fn a_certificate_is_told_before_and_after_its_end() {
     ] {
         let health = life.health(start + Duration::from_secs(days * 24 * 3600));
         let names: Vec<_> = health.causes().iter().map(|cause| cause.name()).collect();
-        assert_eq!((names.as_slice(), health.is_ready(), health.is_live()), (causes, is_ready, true), "{days}");
+        assert_eq!(
+            (names.as_slice(), health.is_ready(), health.is_live()),
+            (causes, is_ready, true),
+            "{days}"
+        );
     }
     life.calls().audit().close().await.unwrap();
 }
@@ -102,7 +109,8 @@ fn check_config_looks_at_our_own_x5u() {
     fs::write(&nobody, text.replace(&text[start..end], "= \"127.0.0.1:1\"")).unwrap();
     let (code, told) = check(&nobody);
     assert!(code == Some(69) && told.contains("fetch-connect"), "{told}");
-    let strict = text.lines().filter(|line| !line.starts_with("tls_roots") && !line.starts_with("connect_to"));
+    let strict =
+        text.lines().filter(|line| !line.starts_with("tls_roots") && !line.starts_with("connect_to"));
     let strict = strict.filter(|line| !line.starts_with("[fetch.lab]")).collect::<Vec<_>>().join("\n");
     let x5u = strict.lines().find(|line| line.starts_with("x5u")).unwrap().to_owned();
     fs::write(&nobody, strict.replace(&x5u, "x5u = \"https://localhost.localdomain/p.pem\"")).unwrap();

@@ -63,7 +63,9 @@ fn lists_come_change_and_stay() {
     assert_ne!(running.verify(&identity).body["verificationResponse"]["verstat"], "TN-Validation-Passed");
     wait_until(&running, "missing", || {
         let causes = causes(&running);
-        ["trust-anchors-missing", "trust-incomplete", "trust-refresh-failing"].iter().all(|c| causes.contains(&(*c).into()))
+        ["trust-anchors-missing", "trust-incomplete", "trust-refresh-failing"]
+            .iter()
+            .all(|c| causes.contains(&(*c).into()))
     });
     assert_eq!(get(&running, "/ready").status, 503);
 
@@ -113,7 +115,9 @@ fn lists_come_change_and_stay() {
     bodies.put("/crl", pa.crl(10, &[]));
     wait_until(&running, "well", || causes(&running).is_empty());
     assert_eq!(outcome(&running), "passed");
-    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+    let mode = |path: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+    };
     assert_eq!(mode(&lab.join("kept")), 0o700);
     for entry in fs::read_dir(lab.join("kept")).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);

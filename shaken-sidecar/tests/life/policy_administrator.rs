@@ -58,7 +58,8 @@ impl PolicyAdministrator {
         let now = i64::try_from(unix_now()).unwrap();
         let ecdsa = sequence(&oid(&[1, 2, 840, 10045, 4, 3, 2]));
         let entries: Vec<u8> = revoked.iter().flat_map(|chain| entry(chain, now - 60)).collect();
-        let signer_url = [oid(&[1, 3, 6, 1, 5, 5, 7, 0x30, 2]), implicit(6, self.url("/crl-signer").as_bytes())];
+        let signer_url =
+            [oid(&[1, 3, 6, 1, 5, 5, 7, 0x30, 2]), implicit(6, self.url("/crl-signer").as_bytes())];
         let scope = [
             explicit(0, &explicit(0, &implicit(6, b"https://crl.lab.example/shaken.crl"))),
             implicit(4, &[0xff]),

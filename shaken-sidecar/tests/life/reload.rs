@@ -124,11 +124,17 @@ fn what_is_bad_changes_nothing_and_is_told() {
             "revocation list",
         ),
         (
-            swap("[audit]", "[trust.sti_pa]\nanchors = [\"sti-root.pem\"]\ncrls = [\"https://a.example/c\"]\n[audit]"),
+            swap(
+                "[audit]",
+                "[trust.sti_pa]\nanchors = [\"sti-root.pem\"]\ncrls = [\"https://a.example/c\"]\n[audit]",
+            ),
             "dir is missing",
         ),
         (
-            swap("[audit]", "[trust.sti_pa]\nanchors = [\"sti-root.pem\"]\ncrls = [\"http://a.example/c\"]\n[audit]"),
+            swap(
+                "[audit]",
+                "[trust.sti_pa]\nanchors = [\"sti-root.pem\"]\ncrls = [\"http://a.example/c\"]\n[audit]",
+            ),
             "crls",
         ),
         (
