@@ -47,7 +47,7 @@ pub struct Tables {
 }
 
 /// How tables are made and watched.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableOptions {
     max_bytes: usize,

@@ -79,6 +79,12 @@ impl Trust {
         Ok(Self::of(read_bundle(anchors)?, None))
     }
 
+    /// Trusts nobody: for those whose anchors are still to come.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Vec::new(), None)
+    }
+
     /// Takes the STI-PA's list of approved STI-CAs as the only source of anchors.
     #[must_use]
     pub fn from_ca_list(list: Arc<CaList>) -> Self {

@@ -1,7 +1,7 @@
 //! HTTP/1.1 on the Unix socket and on TCP: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082), `/quick/v1/sign` and `/quick/v1/verify` for dialplans, `GET /healthz`, `GET
-//! /metrics`, and for the operator `GET /audit/v1/search` and `POST /audit/v1/reveals`. Bytes to
-//! [`crate::call`] requests and back; nothing is decided here.
+//! (ATIS-1000082), `/quick/v1/sign` and `/quick/v1/verify` for dialplans, `GET /ready`, `/live`,
+//! `/healthz` and `/metrics`, and for the operator `GET /audit/v1/search`, `POST /audit/v1/reveals` and
+//! `POST /admin/v1/reload`. Bytes to [`crate::call`] requests and back; nothing is decided here.
 
 mod admin;
 mod atis;
@@ -11,6 +11,7 @@ mod remote;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -27,10 +28,13 @@ use tokio::sync::{Notify, watch};
 
 use shaken_core::OrigId;
 
-use crate::audit::{Full as WhenFull, Health, Loss, Undecided};
+use crate::audit::{Loss, Undecided};
 use crate::call::{Calls, Offers, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::fields::Fields;
+use crate::force::InForce;
+use crate::life::Life;
+use crate::life::health::{Effect, Health};
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
 use crate::telemetry;
@@ -44,23 +48,48 @@ const QUICK: &str = "/quick/";
 const QUICK_SIGN: &str = "/quick/v1/sign";
 const QUICK_VERIFY: &str = "/quick/v1/verify";
 const HEALTH: &str = "/healthz";
+const READY: &str = "/ready";
+const LIVE: &str = "/live";
 const METRICS: &str = "/metrics";
 const SEARCH: &str = "/audit/v1/search";
 
 /// Where it is told that records are shown in clear, before they are.
 pub const REVEALS: &str = "/audit/v1/reveals";
 
+/// Where the daemon is asked to read its configuration again.
+pub const RELOAD: &str = "/admin/v1/reload";
+
 /// What all connections of one listener share.
 #[derive(Debug)]
 pub struct Door {
     /// Which one it is.
     pub listener: Listener,
-    /// What it is for.
-    pub offers: Offers,
-    /// Whom it lets in, if the file mode of a socket does not say that.
-    pub remotes: Option<Remotes>,
     /// What is behind it.
     pub api: Arc<Api>,
+}
+
+impl Door {
+    /// What it is for.
+    fn offers(&self, force: &InForce) -> Offers {
+        match self.listener {
+            Listener::HttpTcp => force.http_tcp.offers,
+            _ => Offers::All,
+        }
+    }
+
+    /// Who is there, if they are let in. On a Unix socket the mode of the file has said that.
+    fn admit<B>(
+        &self,
+        request: &Request<B>,
+        client: Client,
+        force: &InForce,
+    ) -> Result<Client, RequestError> {
+        match (self.listener, &force.http_tcp.whom) {
+            (Listener::Http, _) => Ok(client),
+            (_, Some(remotes)) => remotes.admit(request, client),
+            (_, None) => Err(RequestError::Unauthorized),
+        }
+    }
 }
 
 /// What all connections share.
@@ -70,8 +99,8 @@ pub struct Api {
     pub calls: Arc<Calls>,
     /// What the operator asks.
     pub admin: Admin,
-    /// Time for one request.
-    pub deadline: Duration,
+    /// The daemon that it is part of.
+    pub life: Arc<Life>,
 }
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
@@ -82,15 +111,21 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     door: Arc<Door>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let underway = Underway::default();
     // Set when a request was given up: what is left of it on the connection is of no use.
     let given_up = Notify::new();
     let unread = Unread::default();
     let service = service_fn(|request| {
         let (door, client, given_up, unread) = (Arc::clone(&door), client.clone(), &given_up, &unread);
-        async move { Ok::<_, Infallible>(answer(request, client, door, given_up, unread).await) }
+        let counted = underway.count();
+        async move {
+            let _counted = counted;
+            Ok::<_, Infallible>(answer(request, client, door, given_up, unread).await)
+        }
     });
     let api = &door.api;
-    let stream = Guarded::new(stream, api.deadline + REQUEST_GRACE, unread.clone());
+    let deadline = api.calls.in_force().deadline();
+    let stream = Guarded::new(stream, deadline + REQUEST_GRACE, unread.clone());
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
@@ -104,7 +139,18 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         outcome = &mut connection => outcome,
         () = stopped => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // Whoever has not sent a whole request by then will hardly do so, and nothing is lost with it.
+            let patience = async {
+                tokio::time::sleep(HALF_REQUEST).await;
+                if !underway.is_none() {
+                    given_up.notified().await;
+                    tokio::time::sleep(LAST_WORDS).await;
+                }
+            };
+            tokio::select! {
+                outcome = &mut connection => outcome,
+                () = patience => Ok(()),
+            }
         }
         () = given_up.notified() => {
             // The answer still goes out, if the client takes it; then the connection is dropped.
@@ -143,7 +189,7 @@ async fn answer(
     let worker = Arc::clone(&door);
     let work = tokio::spawn(async move { dispatch(request, client, &worker, request_id, worked).await });
     let calls = &api.calls;
-    let mut response = match tokio::time::timeout(api.deadline, work).await {
+    let mut response = match tokio::time::timeout(api.calls.in_force().deadline(), work).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => {
             if error.is_of_the_request() && !delivery.is_recorded() {
@@ -179,16 +225,14 @@ async fn dispatch(
     request_id: String,
     delivery: Delivery,
 ) -> Result<Response<Full<Bytes>>, RequestError> {
-    let client = match &door.remotes {
-        None => client,
-        Some(remotes) => remotes.admit(&request, client)?,
-    };
+    let Api { calls, admin, life } = &*door.api;
+    let force = calls.in_force();
+    let client = door.admit(&request, client, &force)?;
     let path = request.uri().path().to_owned();
-    let Api { calls, admin, .. } = &*door.api;
     let origin = |client, trunk, call_id| Origin {
         listener: door.listener,
         client,
-        offers: door.offers,
+        offers: door.offers(&force),
         trunk,
         call_id,
         request_id,
@@ -197,8 +241,10 @@ async fn dispatch(
         delivery,
     };
     match (request.method(), path.as_str()) {
-        (&Method::GET, HEALTH) => Ok(health(calls)),
-        (&Method::GET, METRICS) => Ok(metrics(calls)),
+        (&Method::GET, HEALTH) => Ok(health(&life.health(SystemTime::now()))),
+        (&Method::GET, READY) => Ok(ready(&life.health(SystemTime::now()))),
+        (&Method::GET, LIVE) => Ok(live(&life.health(SystemTime::now()))),
+        (&Method::GET, METRICS) => Ok(metrics(life)),
         (&Method::POST, SIGNING | VERIFICATION) => {
             let body = read_json(request).await?;
             let origin = origin(client, None, None);
@@ -223,44 +269,65 @@ async fn dispatch(
             }
         }
         (&Method::GET, SEARCH) => {
-            let peer = admin.check(&client)?;
-            let found = admin.search(request.uri().query().unwrap_or_default(), peer, calls.audit()).await?;
+            let peer = Admin::check(&client, &force.admin_uids)?;
+            let query = request.uri().query().unwrap_or_default();
+            let found = admin.search(query, peer, calls.audit(), force.deadline()).await?;
             Ok(json(StatusCode::OK, &found))
         }
         (&Method::POST, REVEALS) => {
-            let peer = admin.check(&client)?;
+            let peer = Admin::check(&client, &force.admin_uids)?;
             let recorded = admin.reveals(&read_json(request).await?, peer, calls.audit()).await?;
             Ok(json(StatusCode::OK, &recorded))
         }
-        (_, SIGNING | VERIFICATION | QUICK_SIGN | QUICK_VERIFY | HEALTH | METRICS | SEARCH | REVEALS) => {
-            Err(RequestError::MethodNotAllowed)
+        (&Method::POST, RELOAD) => {
+            let peer = Admin::check(&client, &force.admin_uids)?;
+            let body = read_json(request).await?;
+            // Nothing of the old state is held while it is replaced.
+            drop(force);
+            let (status, told) = Admin::reload(&body, peer, life).await?;
+            Ok(json(status, &told))
         }
+        (_, SIGNING | VERIFICATION | QUICK_SIGN | QUICK_VERIFY | HEALTH | READY | LIVE)
+        | (_, METRICS | SEARCH | REVEALS | RELOAD) => Err(RequestError::MethodNotAllowed),
         _ => Err(RequestError::NotFound),
     }
 }
 
-fn health(calls: &Calls) -> Response<Full<Bytes>> {
-    let audit = calls.audit();
-    let body = |status, cause| serde_json::json!({ "status": status, "cause": cause });
-    // Whether calls are served is what the status code tells.
-    let serves = match audit.options().full() {
-        WhenFull::Refuse => StatusCode::SERVICE_UNAVAILABLE,
-        WhenFull::Degrade => StatusCode::OK,
+/// All that is wrong. Whether calls are served is what the status code tells.
+fn health(health: &Health) -> Response<Full<Bytes>> {
+    let status = match (health.is_live(), health.causes().is_empty()) {
+        (false, _) => "failed",
+        (true, true) => "ok",
+        (true, false) => "degraded",
     };
-    let state = audit.state();
-    let proof = state.proof.and_then(|proof| proof.trouble()).map(|trouble| trouble.name());
-    let export = state.export.and_then(|export| export.trouble()).map(|trouble| trouble.name());
-    match (state.health, proof.or(export)) {
-        (Health::Ok, None) => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
-        // Calls are served and their records are durable all the same.
-        (Health::Ok, Some(trouble)) => json(StatusCode::OK, &body("degraded", trouble)),
-        (Health::Degraded { .. }, _) => json(serves, &body("degraded", "audit")),
-        (Health::Failed { .. }, _) => json(serves, &body("failed", "audit")),
-    }
+    told(health.is_ready(), status, health.causes().iter().map(|cause| cause.name()).collect())
 }
 
-fn metrics(calls: &Calls) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(calls))));
+/// Whether calls should come here, and why not.
+fn ready(health: &Health) -> Response<Full<Bytes>> {
+    let status = if health.is_ready() { "ready" } else { "not-ready" };
+    told(health.is_ready(), status, health.causes().iter().map(|cause| cause.name()).collect())
+}
+
+/// Whether a restart would help.
+fn live(health: &Health) -> Response<Full<Bytes>> {
+    let status = if health.is_live() { "live" } else { "dead" };
+    let deadly = health.causes().iter().filter(|cause| cause.effect() == Effect::Dead);
+    told(health.is_live(), status, deadly.map(|cause| cause.name()).collect())
+}
+
+fn told(is_well: bool, status: &str, causes: Vec<&str>) -> Response<Full<Bytes>> {
+    let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = serde_json::json!({ "status": status });
+    if let Some(first) = causes.first() {
+        body["cause"] = (*first).into();
+        body["causes"] = causes.into();
+    }
+    json(code, &body)
+}
+
+fn metrics(life: &Life) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(life))));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(telemetry::CONTENT_TYPE));
     response
 }
@@ -313,6 +380,29 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     response
 }
 
+/// Requests of one connection without an answer.
+#[derive(Clone, Default)]
+struct Underway(Arc<AtomicUsize>);
+
+struct Counted(Underway);
+
+impl Underway {
+    fn count(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+
+    fn is_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What the client named the request, which goes back with the answer.
 struct Echoed {
     request_id: String,
@@ -363,6 +453,9 @@ const MAX_BODY_LEN: usize = 64 * 1024;
 
 /// How long a connection may rest between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection may take to send the rest of a request when the daemon ends.
+const HALF_REQUEST: Duration = Duration::from_millis(500);
 
 /// How long the answer to a request that was given up may take to go out.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -5,27 +5,29 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use shaken_core::passport::{Ppt, base, shaken};
+use shaken_core::tables::TableOptions;
 use shaken_core::verify::CallScratch;
-use shaken_core::{Attest, Call, Error, OrigId, Signer, TelephoneNumber, Verifier, Verstat, X5u, sign};
+use shaken_core::{
+    Attest, Call, Error, OrigId, Signer, TelephoneNumber, Trust, Verifier, Verstat, X5u, sign,
+};
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
-use crate::certs::Certs;
+use crate::certs::{Certs, Supply};
 use crate::delivery::Delivery;
+use crate::force::InForce;
 use crate::hex::hex;
 use crate::listen::Client;
+use crate::lists::Lists;
 use crate::policy::{self, Decision, Listener, Trunk};
 
 /// Signs and verifies calls, and keeps a record of each.
 #[derive(Debug)]
 pub struct Calls {
-    signer: Option<Signer>,
-    verification: Option<Verification>,
-    trunks: Vec<Trunk>,
+    force: ArcSwap<InForce>,
     audit: AuditLog,
-    generation: Option<String>,
-    identity: IdentityKept,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -40,13 +42,16 @@ pub enum IdentityKept {
     Sha256,
 }
 
-/// What verifying needs: the rules and the certificates.
+/// What verifying needs: the rules, the certificates, and whom they must chain to.
 #[derive(Debug)]
 pub struct Verification {
     verifier: Verifier,
+    tables: Option<TableOptions>,
     certs: Arc<Certs>,
+    supply: Arc<Supply>,
+    lists: Option<Arc<Lists>>,
     /// What calls have left behind; one is some 180 KB, too much to make for each.
-    scratches: Mutex<Vec<CallScratch>>,
+    scratches: Arc<Mutex<Vec<CallScratch>>>,
 }
 
 impl Verification {
@@ -56,10 +61,56 @@ impl Verification {
         &self.verifier
     }
 
-    /// `verifier` judges, `certs` obtains what it judges by.
+    /// `verifier` judges, `certs` obtains by `supply` what it judges by.
     #[must_use]
-    pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
-        Self { verifier, certs, scratches: Mutex::default() }
+    pub fn new(verifier: Verifier, certs: Arc<Certs>, supply: Supply) -> Self {
+        let supply = Arc::new(supply);
+        Self { verifier, tables: None, certs, supply, lists: None, scratches: Arc::default() }
+    }
+
+    /// What the verifier's tables were made with, if it has any.
+    #[must_use]
+    pub fn with_table_options(self, tables: Option<TableOptions>) -> Self {
+        Self { tables, ..self }
+    }
+
+    /// The lists that keep the trust fresh, if there are any.
+    #[must_use]
+    pub fn with_lists(self, lists: Option<Arc<Lists>>) -> Self {
+        Self { lists, ..self }
+    }
+
+    /// The same with another trust, and everything else shared.
+    #[must_use]
+    pub fn with_trust(&self, trust: Trust) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            tables: self.tables,
+            certs: Arc::clone(&self.certs),
+            supply: Arc::new(Supply { fetcher: Arc::clone(&self.supply.fetcher), trust }),
+            lists: self.lists.clone(),
+            scratches: Arc::clone(&self.scratches),
+        }
+    }
+
+    /// Whom certificates must chain to.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.supply.trust
+    }
+
+    /// The lists that keep it fresh.
+    #[must_use]
+    pub fn lists(&self) -> Option<&Arc<Lists>> {
+        self.lists.as_ref()
+    }
+
+    pub(crate) fn certs(&self) -> &Arc<Certs> {
+        &self.certs
+    }
+
+    pub(crate) fn table_options(&self) -> Option<TableOptions> {
+        self.tables
     }
 }
 
@@ -259,33 +310,21 @@ impl From<AuditError> for Refusal {
 }
 
 impl Calls {
-    /// `signer` and `verification` are what the daemon offers; `trunks` says to whom.
+    /// Calls are decided by `force` and recorded in `audit`.
     #[must_use]
-    pub fn new(
-        signer: Option<Signer>,
-        verification: Option<Verification>,
-        trunks: Vec<Trunk>,
-        audit: AuditLog,
-    ) -> Self {
-        Self { signer, verification, trunks, audit, generation: None, identity: IdentityKept::Full }
+    pub fn new(force: InForce, audit: AuditLog) -> Self {
+        Self { force: ArcSwap::from_pointee(force), audit }
     }
 
-    /// The configuration that is in force, for the record.
+    /// What decides at this moment.
     #[must_use]
-    pub fn with_generation(self, generation: String) -> Self {
-        Self { generation: Some(generation), ..self }
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.force.load_full()
     }
 
-    /// What records keep of Identity headers; all of them unless set.
-    #[must_use]
-    pub fn with_identity(self, identity: IdentityKept) -> Self {
-        Self { identity, ..self }
-    }
-
-    /// What verifies, if the daemon offers it.
-    #[must_use]
-    pub fn verification(&self) -> Option<&Verification> {
-        self.verification.as_ref()
+    /// Lets `force` decide on every call from here on. Calls under way end as they began.
+    pub fn put_in_force(&self, force: InForce) {
+        self.force.store(Arc::new(force));
     }
 
     /// The record of all that was decided.
@@ -299,11 +338,12 @@ impl Calls {
     /// # Errors
     /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
-        let (Some(signer), Offers::All) = (&self.signer, origin.offers) else {
+        let force = self.in_force();
+        let (Some(signer), Offers::All) = (force.signer(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
-        let trunk = self.recognize(origin)?;
-        let mut record = self.new_record(Op::Sign, trunk, origin, &request.orig, &request.dest);
+        let trunk = self.recognize(&force, origin)?;
+        let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         record.x5u = Some(signer.x5u().to_owned());
 
@@ -322,7 +362,7 @@ impl Calls {
                 record.origid = Some(origid.clone());
                 record.cert = Some(cert_of(signer.certificate()));
                 record.http_status = Some(200);
-                self.keep_identity(&mut record, std::slice::from_ref(&identity));
+                keep_identity(force.identity, &mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
                 Ok(Signed { identity, origid, decision, record })
             }
@@ -335,10 +375,11 @@ impl Calls {
     /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Audit`]; a call that fails
     /// verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
-        let Some(verification) = &self.verification else { return Err(Refusal::NotOffered) };
-        let trunk = self.recognize(origin)?;
-        let mut record = self.new_record(Op::Verify, trunk, origin, &request.orig, &request.dest);
-        self.keep_identity(&mut record, &request.identity);
+        let force = self.in_force();
+        let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
+        let trunk = self.recognize(&force, origin)?;
+        let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
+        keep_identity(force.identity, &mut record, &request.identity);
 
         let mut headers = Vec::new();
         let outcome = verification.judge(&request, origin.unix_s(), &mut record, &mut headers).await;
@@ -363,9 +404,9 @@ impl Calls {
 
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
     /// one, or they could fill the disk.
-    fn recognize(&self, origin: &Origin) -> Result<&Trunk, Refusal> {
+    fn recognize<'f>(&self, force: &'f InForce, origin: &Origin) -> Result<&'f Trunk, Refusal> {
         let named = origin.trunk.as_deref();
-        policy::recognize(&self.trunks, origin.listener, &origin.client, named).ok_or_else(|| {
+        policy::recognize(&force.trunks, origin.listener, &origin.client, named).ok_or_else(|| {
             self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
             Refusal::TrunkUnknown
         })
@@ -393,41 +434,6 @@ impl Calls {
         })?;
         origin.delivery.recorded(kept, &self.audit);
         Ok(kept)
-    }
-
-    fn keep_identity(&self, record: &mut Record, values: &[String]) {
-        match self.identity {
-            IdentityKept::Full => record.identity = values.to_vec(),
-            IdentityKept::Sha256 => {
-                let hash = |value: &String| ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
-                record.identity_sha256 = values.iter().map(|value| hex(hash(value).as_ref())).collect();
-            }
-        }
-    }
-
-    fn new_record(&self, op: Op, trunk: &Trunk, origin: &Origin, orig: &Party, dest: &[Party]) -> Record {
-        let interface = match origin.listener {
-            Listener::Http => Interface::HttpUnix,
-            Listener::HttpTcp => Interface::HttpTcp,
-            Listener::Resp => Interface::RespUnix,
-            Listener::RespTcp => Interface::RespTcp,
-        };
-        let mut record = Record::new(
-            op,
-            interface,
-            origin.client.clone(),
-            origin.request_id.clone(),
-            "refused",
-            origin.now,
-        );
-        record.call_id.clone_from(&origin.call_id);
-        record.trunk = Some(trunk.name().to_owned());
-        record.customer = trunk.customer().map(str::to_owned);
-        record.provider = trunk.provider().map(str::to_owned);
-        record.generation.clone_from(&self.generation);
-        record.orig = Some(number(orig));
-        record.dest = dest.iter().map(number).collect();
-        record
     }
 }
 
@@ -465,7 +471,7 @@ impl Verification {
             }
         }
         // All at once: the deadline of a request has room for one download, not for one after another.
-        let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, now))).await;
+        let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, &self.supply, now))).await;
         record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
@@ -485,6 +491,42 @@ impl Verification {
         let verified = verdict.result()?;
         Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
     }
+}
+
+fn keep_identity(kept: IdentityKept, record: &mut Record, values: &[String]) {
+    match kept {
+        IdentityKept::Full => record.identity = values.to_vec(),
+        IdentityKept::Sha256 => {
+            let hash = |value: &String| ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
+            record.identity_sha256 = values.iter().map(|value| hex(hash(value).as_ref())).collect();
+        }
+    }
+}
+
+fn new_record(
+    op: Op,
+    force: &InForce,
+    trunk: &Trunk,
+    origin: &Origin,
+    orig: &Party,
+    dest: &[Party],
+) -> Record {
+    let interface = match origin.listener {
+        Listener::Http => Interface::HttpUnix,
+        Listener::HttpTcp => Interface::HttpTcp,
+        Listener::Resp => Interface::RespUnix,
+        Listener::RespTcp => Interface::RespTcp,
+    };
+    let mut record =
+        Record::new(op, interface, origin.client.clone(), origin.request_id.clone(), "refused", origin.now);
+    record.call_id.clone_from(&origin.call_id);
+    record.trunk = Some(trunk.name().to_owned());
+    record.customer = trunk.customer().map(str::to_owned);
+    record.provider = trunk.provider().map(str::to_owned);
+    record.generation.clone_from(&force.generation);
+    record.orig = Some(number(orig));
+    record.dest = dest.iter().map(number).collect();
+    record
 }
 
 /// The header for a call, and its tracing value.

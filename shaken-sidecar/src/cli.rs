@@ -10,6 +10,8 @@ mod decode;
 mod demo;
 mod input;
 mod lab;
+mod online;
+mod reload;
 mod serve;
 mod sign;
 mod sip;
@@ -100,8 +102,10 @@ enum Command {
     Audit(audit::Command),
     /// Run the daemon
     Serve(serve::Args),
+    /// Have a running daemon read its configuration again, all of it or nothing
+    Reload(reload::Args),
     /// Check a configuration as `serve` would, and bind nothing
-    CheckConfig(serve::Args),
+    CheckConfig(serve::CheckArgs),
     /// Run test vectors
     #[command(subcommand)]
     Vectors(vectors::Command),
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Cert(command) => cert::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Serve(args) => serve::serve(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::CheckConfig(args) => serve::check(&args),
         Command::Vectors(command) => vectors::run(&command),
     };

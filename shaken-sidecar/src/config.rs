@@ -5,6 +5,8 @@
 
 mod doors;
 mod export;
+mod fixed;
+mod folder;
 mod proving;
 mod verification;
 
@@ -16,19 +18,22 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
+use shaken_core::fetch::FetchPolicy;
 use shaken_core::{Attest, Error, Signer, Trust, key};
 
 use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Durability, Full, Proving, Sealing};
 use crate::call::IdentityKept;
-use crate::hex::hex;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Listener, Trunk};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
+pub use fixed::Fixed;
+use folder::Folder;
 pub use verification::Trusting;
 use verification::{
-    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_trust, read_verification,
+    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust,
+    read_verification,
 };
 
 /// A checked configuration.
@@ -46,6 +51,8 @@ pub struct Config {
     pub resp: Option<Resp>,
     /// Time for one request, its download included.
     pub deadline: Duration,
+    /// How certificates are downloaded.
+    pub fetch: FetchPolicy,
     /// Signs calls, if a key is configured.
     pub signer: Option<Signer>,
     /// Verifies calls, if trust anchors are configured.
@@ -60,7 +67,8 @@ pub struct Config {
     pub export: Option<Export>,
     /// What is kept of Identity headers.
     pub identity: IdentityKept,
-    /// Names the contents of the file, for the record: the first 16 hex digits of its SHA-256.
+    /// Names the contents of the file and of those that it names, for the record: the first 16 hex digits
+    /// of a SHA-256.
     pub generation: String,
     /// Who may ask.
     pub trunks: Vec<Trunk>,
@@ -68,6 +76,14 @@ pub struct Config {
     pub admin_uids: Vec<u32>,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
+    /// What cannot change while the daemon runs.
+    pub fixed: Fixed,
+    /// Where the configuration is, absolute.
+    pub path: PathBuf,
+    /// The files that were read for it.
+    pub files: Vec<PathBuf>,
+    /// The files that copies of checkpoints are added to.
+    pub outside_files: Vec<PathBuf>,
 }
 
 /// What is wrong with a configuration, and where.
@@ -170,24 +186,36 @@ impl Config {
             .map_err(|error| ConfigError::new(format_args!("cannot read {}: {error}", path.display())))?;
         let absolute = std::path::absolute(path)
             .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))?;
-        let folder = absolute.parent().unwrap_or(&absolute);
-        Self::parse(&text, folder, now)
-            .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))
+        let folder = Folder::new(absolute.parent().unwrap_or(&absolute));
+        let config = Self::parse(&text, folder, now)
+            .map_err(|error| ConfigError::new(format_args!("{}: {error}", path.display())))?;
+        Ok(Self { path: absolute, ..config })
     }
 
-    fn parse(text: &str, folder: &Path, now: i64) -> Result<Self, ConfigError> {
+    fn parse(text: &str, folder: Folder, now: i64) -> Result<Self, ConfigError> {
         let file: File =
             toml::from_str(text).map_err(|error| ConfigError::new(error.to_string().trim_end()))?;
+        let folder = &folder;
         let mut warnings = Vec::new();
-        let trust = file.trust.as_ref().map(|section| read_trust(section, folder)).transpose()?;
+        let fetch = read_fetch(&file.fetch, folder, &mut warnings)?;
+        let trust = match &file.trust {
+            None => None,
+            Some(section) => Some(read_trust(section, &fetch, folder, now, &mut warnings)?),
+        };
         let signer = match &file.signing {
             None => None,
-            Some(section) => Some(read_signer(section, trust.as_ref(), folder, now, &mut warnings)?),
+            Some(section) => Some(read_signer(
+                section,
+                trust.as_ref().map(|(trust, _)| trust),
+                folder,
+                now,
+                &mut warnings,
+            )?),
         };
         let verification = match trust {
             None => None,
-            Some(trust) => {
-                Some(read_verification(&file.verification, &file.fetch, trust, folder, &mut warnings)?)
+            Some((trust, lists)) => {
+                Some(read_verification(&file.verification, &file.fetch, &fetch, trust, lists)?)
             }
         };
         if signer.is_none() && verification.is_none() {
@@ -196,8 +224,7 @@ impl Config {
             ));
         }
         let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
-        let fetch = fetch_deadline(&file.fetch)?;
-        if verification.is_some() && fetch >= deadline {
+        if verification.is_some() && fetch_deadline(&file.fetch)? >= deadline {
             return Err(ConfigError::new(
                 "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
             ));
@@ -212,6 +239,8 @@ impl Config {
         warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
             format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
         }));
+        let outside_files = file.audit.outside.iter().filter_map(|outside| outside.file.as_deref());
+        let outside_files = outside_files.map(|file| folder.join(file)).collect();
         let audit_dir = read_place("audit.dir", &file.audit.dir, folder, PlaceFor::Folder)?;
         let proving = proving::read(&file.audit, &audit_dir, folder, &mut warnings)?;
         let origin = proving.as_ref().map(|proving| proving.verifier().origin());
@@ -226,6 +255,7 @@ impl Config {
             http_tcp,
             resp,
             deadline,
+            fetch,
             signer,
             verification,
             audit_dir,
@@ -233,18 +263,20 @@ impl Config {
             proving,
             export,
             identity: file.audit.identity,
-            generation: generation_of(text),
+            generation: folder.generation(text),
             trunks,
             admin_uids: file.admin.uids,
             warnings,
+            fixed: Fixed::of(text, folder.files())?,
+            path: PathBuf::new(),
+            files: folder.files().iter().map(|file| file.path.clone()).collect(),
+            outside_files,
         })
     }
 }
 
-fn read_file(folder: &Path, path: &Path, key: &str) -> Result<Vec<u8>, ConfigError> {
-    let path = folder.join(path);
-    std::fs::read(&path)
-        .map_err(|error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", path.display())))
+fn read_file(folder: &Folder, path: &Path, key: &str) -> Result<Vec<u8>, ConfigError> {
+    folder.read(path, key)
 }
 
 fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
@@ -254,7 +286,7 @@ fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
 fn read_signer(
     section: &SigningSection,
     trust: Option<&Trust>,
-    folder: &Path,
+    folder: &Folder,
     now: i64,
     warnings: &mut Vec<String>,
 ) -> Result<Signer, ConfigError> {
@@ -411,11 +443,6 @@ fn read_keeping(section: &AuditSection, mut options: AuditOptions) -> Result<Aud
     Ok(options)
 }
 
-fn generation_of(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    hex(&digest.as_ref()[..8])
-}
-
 fn read_mode(key: &str, mode: Option<&str>) -> Result<u32, ConfigError> {
     let Some(text) = mode else { return Ok(DEFAULT_MODE) };
     Some(text)
@@ -448,7 +475,7 @@ enum PlaceFor {
 
 /// A path at which the daemon can make what it needs: the folder above it exists, and nothing of
 /// another kind stands there.
-fn read_place(key: &str, path: &Path, folder: &Path, what: PlaceFor) -> Result<PathBuf, ConfigError> {
+fn read_place(key: &str, path: &Path, folder: &Folder, what: PlaceFor) -> Result<PathBuf, ConfigError> {
     let wrong = |why: &str| ConfigError::new(format_args!("{key}: {} {why}", path.display()));
     if path.as_os_str().is_empty() {
         return Err(ConfigError::new(format_args!("{key} is empty")));
@@ -505,7 +532,7 @@ mod tests {
     const TRUNK: &str = "[[trunk]]\nname = \"t\"\nuid = 1\n";
 
     fn error(text: &str) -> String {
-        Config::parse(text, Path::new("/nonexistent"), 0).unwrap_err().to_string()
+        Config::parse(text, Folder::new(Path::new("/nonexistent")), 0).unwrap_err().to_string()
     }
 
     #[test]
@@ -574,11 +601,6 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_names_the_contents() {
-        assert_eq!(generation_of("abc"), "ba7816bf8f01cfea");
-    }
-
-    #[test]
     fn trunks_must_be_recognizable_and_unique() {
         let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
             name: name.into(),
@@ -608,7 +630,8 @@ mod tests {
     fn places_must_be_possible() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "").unwrap();
-        let place = |path: &str, what| read_place("k", Path::new(path), folder.path(), what).is_ok();
+        let place =
+            |path: &str, what| read_place("k", Path::new(path), &Folder::new(folder.path()), what).is_ok();
         assert!(place("new.sock", PlaceFor::Socket) && place("new", PlaceFor::Folder));
         for bad in ["", "file", "missing/x", "@x", &"x".repeat(100)] {
             assert!(!place(bad, PlaceFor::Socket), "{bad}");

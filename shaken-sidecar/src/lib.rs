@@ -9,6 +9,8 @@
 //!                 -> core     sign, or screen and verify
 //!                 -> certs    cache and download; the only wait of a verification
 //!                 -> audit    one record per call, durable before the answer
+//! force   what decides: one value, replaced as a whole by life (reload) and lists (newer lists)
+//! life    health, reload, watchdog, sandbox, sockets that were handed over
 //! ```
 
 #![forbid(unsafe_code)]
@@ -20,25 +22,32 @@ pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+mod doors;
 mod fields;
+pub mod force;
 mod hex;
 pub mod lab;
+pub mod life;
 pub mod listen;
+pub mod lists;
 pub mod policy;
 pub mod resp;
 pub mod telemetry;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use tokio::sync::watch;
+use tokio::signal::unix::Signal;
 
 use audit::{AuditError, AuditLog, Event, Start};
-use call::{Calls, Offers};
-use config::{Config, UnixPlace};
-use listen::{ListenError, TcpListen, UnixListen};
-use policy::Listener;
+use call::Calls;
+use config::Config;
+use doors::Doors;
+use force::InForce;
+use life::Life;
+use life::activation::Inherited;
+use life::sandbox::Sandbox;
+use listen::ListenError;
 
 /// Why the daemon did not start or ended badly.
 #[derive(Debug)]
@@ -81,21 +90,80 @@ impl std::fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+/// What a daemon finds around itself.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Sockets that somebody else made and keeps.
+    pub inherited: Inherited,
+    /// How far the process is confined.
+    pub sandbox: Sandbox,
+    /// Asks for a reload each time.
+    pub hangup: Signal,
+}
+
 /// Runs the daemon until `shutdown` resolves: opens the audit log, binds, announces, serves, and
 /// drains. Calls under way at the end are still answered, up to ten seconds.
 ///
 /// # Errors
 /// [`RunError::Audit`] and [`RunError::Listen`] if it cannot start; [`RunError::Audit`] if records
 /// could not be written at the end.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+pub async fn run(
+    mut config: Config,
+    surroundings: Surroundings,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let Surroundings { inherited, sandbox, mut hangup } = surroundings;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let audit = open_audit(&mut config).await?;
+    let doors = Doors::bind(&config, inherited).map_err(RunError::Listen)?;
+    tracing::info!(
+        http = %doors.http.path().display(),
+        http_tcp = doors.http_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
+        resp = doors.resp.as_ref().map(|listener| tracing::field::display(listener.path().display())),
+        resp_tcp = doors.resp_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
+        ?sandbox,
+        "ready"
+    );
+    let (path, fixed, audit_dir) = (config.path.clone(), config.fixed.clone(), config.audit_dir.clone());
+    let calls = Arc::new(Calls::new(InForce::of(config, None), audit));
+    let life = Life::new(Arc::clone(&calls), path, fixed, SystemTime::now())
+        .with_sandbox(sandbox)
+        .with_doors(doors.pulses())
+        .with_sockets(doors.sockets());
+    let life = Arc::new(life);
+    life::tell_ready("serving");
+
+    let admin = api::Admin::new(audit_dir);
+    let api = Arc::new(api::Api { calls: Arc::clone(&calls), admin, life: Arc::clone(&life) });
+    let housekeeping = async {
+        let reloads = async {
+            while hangup.recv().await.is_some() {
+                // Why it is refused has been told.
+                let _ = life.reload("SIGHUP", None).await;
+            }
+        };
+        tokio::join!(
+            life::watch(&life, sd_notify::watchdog_enabled()),
+            lists::refresh::refresh(&life),
+            reloads
+        )
+    };
+    tokio::select! {
+        () = doors.serve(&api, &life, shutdown) => {}
+        _ = housekeeping => {}
+    }
+    calls.audit().close().await.map_err(RunError::Audit)
+}
+
+/// Opens the log, and puts on record that the daemon has started.
+async fn open_audit(config: &mut Config) -> Result<AuditLog, RunError> {
     let key = config.proving.as_ref().map(|proving| proving.verifier().clone());
     if key.is_none() {
         tracing::warn!("the audit log is unproven: without [audit] key it has no checkpoints");
     }
-    let audit = match (config.export, config.proving) {
+    let audit = match (config.export.take(), config.proving.take()) {
         (Some(export), proving) => AuditLog::open_exported(&config.audit_dir, config.audit, proving, export),
         (None, Some(proving)) => AuditLog::open_proven(&config.audit_dir, config.audit, proving),
         (None, None) => AuditLog::open(&config.audit_dir, config.audit),
@@ -113,89 +181,5 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => start,
     };
     audit.append_note(Event::Start(start)).await.map_err(RunError::Audit)?;
-    let (resp_unix, resp_tcp, resp_offers) = match config.resp {
-        None => (None, None, Offers::All),
-        Some(resp) => (resp.unix, resp.tcp, resp.offers),
-    };
-    let resp_unix = match resp_unix {
-        None => None,
-        Some(UnixPlace { path, mode, group }) => {
-            Some(UnixListen::bind(&path, mode, group.as_ref()).map_err(RunError::Listen)?)
-        }
-    };
-    let resp_tcp = match resp_tcp {
-        None => None,
-        Some((address, users)) => Some((TcpListen::bind(address).map_err(RunError::Listen)?, users)),
-    };
-    let http_tcp = match config.http_tcp {
-        None => None,
-        Some(http) => Some((TcpListen::bind(http.address).map_err(RunError::Listen)?, http)),
-    };
-    // The last one: who finds it finds the others.
-    let http = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
-        .map_err(RunError::Listen)?;
-    let verification = config.verification.map(config::Trusting::start);
-    let calls = Calls::new(config.signer, verification, config.trunks, audit)
-        .with_generation(config.generation)
-        .with_identity(config.identity);
-    let calls = Arc::new(calls);
-    tracing::info!(
-        http = %http.path().display(),
-        http_tcp = http_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
-        resp = resp_unix.as_ref().map(|listener| tracing::field::display(listener.path().display())),
-        resp_tcp = resp_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
-        "ready"
-    );
-
-    let (stop, stopping) = watch::channel(false);
-    let admin = api::Admin::new(config.audit_dir, config.admin_uids, config.deadline);
-    let api = Arc::new(api::Api { calls: Arc::clone(&calls), admin, deadline: config.deadline });
-    let stopped = || {
-        let mut stopping = stopping.clone();
-        async move { drop(stopping.wait_for(|stopping| *stopping).await) }
-    };
-    let http = async {
-        let (listener, offers, api) = (Listener::Http, Offers::All, Arc::clone(&api));
-        let door = Arc::new(api::Door { listener, offers, remotes: None, api });
-        let handler =
-            |stream, peer: listen::Peer| api::serve(stream, peer.into(), Arc::clone(&door), stopping.clone());
-        http.serve(handler, stopped(), DRAIN).await
-    };
-    let http_tcp = async {
-        let (tcp, config::HttpTcp { remotes, offers, .. }) = http_tcp?;
-        let (listener, remotes, api) = (Listener::HttpTcp, Some(remotes), Arc::clone(&api));
-        let door = Arc::new(api::Door { listener, offers, remotes, api });
-        let handler = |stream, address: SocketAddr| {
-            api::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
-        };
-        Some(tcp.serve(handler, stopped(), DRAIN).await)
-    };
-    let resp_unix = async {
-        let door = resp::Door::new(Listener::Resp, Arc::clone(&calls), config.deadline);
-        let door = Arc::new(door.with_offers(resp_offers));
-        let handler = |stream, peer: listen::Peer| {
-            resp::serve(stream, peer.into(), Arc::clone(&door), stopping.clone())
-        };
-        Some(resp_unix?.serve(handler, stopped(), DRAIN).await)
-    };
-    let resp_tcp = async {
-        let (tcp, users) = resp_tcp?;
-        let door = resp::Door::new(Listener::RespTcp, Arc::clone(&calls), config.deadline);
-        let door = Arc::new(door.with_offers(resp_offers).with_users(users));
-        let handler = |stream, address: SocketAddr| {
-            resp::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
-        };
-        Some(tcp.serve(handler, stopped(), DRAIN).await)
-    };
-    let shutdown = async {
-        shutdown.await;
-        tracing::info!("stopping");
-        stop.send_replace(true);
-    };
-    let (http, http_tcp, resp, resp_tcp, ()) = tokio::join!(http, http_tcp, resp_unix, resp_tcp, shutdown);
-    tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, "stopped");
-    calls.audit().close().await.map_err(RunError::Audit)
+    Ok(audit)
 }
-
-/// How long calls under way may take after the signal to stop.
-const DRAIN: Duration = Duration::from_secs(10);

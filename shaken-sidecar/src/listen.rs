@@ -10,6 +10,7 @@
 mod client;
 mod error;
 mod guard;
+mod pulse;
 mod socket_file;
 mod users;
 
@@ -18,7 +19,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -29,9 +30,11 @@ use tokio::task::{JoinError, JoinSet};
 pub use client::{Client, Peer, Remote, is_loopback};
 pub use error::ListenError;
 pub(crate) use guard::{Guarded, REQUEST_GRACE, Unread};
+pub use pulse::Pulse;
 pub use socket_file::MAX_PATH_LEN;
 use socket_file::SocketFile;
-pub use users::Users;
+pub use socket_file::SocketWatch;
+pub use users::{Known, Users};
 
 /// The group that a socket file is given to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +51,11 @@ pub enum Group {
 #[derive(Debug)]
 pub struct UnixListen {
     // Before the listener: while that is open, no other file can get the inode number.
-    file: SocketFile,
+    file: Option<SocketFile>,
     listener: UnixListener,
+    place: PathBuf,
     max_connections: NonZeroUsize,
+    pulse: Pulse,
 }
 
 impl UnixListen {
@@ -73,8 +78,47 @@ impl UnixListen {
         let (listener, file) = SocketFile::create(path, mode, group)?;
         let io_error = |source| ListenError::Io { action: "listen on", path: path.to_owned(), source };
         listener.set_nonblocking(true).map_err(io_error)?;
-        let listener = UnixListener::from_std(listener).map_err(io_error)?;
-        Ok(Self { file, listener, max_connections: MAX_CONNECTIONS })
+        Self::of(listener, Some(file), path).map_err(io_error)
+    }
+
+    /// Goes on with a socket at `path` that somebody else bound and keeps, such as the service manager.
+    /// Its file, mode and group are theirs, and stay.
+    ///
+    /// Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ListenError::Elsewhere`] if it is bound to another path; [`ListenError::Io`].
+    pub fn adopt(listener: std::os::unix::net::UnixListener, path: &Path) -> Result<Self, ListenError> {
+        let io_error = |source| ListenError::Io { action: "listen on", path: path.to_owned(), source };
+        let address = listener.local_addr().map_err(io_error)?;
+        if address.as_pathname() != Some(path) {
+            let found = address.as_pathname().unwrap_or(Path::new("no path")).display().to_string();
+            return Err(ListenError::Elsewhere { expected: path.display().to_string(), found });
+        }
+        listener.set_nonblocking(true).map_err(io_error)?;
+        Self::of(listener, None, path).map_err(io_error)
+    }
+
+    fn of(
+        listener: std::os::unix::net::UnixListener,
+        file: Option<SocketFile>,
+        path: &Path,
+    ) -> io::Result<Self> {
+        let listener = UnixListener::from_std(listener)?;
+        let (place, pulse) = (path.to_owned(), Pulse::default());
+        Ok(Self { file, listener, place, max_connections: MAX_CONNECTIONS, pulse })
+    }
+
+    /// Tells whether the socket can still be found.
+    #[must_use]
+    pub fn watch(&self) -> SocketWatch {
+        SocketWatch::of(&self.place)
+    }
+
+    /// Beats while connections are accepted.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// How many connections may be open at once; 256 unless set. Further clients wait in the kernel's
@@ -88,7 +132,7 @@ impl UnixListen {
     /// Where the socket is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.file.path()
+        &self.place
     }
 
     /// Accepts connections and runs `handler` for each in a task of its own, until `shutdown`
@@ -103,9 +147,8 @@ impl UnixListen {
         H: Fn(UnixStream, Peer) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { listener, file, max_connections } = self;
-        let place = file.path().display().to_string();
-        let door = Door { listener, place, max_connections };
+        let Self { file, listener, place, max_connections, pulse } = self;
+        let door = Door { listener, place: place.display().to_string(), max_connections, pulse };
         // The file first: a client that comes now finds no socket, rather than one that refuses.
         door.serve(handler, shutdown, || drop(file), drain).await
     }
@@ -116,6 +159,7 @@ impl UnixListen {
 pub struct TcpListen {
     listener: TcpListener,
     address: SocketAddr,
+    pulse: Pulse,
 }
 
 impl TcpListen {
@@ -124,13 +168,34 @@ impl TcpListen {
     /// # Errors
     /// [`ListenError::Address`] when the address is taken or not of this machine.
     pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
-        let bound = || {
-            let listener = std::net::TcpListener::bind(address)?;
-            listener.set_nonblocking(true)?;
-            let address = listener.local_addr()?;
-            Ok(Self { listener: TcpListener::from_std(listener)?, address })
-        };
-        bound().map_err(|source| ListenError::Address { address, source })
+        let io_error = |source| ListenError::Address { address, source };
+        std::net::TcpListener::bind(address).and_then(Self::of).map_err(io_error)
+    }
+
+    /// Goes on with a port at `address` that somebody else bound and keeps, such as the service manager.
+    /// Called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ListenError::Elsewhere`] if it is bound to another address; [`ListenError::Address`].
+    pub fn adopt(listener: std::net::TcpListener, address: SocketAddr) -> Result<Self, ListenError> {
+        let adopted = Self::of(listener).map_err(|source| ListenError::Address { address, source })?;
+        if adopted.address != address {
+            let (expected, found) = (address.to_string(), adopted.address.to_string());
+            return Err(ListenError::Elsewhere { expected, found });
+        }
+        Ok(adopted)
+    }
+
+    fn of(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener: TcpListener::from_std(listener)?, address, pulse: Pulse::default() })
+    }
+
+    /// Beats while connections are accepted.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Where it listens.
@@ -145,8 +210,8 @@ impl TcpListen {
         H: Fn(TcpStream, SocketAddr) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { listener, address } = self;
-        let door = Door { listener, place: address, max_connections: MAX_CONNECTIONS };
+        let Self { listener, address, pulse } = self;
+        let door = Door { listener, place: address, max_connections: MAX_CONNECTIONS, pulse };
         door.serve(handler, shutdown, || {}, drain).await
     }
 }
@@ -188,6 +253,7 @@ struct Door<L, P> {
     /// For the log.
     place: P,
     max_connections: NonZeroUsize,
+    pulse: Pulse,
 }
 
 impl<L: Accept, P: Display> Door<L, P> {
@@ -203,7 +269,8 @@ impl<L: Accept, P: Display> Door<L, P> {
         H: Fn(L::Stream, L::From) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { listener, place, max_connections } = self;
+        let Self { listener, place, max_connections, pulse } = self;
+        let mut beats = tokio::time::interval(pulse::BEAT);
         let mut shutdown = pin!(shutdown);
         let mut running = JoinSet::new();
         let mut served = Served::default();
@@ -212,6 +279,7 @@ impl<L: Accept, P: Display> Door<L, P> {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
+                _ = beats.tick() => pulse.beat(),
                 Some(ended) = running.join_next() => served.count(&ended),
                 accepted = poll_fn(|cx| listener.poll_accept(cx)), if running.len() < max_connections.get() => match accepted {
                     Ok((stream, from)) => {
@@ -235,6 +303,7 @@ impl<L: Accept, P: Display> Door<L, P> {
         }
         close();
         drop(listener);
+        pulse.stop();
         // Past the deadline, dropping the set aborts what is left.
         let _ = tokio::time::timeout(drain, async {
             while let Some(ended) = running.join_next().await {

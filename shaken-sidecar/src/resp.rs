@@ -24,8 +24,9 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use crate::audit::{Loss, Undecided};
-use crate::call::{Calls, Offers, Origin};
+use crate::call::{Calls, Origin};
 use crate::delivery::{Delivery, Pending};
+use crate::force::InForce;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
 use parse::{Command, MAX_COMMAND_LEN, ProtocolError, parse};
@@ -36,31 +37,28 @@ use session::{Session, Then};
 #[derive(Debug)]
 pub struct Door {
     listener: Listener,
-    offers: Offers,
-    users: Option<Users>,
     calls: Arc<Calls>,
-    deadline: Duration,
     connections: AtomicU64,
 }
 
 impl Door {
-    /// A door to `calls`, each of which gets `deadline` from the arrival of the request. Without
-    /// users, who is there must be known otherwise, as on a Unix socket.
+    /// A door to `calls`, each of which gets the deadline in force from the arrival of the request. On
+    /// TCP nobody gets in without a secret of one of the users in force.
     #[must_use]
-    pub fn new(listener: Listener, calls: Arc<Calls>, deadline: Duration) -> Self {
-        Self { listener, offers: Offers::All, users: None, calls, deadline, connections: AtomicU64::new(0) }
+    pub fn new(listener: Listener, calls: Arc<Calls>) -> Self {
+        Self { listener, calls, connections: AtomicU64::new(0) }
     }
 
-    /// Nobody gets in without a secret of one of these.
-    #[must_use]
-    pub fn with_users(self, users: Users) -> Self {
-        Self { users: Some(users), ..self }
+    /// Who must say who they are: those whom the kernel does not know.
+    fn users<'f>(&self, force: &'f InForce) -> Option<&'f Users> {
+        match self.listener {
+            Listener::RespTcp => force.resp.whom.as_deref(),
+            _ => None,
+        }
     }
 
-    /// What it is for; everything unless set.
-    #[must_use]
-    pub fn with_offers(self, offers: Offers) -> Self {
-        Self { offers, ..self }
+    fn deadline(&self) -> Duration {
+        self.calls.in_force().deadline()
     }
 }
 
@@ -75,7 +73,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let unread = Unread::default();
     let id = door.connections.fetch_add(1, Ordering::Relaxed) + 1;
     let mut connection = Connection {
-        stream: Guarded::new(stream, door.deadline + REQUEST_GRACE, unread.clone()),
+        stream: Guarded::new(stream, door.deadline() + REQUEST_GRACE, unread.clone()),
         session: Session::new(client, id),
         input: BytesMut::new(),
         arrived: Instant::now(),
@@ -138,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Instant::now() + IDLE_TIMEOUT
             } else {
                 // Further bytes of a command do not buy more time.
-                *began.get_or_insert_with(Instant::now) + self.door.deadline + REQUEST_GRACE
+                *began.get_or_insert_with(Instant::now) + self.door.deadline() + REQUEST_GRACE
             };
             tokio::select! {
                 biased;
@@ -217,7 +215,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn command(&mut self, words: &[&[u8]]) {
-        if let Some((reply, then)) = self.session.answer(words, self.door.users.as_ref()) {
+        let force = self.door.calls.in_force();
+        let users = self.door.users(&force);
+        self.session.check(users);
+        if let Some((reply, then)) = self.session.answer(words, users) {
             if let Reply::Error(text) = &reply
                 && (text.starts_with("NOAUTH") || text.starts_with("WRONGPASS"))
             {
@@ -236,13 +237,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 self.count_unparsable();
                 self.say(Reply::error(format!("ERR {error}")));
             }
-            Some(Ok((request, names))) => self.call(request, names, now),
+            Some(Ok((request, names))) => self.call(request, names, now, &force),
         }
     }
 
-    fn call(&mut self, request: stir::Request, names: stir::Names, now: SystemTime) {
+    fn call(&mut self, request: stir::Request, names: stir::Names, now: SystemTime, force: &InForce) {
         let door = Arc::clone(self.door);
-        let due = self.arrived + door.deadline;
+        let due = self.arrived + force.deadline();
         if Instant::now() >= due {
             // It waited behind others for too long: nobody waits for it now.
             door.calls.audit().count_undecided(Undecided::Shed, now);
@@ -253,7 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let origin = Origin {
             listener: door.listener,
             client: self.session.client.clone(),
-            offers: door.offers,
+            offers: force.resp.offers,
             trunk: names.trunk,
             call_id: names.call_id,
             request_id,
@@ -315,8 +316,9 @@ mod tests {
     async fn talk_through(room: usize, input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
         let dir = tempfile::tempdir().unwrap();
         let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
-        let calls = Arc::new(Calls::new(None, None, vec![Trunk::new("t".into())], audit));
-        let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls), deadline));
+        let force = InForce::new(None, None, vec![Trunk::new("t".into())]).with_deadline(deadline);
+        let calls = Arc::new(Calls::new(force, audit));
+        let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls)));
         let (near, far) = tokio::io::duplex(room);
         let (_stop, stopping) = watch::channel(false);
         let peer = Peer { uid: 1, gid: 1, pid: None };

@@ -12,19 +12,22 @@ use shaken_core::tables::{TableStats, Tables};
 use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
 use crate::audit::{AuditState, SealState};
-use crate::call::Calls;
+use crate::life::{Life, LifeState};
 
 /// The media type of [`metrics`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics as they are now, in the OpenMetrics text format.
 #[must_use]
-pub fn metrics(calls: &Calls) -> String {
+pub fn metrics(life: &Life) -> String {
+    let calls = life.calls();
+    let force = calls.in_force();
     let mut registry = Registry::with_prefix("sti");
-    if let Some(tables) = calls.verification().and_then(|verification| verification.verifier().tables()) {
+    if let Some(tables) = force.verification().and_then(|verification| verification.verifier().tables()) {
         registry.register_collector(Box::new(TableCollector(Arc::clone(tables))));
     }
     registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
+    registry.register_collector(Box::new(LifeCollector(life.state(std::time::SystemTime::now()))));
     let mut out = String::new();
     // Writing to a string cannot fail, and no metric of ours refuses to be written.
     if let Err(error) = text::encode(&mut out, &registry) {
@@ -139,6 +142,55 @@ fn counter(
 ) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+/// The daemon at one moment.
+#[derive(Debug)]
+struct LifeCollector(LifeState);
+
+impl Collector for LifeCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let encoder = &mut encoder;
+        let LifeState { health, loaded_at, generation, reloads, clock_steps, .. } = &self.0;
+        gauge(encoder, "ready", "1 while calls should come here", u64::from(health.is_ready()))?;
+        gauge(encoder, "degraded", "1 while anything is wrong", u64::from(!health.causes().is_empty()))?;
+        gauge(encoder, "live", "0 if a restart would help", u64::from(health.is_live()))?;
+        let help = "Which configuration is in force, counted from 1 at the start";
+        gauge(encoder, "policy_generation", help, *generation)?;
+        let help = "When it was loaded, seconds since 1970";
+        gauge(encoder, "policy_load_timestamp_seconds", help, *loaded_at)?;
+        counter(encoder, "policy_reloads", "Reloads that took effect, since start", reloads.good)?;
+        let help = "Reloads that were refused, since start: the old state stayed in force";
+        counter(encoder, "policy_reload_failures", help, reloads.refused)?;
+        counter(
+            encoder,
+            "clock_steps",
+            "Jumps of the clock by more than a second, since start",
+            *clock_steps,
+        )?;
+        let help = "0 if the kernel confines the daemon to its files by nothing, 1 in part, 2 wholly";
+        gauge(encoder, "sandbox", help, self.0.sandbox)?;
+        if let Some(not_after) = self.0.own_not_after {
+            let help = "When our own certificate ends, seconds since 1970";
+            gauge(encoder, "own_cert_expiry_timestamp_seconds", help, not_after)?;
+        }
+        if let Some(anchors) = self.0.trust_anchors {
+            gauge(encoder, "trust_anchors", "Trust anchors in force", anchors)?;
+        }
+        let Some(lists) = &self.0.lists else { return Ok(()) };
+        if let Some(age_s) = lists.crl_age_s {
+            let help = "Time since the oldest revocation list was last had from its source";
+            gauge(encoder, "crl_age_seconds", help, age_s)?;
+        }
+        if let Some(age_s) = lists.ca_list_age_s {
+            let help = "Time since the list of approved STI-CAs was last had from its source";
+            gauge(encoder, "trust_list_age_seconds", help, age_s)?;
+        }
+        gauge(encoder, "trust_lists_missing", "Lists that were never had", lists.missing)?;
+        gauge(encoder, "trust_lists_failing", "Lists whose last attempt failed", lists.failing)?;
+        let help = "Attempts to get a list that failed, since start";
+        counter(encoder, "trust_refresh_failures", help, self.0.refresh_failures)
+    }
 }
 
 #[derive(Debug)]

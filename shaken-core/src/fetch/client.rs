@@ -58,7 +58,8 @@ impl Fetcher {
     ///   headers, or 4 interim answers.
     /// - [`Error::FetchRedirect`], [`Error::FetchStatus`]: a status other than 200.
     /// - [`Error::FetchEncoding`]: a content or transfer coding other than `chunked`.
-    /// - [`Error::FetchBodyLimit`]: more than 64 KiB of body, announced or sent.
+    /// - [`Error::FetchBodyLimit`]: more body than [`FetchPolicy::with_max_body_bytes`],
+    ///   announced or sent.
     /// - [`Error::FetchProtocol`]: the answer is not HTTP/1.x or ends early.
     /// - [`Error::FetchDeadline`]: all of it took longer than [`FetchPolicy::with_deadline`].
     pub async fn fetch(&self, url: &X5u<'_>) -> Result<Fetched, Error> {
@@ -73,7 +74,7 @@ impl Fetcher {
         let host = url.host().to_ascii_lowercase();
         let tcp = connect(&self.policy, &host, url.port()).await?;
         let tls = self.handshake(tcp, &host).await?;
-        http::get(tls, url, &host).await
+        http::get(tls, url, &host, self.policy.max_body_bytes).await
     }
 
     async fn handshake(&self, tcp: TcpStream, host: &str) -> Result<TlsStream<Metered<TcpStream>>, Error> {
@@ -86,7 +87,7 @@ impl Fetcher {
             stream = handshake => stream.map_err(|error| handshake_error(&error))?,
             () = meter.exceeded() => return Err(Error::FetchHeaderLimit),
         };
-        meter.allow(MAX_CONNECTION_BYTES);
+        meter.allow(MAX_CONNECTION_BYTES.max(self.policy.max_body_bytes.saturating_mul(2)));
         Ok(stream)
     }
 }
@@ -131,5 +132,6 @@ const MAX_IN_FLIGHT: usize = 64;
 const MAX_HANDSHAKE_BYTES: usize = 64 * 1024;
 
 /// What it may send after. Far beyond what a full answer takes: only session tickets and the
-/// like, which never become HTTP, come near; then nothing more is read until the deadline.
+/// like, which never become HTTP, come near; then nothing more is read until the deadline. Larger
+/// bodies, where they are allowed, get twice their size.
 const MAX_CONNECTION_BYTES: usize = 1024 * 1024;

@@ -22,7 +22,8 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// The body, at most 64 KiB, as it came: nothing has looked into it.
+    /// The body, no longer than [`FetchPolicy::with_max_body_bytes`](super::FetchPolicy::with_max_body_bytes)
+    /// allows, as it came: nothing has looked into it.
     pub body: Vec<u8>,
     /// `max-age` of `Cache-Control` (RFC 9111 §5.2.2.1), at most 2^31 s. `None` if it is absent
     /// or no number. Whoever caches decides about a minimum, a maximum and the certificate's end.
@@ -30,7 +31,12 @@ pub struct Fetched {
 }
 
 /// Asks for `url` over a connection that stands and reads the answer. `host` is in lower case.
-pub(super) async fn get<S>(stream: S, url: &X5u<'_>, host: &str) -> Result<Fetched, Error>
+pub(super) async fn get<S>(
+    stream: S,
+    url: &X5u<'_>,
+    host: &str,
+    max_body_bytes: usize,
+) -> Result<Fetched, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -57,12 +63,12 @@ where
         {
             return Err(Error::FetchHeaderLimit);
         }
-        check_head(&response)?;
+        check_head(&response, max_body_bytes)?;
         let max_age = max_age(response.headers());
-        meter.allow(MAX_BODY_WIRE_BYTES);
+        meter.allow(max_body_bytes.saturating_mul(WIRE_PER_BODY_BYTE));
         let body = tokio::select! {
             biased;
-            body = read_body(response) => body?,
+            body = read_body(response, max_body_bytes) => body?,
             () = meter.exceeded() => return Err(Error::FetchBodyLimit),
         };
         Ok(Fetched { body, max_age })
@@ -101,7 +107,7 @@ fn request(
     Ok(request)
 }
 
-fn check_head(response: &Response<Incoming>) -> Result<(), Error> {
+fn check_head(response: &Response<Incoming>, max_body_bytes: usize) -> Result<(), Error> {
     let status = response.status();
     if status.is_redirection() {
         return Err(Error::FetchRedirect);
@@ -116,7 +122,7 @@ fn check_head(response: &Response<Incoming>) -> Result<(), Error> {
         return Err(Error::FetchEncoding);
     }
     // The lower bound is the Content-Length, 0 if there is none.
-    if response.body().size_hint().lower() > u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX) {
+    if response.body().size_hint().lower() > u64::try_from(max_body_bytes).unwrap_or(u64::MAX) {
         return Err(Error::FetchBodyLimit);
     }
     Ok(())
@@ -129,8 +135,8 @@ fn all_are(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .all(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-async fn read_body(response: Response<Incoming>) -> Result<Vec<u8>, Error> {
-    match Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await {
+async fn read_body(response: Response<Incoming>, max_body_bytes: usize) -> Result<Vec<u8>, Error> {
+    match Limited::new(response.into_body(), max_body_bytes).collect().await {
         Ok(body) => Ok(body.to_bytes().into()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::FetchBodyLimit),
         Err(_) => Err(Error::FetchProtocol),
@@ -168,11 +174,8 @@ const SHORTEST_HEADER_LINE: &str = "a:\n";
 /// 1xx answers before the final one.
 const MAX_INTERIM_ANSWERS: usize = 4;
 
-/// Eight certificates of the largest kind seen, as PEM.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-
 /// A body of one-byte chunks takes six bytes for each; whoever needs more is not sending a body.
-const MAX_BODY_WIRE_BYTES: usize = 8 * MAX_BODY_BYTES;
+const WIRE_PER_BODY_BYTE: usize = 8;
 
 /// What RFC 9111 §1.2.2 has a recipient use for a number that it cannot hold.
 const MAX_DELTA_SECONDS: u64 = 1 << 31;

@@ -17,10 +17,11 @@ pub struct FetchPolicy {
     pub(super) tls_roots: Option<Vec<Vec<u8>>>,
     pub(super) connect_to: HashMap<String, SocketAddr>,
     pub(super) network: Arc<dyn Network>,
+    pub(super) max_body_bytes: usize,
 }
 
 impl Default for FetchPolicy {
-    /// 2 s, no further denied networks, the root certificates of the web, the resolver of the
+    /// 2 s, 64 KiB of body, no further denied networks, the root certificates of the web, the resolver of the
     /// operating system.
     fn default() -> Self {
         Self {
@@ -29,6 +30,7 @@ impl Default for FetchPolicy {
             tls_roots: None,
             connect_to: HashMap::new(),
             network: Arc::new(SystemNetwork::default()),
+            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
         }
     }
 }
@@ -76,6 +78,14 @@ impl FetchPolicy {
         self
     }
 
+    /// The largest body that is read, instead of 64 KiB. For lists from servers that the operator
+    /// names, never for URLs of strangers.
+    #[must_use]
+    pub const fn with_max_body_bytes(mut self, max_body_bytes: usize) -> Self {
+        self.max_body_bytes = max_body_bytes;
+        self
+    }
+
     /// True if [`with_tls_roots`](Self::with_tls_roots) or
     /// [`with_connect_to`](Self::with_connect_to) loosen what protects production: worth a
     /// warning at start.
@@ -87,3 +97,6 @@ impl FetchPolicy {
 
 /// Short enough that the call is still there, and what the field uses (Asterisk: 2 s).
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Eight certificates of the largest kind seen, as PEM.
+const DEFAULT_MAX_BODY_BYTES: usize = 64 * 1024;

@@ -1,4 +1,5 @@
-//! What the operator asks of the daemon: `GET /audit/v1/search` and `POST /audit/v1/reveals`. For the
+//! What the operator asks of the daemon: `GET /audit/v1/search`, `POST /audit/v1/reveals` and `POST
+//! /admin/v1/reload`. For the
 //! daemon's own user, root, and those that the configuration names.
 
 use std::ops::ControlFlow;
@@ -7,10 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use hyper::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::audit::{AuditError, AuditLog, Conditions, Entry, Event, Line, Reveal, Shown, find};
+use crate::life::{Life, Reloaded};
 use crate::listen::{Client, Peer};
 
 use super::error::RequestError;
@@ -18,38 +22,38 @@ use super::error::RequestError;
 /// Who may look into the audit log, and where that is.
 #[derive(Debug)]
 pub struct Admin {
-    uids: Vec<u32>,
     audit_dir: PathBuf,
     /// A search reads much: calls go first.
     searches: Arc<Semaphore>,
-    patience: Duration,
 }
 
 impl Admin {
-    /// The log is in `audit_dir`; besides root and the daemon's own user, `uids` may look into it, for
-    /// `patience` at a time.
+    /// The log is in `audit_dir`.
     #[must_use]
-    pub fn new(audit_dir: PathBuf, uids: Vec<u32>, patience: Duration) -> Self {
-        Self { uids, audit_dir, searches: Arc::new(Semaphore::new(1)), patience }
+    pub fn new(audit_dir: PathBuf) -> Self {
+        Self { audit_dir, searches: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The process that asks, if it may. Nobody may over TCP, where the kernel does not tell who asks.
-    pub(super) fn check(&self, client: &Client) -> Result<Peer, RequestError> {
+    /// The process that asks, if it may: root's, our own user's, those of `uids`. Nobody may over TCP,
+    /// where the kernel does not tell who asks.
+    pub(super) fn check(client: &Client, uids: &[u32]) -> Result<Peer, RequestError> {
         let own = rustix::process::geteuid().as_raw();
         match client {
-            Client::Process(peer) if peer.uid == 0 || peer.uid == own || self.uids.contains(&peer.uid) => {
+            Client::Process(peer) if peer.uid == 0 || peer.uid == own || uids.contains(&peer.uid) => {
                 Ok(*peer)
             }
             _ => Err(RequestError::Refused { reason: "NOT_ADMIN" }),
         }
     }
 
-    /// The records that a query asks for, masked, or in clear if it says `reveal=true`.
+    /// The records that a query asks for, masked, or in clear if it says `reveal=true`; found within
+    /// `patience`.
     pub(super) async fn search(
         &self,
         query: &str,
         peer: Peer,
         audit: &AuditLog,
+        patience: Duration,
     ) -> Result<Value, RequestError> {
         let Query { conditions, limit, reveal } = Query::parse(query)?;
         let wanted = conditions.wanted().map_err(|error| RequestError::ParameterInvalid {
@@ -83,7 +87,7 @@ impl Admin {
             }
             Ok::<_, AuditError>(found)
         });
-        let found = tokio::time::timeout(self.patience, found).await;
+        let found = tokio::time::timeout(patience, found).await;
         drop(given_up);
         let found = found.map_err(|_| RequestError::Unavailable { why: "deadline" })?;
         let found = found.map_err(|_| RequestError::Internal)?.map_err(|error| unreadable(&error))?;
@@ -93,6 +97,25 @@ impl Admin {
         }
         let records = lines.iter().map(|line| shown(line, reveal)).collect::<Result<Vec<Value>, _>>()?;
         Ok(json!({ "records": records, "complete": is_complete }))
+    }
+
+    /// Reads everything that the configuration names again, for a process that read it at `config`, if it
+    /// says so.
+    pub(super) async fn reload(
+        body: &[u8],
+        peer: Peer,
+        life: &Life,
+    ) -> Result<(StatusCode, Value), RequestError> {
+        let asked: Reload = serde_json::from_slice(body)
+            .map_err(|_| RequestError::Unparsable { why: "it is no request to reload".to_owned() })?;
+        let outcome = life.reload(&format!("uid {}", peer.uid), asked.config.as_deref()).await;
+        Ok(match outcome {
+            Ok(Reloaded { generation, number, warnings }) => (
+                StatusCode::OK,
+                json!({ "reloaded": true, "generation": generation, "number": number, "warnings": warnings }),
+            ),
+            Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, json!({ "reloaded": false, "error": why })),
+        })
     }
 
     /// Puts on record that something is shown in clear by another program.
@@ -111,6 +134,12 @@ impl Admin {
         let note = Event::Reveal(Box::new(Reveal::new(peer, shown, SystemTime::now())));
         audit.append_note(note).await.map_err(|_| RequestError::Unavailable { why: "audit" })
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reload {
+    config: Option<PathBuf>,
 }
 
 /// What a search found, and whether that is all there is.

@@ -11,8 +11,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::input::{clock, note};
-use super::{Exit, Failure};
+use super::{Exit, Failure, online};
+use crate::Surroundings;
 use crate::config::Config;
+use crate::life::activation::Inherited;
+use crate::life::sandbox::Sandbox;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -21,18 +24,35 @@ pub(super) struct Args {
     pub(super) config: PathBuf,
 }
 
+#[derive(clap::Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    serve: Args,
+
+    /// Fetch our own certificate from its x5u too, as a verifier would, and compare it
+    #[arg(long)]
+    online: bool,
+}
+
 pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
+    // Before there is another thread: what is handed over belongs to one place, and what confines this
+    // thread confines those that it starts.
+    let inherited = Inherited::take().map_err(|error| Failure::new(Exit::BadConfig, error))?;
+    let config = load(&args.config)?;
+    let sandbox = Sandbox::enter(&config).map_err(|error| Failure::new(Exit::Unavailable, error))?;
     // Whoever reads the log may be slow or gone: lines are dropped then, calls go on.
     let (log, _flushed_at_end) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
     let filter = EnvFilter::try_from_env("SHAKEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(log).log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(filter).with(filter_fn(is_ours_to_tell)).init();
-    let config = load(&args.config)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let stop = stop_signal()?;
-        crate::run(config, stop).await.map_err(|error| {
+        let no_signal =
+            |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
+        let hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+        let stop = end_signal()?;
+        crate::run(config, Surroundings { inherited, sandbox, hangup }, stop).await.map_err(|error| {
             let exit = match error {
                 _ if error.is_configuration() => Exit::BadConfig,
                 _ if error.is_of_the_data() => Exit::BadData,
@@ -50,13 +70,13 @@ fn is_ours_to_tell(facts: &Metadata<'_>) -> bool {
     !facts.target().starts_with("async_nats")
 }
 
-pub(super) fn check(args: &Args) -> Result<Exit, Failure> {
-    let config = load(&args.config)?;
+pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {
+    let config = load(&args.serve.config)?;
     for warning in &config.warnings {
         note(format_args!("warning: {warning}"));
     }
-    note(format_args!("{} is good", args.config.display()));
-    Ok(Exit::Yes)
+    note(format_args!("{} is good", args.serve.config.display()));
+    if args.online { online::check(&config) } else { Ok(Exit::Yes) }
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {
@@ -67,14 +87,25 @@ fn load(path: &Path) -> Result<Config, Failure> {
 /// longer end the process by themselves.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let no_signal = |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+    let end = end_signal()?;
+    Ok(async move {
+        tokio::select! {
+            () = end => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// The same without SIGHUP, which asks a daemon to reload.
+fn end_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let no_signal = |error| Failure::new(Exit::Unavailable, format_args!("cannot wait for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
         }
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::export::read_secret;
-use super::{ConfigError, PlaceFor, is_name, read_group, read_mode, read_place};
+use super::{ConfigError, Folder, PlaceFor, is_name, read_group, read_mode, read_place};
 use crate::api::Remotes;
 use crate::call::Offers;
 use crate::listen::{Group, Users, is_loopback};
@@ -83,7 +83,7 @@ pub(super) struct UserSection {
 /// The socket of HTTP, and its TCP port if there is one.
 pub(super) fn read_http(
     section: &HttpSection,
-    folder: &Path,
+    folder: &Folder,
     warnings: &mut Vec<String>,
 ) -> Result<(UnixPlace, Option<HttpTcp>), ConfigError> {
     let unix = UnixPlace {
@@ -123,7 +123,7 @@ pub(super) fn read_http(
 pub(super) fn read_resp(
     section: &RespSection,
     http: &Path,
-    folder: &Path,
+    folder: &Folder,
     warnings: &mut Vec<String>,
 ) -> Result<Resp, ConfigError> {
     let wrong = |why: &str| Err(ConfigError::new(why));
@@ -186,7 +186,7 @@ fn warn_of_clear_text(key: &str, address: SocketAddr, warnings: &mut Vec<String>
     }
 }
 
-fn read_users(table: &str, sections: &[UserSection], folder: &Path) -> Result<Users, ConfigError> {
+fn read_users(table: &str, sections: &[UserSection], folder: &Folder) -> Result<Users, ConfigError> {
     let mut users = Users::nobody().ok_or_else(|| ConfigError::new("the system gives no random bytes"))?;
     for UserSection { name, secret_file } in sections {
         let wrong = |what: &str| ConfigError::new(format_args!("{table}.user {name:?}: {what}"));
@@ -225,6 +225,7 @@ mod tests {
     fn read(folder: &Path, text: &str) -> Result<Vec<String>, String> {
         let sections: Sections = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut warnings = Vec::new();
+        let folder = &Folder::new(folder);
         let (unix, _) = read_http(&sections.http, folder, &mut warnings).map_err(|e| e.to_string())?;
         if let Some(resp) = &sections.resp {
             read_resp(resp, &unix.path, folder, &mut warnings).map_err(|error| error.to_string())?;

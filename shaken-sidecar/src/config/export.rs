@@ -11,7 +11,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::proving::tls_to;
-use super::{ConfigError, read_file};
+use super::{ConfigError, Folder, read_file};
 use crate::audit::export::{Export, Login, Nats, NatsError};
 use crate::audit::proof::Origin;
 
@@ -34,7 +34,7 @@ pub(super) struct NatsSection {
 pub(super) fn read(
     section: &NatsSection,
     origin: Option<&Origin>,
-    folder: &Path,
+    folder: &Folder,
 ) -> Result<Export, ConfigError> {
     let wrong = |key: &str, error: NatsError| ConfigError::new(format_args!("audit.nats.{key}: {error}"));
     let log = match (&section.log, origin) {
@@ -67,7 +67,7 @@ pub(super) fn read(
     Ok(Export::new(nats, log))
 }
 
-fn read_login(section: &NatsSection, folder: &Path) -> Result<Login, ConfigError> {
+fn read_login(section: &NatsSection, folder: &Folder) -> Result<Login, ConfigError> {
     let NatsSection { credentials, user, password_file, token_file, .. } = section;
     match (credentials, user, password_file, token_file) {
         (None, None, None, None) => Ok(Login::Anonymous),
@@ -88,7 +88,7 @@ fn read_login(section: &NatsSection, folder: &Path) -> Result<Login, ConfigError
 }
 
 /// The text in a file that not everyone may read, without the newline at its end.
-pub(super) fn read_secret(key: &str, path: &Path, folder: &Path) -> Result<Zeroizing<String>, ConfigError> {
+pub(super) fn read_secret(key: &str, path: &Path, folder: &Folder) -> Result<Zeroizing<String>, ConfigError> {
     let bytes = Zeroizing::new(read_file(folder, path, key)?);
     let place = folder.join(path);
     let wrong = |why: &str| ConfigError::new(format_args!("{key}: {} {why}", place.display()));
@@ -103,7 +103,7 @@ pub(super) fn read_secret(key: &str, path: &Path, folder: &Path) -> Result<Zeroi
 }
 
 /// Those in the file, or the ones that everybody trusts.
-fn read_roots(path: Option<&Path>, folder: &Path) -> Result<RootCertStore, ConfigError> {
+fn read_roots(path: Option<&Path>, folder: &Folder) -> Result<RootCertStore, ConfigError> {
     let Some(path) = path else {
         return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
     };
@@ -130,7 +130,7 @@ mod tests {
 
     fn read_in(folder: &Path, text: &str) -> Result<Export, String> {
         let section: NatsSection = toml::from_str(text).map_err(|error| error.to_string())?;
-        read(&section, None, folder).map_err(|error| error.to_string())
+        read(&section, None, &Folder::new(folder)).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
-use super::{AuditSection, ConfigError};
+use super::{AuditSection, ConfigError, Folder};
 use crate::audit::Proving;
 use crate::audit::proof::{Endpoint, Key, KeyError, Outside, ProofOptions};
 
@@ -16,7 +16,7 @@ use crate::audit::proof::{Endpoint, Key, KeyError, Outside, ProofOptions};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OutsideSection {
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     syslog: Option<bool>,
     http: Option<String>,
 }
@@ -25,7 +25,7 @@ pub(super) struct OutsideSection {
 pub(super) fn read(
     section: &AuditSection,
     audit_dir: &Path,
-    folder: &Path,
+    folder: &Folder,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Proving>, ConfigError> {
     let Some(path) = &section.key else {
@@ -43,6 +43,10 @@ pub(super) fn read(
         };
     };
     let path = folder.join(path);
+    // What is there counts, even if it is no key.
+    if let Ok(bytes) = std::fs::read(&path) {
+        folder.note("audit.key", &path, &bytes);
+    }
     let key = Key::read(&path).map_err(|error| match error {
         KeyError::Missing { .. } => {
             ConfigError::new(format_args!("audit.key: {error}: `{INIT}` makes the key of a new log"))
@@ -96,7 +100,7 @@ fn read_options(section: &AuditSection) -> Result<ProofOptions, ConfigError> {
     Ok(options)
 }
 
-fn read_outside(section: &OutsideSection, audit_dir: &Path, folder: &Path) -> Result<Outside, ConfigError> {
+fn read_outside(section: &OutsideSection, audit_dir: &Path, folder: &Folder) -> Result<Outside, ConfigError> {
     let wrong = |why: &str| ConfigError::new(format_args!("audit.outside: {why}"));
     match (&section.file, section.syslog, &section.http) {
         (Some(file), None, None) => {
@@ -164,7 +168,7 @@ mod tests {
         let section: AuditSection =
             toml::from_str(&format!("dir = \"log\"\n{text}")).map_err(|error| error.to_string())?;
         let mut warnings = Vec::new();
-        let read = read(&section, &folder.join("log"), folder, &mut warnings);
+        let read = read(&section, &folder.join("log"), &Folder::new(folder), &mut warnings);
         read.map(|proving| (proving, warnings)).map_err(|error| error.to_string())
     }
 

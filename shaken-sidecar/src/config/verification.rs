@@ -10,10 +10,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use shaken_core::fetch::{FetchPolicy, Fetcher};
 use shaken_core::tables::{Guard, TableOptions, Tables};
-use shaken_core::{Error, TnAuthListPolicy, Trust, Verifier, pem};
+use shaken_core::trust::{ExpiredCaList, RevocationPolicy, StiPa};
+use shaken_core::{Error, TnAuthListPolicy, Trust, Verifier, X5u, pem};
 
-use super::{ConfigError, core_error, read_deadline, read_file};
-use crate::certs::Certs;
+use super::{ConfigError, Folder, core_error, read_deadline, read_file};
+use crate::call::Verification;
+use crate::certs::{Certs, Supply};
+use crate::lists::{self, Lists, Source};
 
 /// What verifying needs.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Trusting {
     pub verifier: Verifier,
     /// Whom we trust.
     pub trust: Trust,
+    /// The lists of the STI-PA, if any are configured.
+    pub lists: Option<Arc<Lists>>,
     /// How certificates are downloaded.
     pub fetcher: Fetcher,
     /// How much memory the cache of certificates may take.
@@ -31,14 +36,25 @@ pub struct Trusting {
 }
 
 impl Trusting {
-    /// The verifier and its certificates, ready for calls.
+    /// The verifier and its certificates, ready for calls. What `before` has learned is kept:
+    /// certificates, which the new trust judges again, and tables, if their options are the same.
     #[must_use]
-    pub fn start(self) -> crate::call::Verification {
-        let verifier = match self.tables.and_then(start_tables) {
+    pub fn start(self, before: Option<&Verification>) -> Verification {
+        let kept = before.filter(|before| before.table_options() == self.tables);
+        let tables = match kept {
+            Some(before) => before.verifier().tables().cloned(),
+            None => self.tables.and_then(start_tables),
+        };
+        let verifier = match tables {
             Some(tables) => self.verifier.with_tables(tables),
             None => self.verifier,
         };
-        crate::call::Verification::new(verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+        let certs = match before.filter(|before| before.certs().max_bytes() == self.cache_bytes) {
+            Some(before) => Arc::clone(before.certs()),
+            None => Certs::new(self.cache_bytes),
+        };
+        let supply = Supply { fetcher: Arc::new(self.fetcher), trust: self.trust };
+        Verification::new(verifier, certs, supply).with_table_options(self.tables).with_lists(self.lists)
     }
 }
 
@@ -60,9 +76,47 @@ fn start_tables(options: TableOptions) -> Option<Arc<Tables>> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TrustSection {
+    #[serde(default)]
     anchors: Vec<PathBuf>,
     #[serde(default)]
     intermediates: Vec<PathBuf>,
+    #[serde(default)]
+    revocation: RevocationSetting,
+    sti_pa: Option<StiPaSection>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RevocationSetting {
+    FailOpen,
+    #[default]
+    OpenUntilLoaded,
+    FailClosed,
+}
+
+/// Whose lists they are, and where.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StiPaSection {
+    anchors: Vec<PathBuf>,
+    #[serde(default)]
+    signers: Vec<PathBuf>,
+    #[serde(default)]
+    crls: Vec<String>,
+    ca_list: Option<String>,
+    #[serde(default)]
+    expired_ca_list: ExpiredSetting,
+    dir: Option<PathBuf>,
+    refresh_s: Option<u64>,
+    max_age_s: Option<u64>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ExpiredSetting {
+    #[default]
+    Refuse,
+    KeepUsing,
 }
 
 #[derive(Default, Deserialize)]
@@ -113,38 +167,151 @@ pub(super) struct LabSection {
     connect_to: BTreeMap<String, SocketAddr>,
 }
 
-pub(super) fn read_trust(section: &TrustSection, folder: &Path) -> Result<Trust, ConfigError> {
-    let mut trust: Option<Trust> = None;
-    for path in &section.anchors {
-        let pem = read_file(folder, path, "trust.anchors")?;
-        let more = match trust {
-            None => Trust::from_pem(&pem),
-            Some(trust) => trust.with_more_anchors_pem(&pem),
-        };
-        trust = Some(more.map_err(|error| core_error("trust.anchors", path, error))?);
+/// The anchors, with what the STI-PA's lists say, as far as they are known.
+pub(super) fn read_trust(
+    section: &TrustSection,
+    fetch: &FetchPolicy,
+    folder: &Folder,
+    now: i64,
+    warnings: &mut Vec<String>,
+) -> Result<(Trust, Option<Arc<Lists>>), ConfigError> {
+    let has_ca_list = section.sti_pa.as_ref().is_some_and(|sti_pa| sti_pa.ca_list.is_some());
+    if section.anchors.is_empty() && !has_ca_list {
+        return Err(ConfigError::new("trust.anchors is empty: name the PEM file of STI-CA roots"));
     }
-    let mut trust =
-        trust.ok_or_else(|| ConfigError::new("trust.anchors is empty: name the PEM file of STI-CA roots"))?;
-    for path in &section.intermediates {
+    let mut trust = Trust::empty();
+    for path in pem_files("trust.anchors", &section.anchors, folder)? {
         trust = trust
-            .with_intermediates_pem(&read_file(folder, path, "trust.intermediates")?)
-            .map_err(|error| core_error("trust.intermediates", path, error))?;
+            .with_more_anchors_pem(&read_file(folder, &path, "trust.anchors")?)
+            .map_err(|error| core_error("trust.anchors", &path, error))?;
     }
-    Ok(trust)
+    for path in pem_files("trust.intermediates", &section.intermediates, folder)? {
+        trust = trust
+            .with_intermediates_pem(&read_file(folder, &path, "trust.intermediates")?)
+            .map_err(|error| core_error("trust.intermediates", &path, error))?;
+    }
+    trust = trust.with_revocation_policy(match section.revocation {
+        RevocationSetting::FailOpen => RevocationPolicy::FailOpen,
+        RevocationSetting::OpenUntilLoaded => RevocationPolicy::OpenUntilLoaded,
+        RevocationSetting::FailClosed => RevocationPolicy::FailClosed,
+    });
+    let Some(sti_pa) = &section.sti_pa else { return Ok((trust, None)) };
+    let expired = match sti_pa.expired_ca_list {
+        ExpiredSetting::Refuse => ExpiredCaList::Refuse,
+        ExpiredSetting::KeepUsing => ExpiredCaList::KeepUsing,
+    };
+    let mut trust = trust.with_expired_ca_list(expired);
+    let lists = read_lists(sti_pa, fetch, folder)?.with_expired(expired);
+    let known = lists.load(&mut trust, now).map_err(ConfigError::new)?;
+    for file in known.files {
+        folder.note("trust.sti_pa.crls", &file.path, &file.bytes);
+    }
+    warnings.extend(known.warnings);
+    Ok((trust, Some(Arc::new(lists))))
+}
+
+/// The files that are meant: of a folder, those whose names end in `.pem`, in their order.
+fn pem_files(key: &str, paths: &[PathBuf], folder: &Folder) -> Result<Vec<PathBuf>, ConfigError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let place = folder.join(path);
+        if !place.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let cannot =
+            |error| ConfigError::new(format_args!("{key}: cannot read {}: {error}", place.display()));
+        let entries = std::fs::read_dir(&place).map_err(cannot)?;
+        let entries =
+            entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
+        let mut found: Vec<_> =
+            entries.into_iter().filter(|path| path.extension().is_some_and(|end| end == "pem")).collect();
+        if found.is_empty() {
+            return Err(ConfigError::new(format_args!(
+                "{key}: there is no .pem file in {}",
+                place.display()
+            )));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+fn read_lists(section: &StiPaSection, fetch: &FetchPolicy, folder: &Folder) -> Result<Lists, ConfigError> {
+    let wrong = |why: &str| ConfigError::new(format_args!("trust.sti_pa.{why}"));
+    let read_all = |key: &str, paths: &[PathBuf]| {
+        let mut text = Vec::new();
+        for path in pem_files(key, paths, folder)? {
+            text.extend(read_file(folder, &path, key)?);
+            text.push(b'\n');
+        }
+        Ok::<_, ConfigError>(text)
+    };
+    let key = "trust.sti_pa.anchors";
+    let sti_pa = StiPa::from_pem(&read_all(key, &section.anchors)?)
+        .map_err(|error| ConfigError::new(format_args!("{key}: {error} ({})", error.name())))?;
+    let key = "trust.sti_pa.signers";
+    let signers = match read_all(key, &section.signers)? {
+        text if text.is_empty() => Vec::new(),
+        text => shaken_core::cert::read_chain(&text)
+            .map_err(|error| ConfigError::new(format_args!("{key}: {error} ({})", error.name())))?,
+    };
+    let check_url = |key: &str, url: &str| {
+        X5u::parse(url)
+            .map(|_| url.to_owned())
+            .map_err(|error| wrong(&format!("{key}: {url:?}: {error} ({})", error.name())))
+    };
+    let mut sources = Vec::new();
+    for crl in &section.crls {
+        sources.push(match crl.contains("://") {
+            true => Source::CrlUrl(check_url("crls", crl)?),
+            false => Source::CrlFile(folder.join(Path::new(crl))),
+        });
+    }
+    if let Some(url) = &section.ca_list {
+        sources.push(Source::CaListUrl(check_url("ca_list", url)?));
+    }
+    if sources.is_empty() {
+        return Err(wrong("crls and ca_list are missing: name at least one of the lists"));
+    }
+    let dir = match &section.dir {
+        Some(dir) => Some(super::read_place("trust.sti_pa.dir", dir, folder, super::PlaceFor::Folder)?),
+        None if sources.iter().any(Source::is_remote) => {
+            return Err(wrong("dir is missing: name a folder in which the last good lists are kept"));
+        }
+        None => None,
+    };
+    // A second in a laboratory; nobody's server should be asked that often.
+    let least = if fetch.is_lab() { 1 } else { MIN_REFRESH_S };
+    let refresh_s = section.refresh_s.unwrap_or(DEFAULT_REFRESH_S);
+    if !(least..=MAX_REFRESH_S).contains(&refresh_s) {
+        return Err(wrong(&format!("refresh_s must be {least} to {MAX_REFRESH_S}")));
+    }
+    let max_age_s = section.max_age_s.unwrap_or(DEFAULT_MAX_LIST_AGE_S);
+    if max_age_s <= refresh_s {
+        return Err(wrong("max_age_s must be more than refresh_s: a list is never younger for long"));
+    }
+    let fetcher = Fetcher::new(
+        fetch.clone().with_deadline(lists::FETCH_DEADLINE).with_max_body_bytes(lists::MAX_BODY_BYTES),
+    )
+    .map_err(|error| wrong(&format!("crls: {error} ({})", error.name())))?;
+    let (refresh, max_age) = (Duration::from_secs(refresh_s), Duration::from_secs(max_age_s));
+    Ok(Lists::new(sti_pa, signers, sources, fetcher).with_dir(dir).with_times(refresh, max_age))
 }
 
 pub(super) fn read_verification(
     section: &VerificationSection,
     fetch: &FetchSection,
+    policy: &FetchPolicy,
     trust: Trust,
-    folder: &Path,
-    warnings: &mut Vec<String>,
+    lists: Option<Arc<Lists>>,
 ) -> Result<Trusting, ConfigError> {
-    let policy = match section.tn_auth_list {
+    let tn_auth_list = match section.tn_auth_list {
         TnAuthListSetting::Require => TnAuthListPolicy::Require,
         TnAuthListSetting::AllowMissing => TnAuthListPolicy::AllowMissing,
     };
-    let mut verifier = Verifier::default().with_tn_auth_list(policy);
+    let mut verifier = Verifier::default().with_tn_auth_list(tn_auth_list);
     match section.max_age_s {
         None => {}
         Some(max_age_s @ 1..=MAX_MAX_AGE_S) => verifier = verifier.with_max_age_s(max_age_s),
@@ -155,13 +322,13 @@ pub(super) fn read_verification(
         }
     }
     let tables = read_tables(section)?;
-    let fetcher = Fetcher::new(read_fetch(fetch, folder, warnings)?)
+    let fetcher = Fetcher::new(policy.clone())
         .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
     let cache_mib = fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
+    Ok(Trusting { verifier, trust, lists, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
 }
 
 fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
@@ -193,9 +360,9 @@ pub(super) fn fetch_deadline(section: &FetchSection) -> Result<Duration, ConfigE
     read_deadline("fetch.deadline_ms", section.deadline_ms, DEFAULT_FETCH_DEADLINE)
 }
 
-fn read_fetch(
+pub(super) fn read_fetch(
     section: &FetchSection,
-    folder: &Path,
+    folder: &Folder,
     warnings: &mut Vec<String>,
 ) -> Result<FetchPolicy, ConfigError> {
     let mut policy = FetchPolicy::default().with_deadline(fetch_deadline(section)?);
@@ -237,6 +404,13 @@ const DEFAULT_CACHE_MIB: u64 = 64;
 const MAX_CACHE_MIB: u64 = 64 * 1024;
 
 const MAX_TABLES_MIB: usize = 64 * 1024;
+
+const DEFAULT_REFRESH_S: u64 = 3600;
+const MIN_REFRESH_S: u64 = 60;
+const MAX_REFRESH_S: u64 = 7 * 24 * 3600;
+
+/// Two days: a weekend's outage of a server is told before lists end.
+const DEFAULT_MAX_LIST_AGE_S: u64 = 2 * 24 * 3600;
 
 /// A PASSporT is worth replaying for as long as this.
 const MAX_MAX_AGE_S: u64 = 600;

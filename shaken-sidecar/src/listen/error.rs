@@ -50,6 +50,18 @@ pub enum ListenError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A socket that was handed over is not the one of the configuration.
+    Elsewhere {
+        /// Where the configuration has it.
+        expected: String,
+        /// Where it is.
+        found: String,
+    },
+    /// What was handed over is no set of sockets for this daemon.
+    HandedOver {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A step failed.
     Io {
         /// What was tried: `bind to`, `create`, ...
@@ -97,6 +109,12 @@ impl fmt::Display for ListenError {
                 "cannot listen on {address}: {source}; choose an address of this machine and a port that nobody \
                  uses"
             ),
+            Self::Elsewhere { expected, found } => write!(
+                f,
+                "the socket that was handed over is at {found}, but the configuration has {expected}; make them \
+                 the same"
+            ),
+            Self::HandedOver { why } => write!(f, "of the sockets that were handed over, {why}"),
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())
             }

@@ -57,15 +57,31 @@ impl SocketFile {
         staging.publish(path)?;
         Ok((listener, Self { path: path.to_owned(), inode }))
     }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         self.inode.remove_at(&self.path);
+    }
+}
+
+/// A look at the place where clients look for a socket.
+#[derive(Clone, Debug)]
+pub struct SocketWatch {
+    path: PathBuf,
+    inode: Option<Inode>,
+}
+
+impl SocketWatch {
+    pub(super) fn of(path: &Path) -> Self {
+        let inode = fs::symlink_metadata(path).ok().map(|metadata| Inode::of(&metadata));
+        Self { path: path.to_owned(), inode }
+    }
+
+    /// Whether what was there is there still, so that clients can connect.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.inode.is_some() && Self::of(&self.path).inode == self.inode
     }
 }
 

@@ -2,22 +2,25 @@
 
 use std::fmt;
 
+use std::sync::LazyLock;
+
 use ring::hmac;
 use ring::rand::SystemRandom;
 
 /// Names with their secrets, none of which is kept as it is.
 pub struct Users {
-    /// Of this process alone: tags tell nothing about secrets without it.
-    key: hmac::Key,
     users: Vec<(String, hmac::Tag)>,
 }
+
+/// Proof that somebody gave a secret: good for as long as the user has the same one.
+#[derive(Clone, Debug)]
+pub struct Known(hmac::Tag);
 
 impl Users {
     /// Nobody. Nothing if the system gives no random bytes.
     #[must_use]
     pub fn nobody() -> Option<Self> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        Some(Self { key, users: Vec::new() })
+        KEY.as_ref().map(|_| Self { users: Vec::new() })
     }
 
     /// Lets in `name` with `secret`, and answers whether neither is in use yet: with one secret for
@@ -27,7 +30,8 @@ impl Users {
         if self.known_by(secret).is_some() || self.users.iter().any(|(other, _)| *other == name) {
             return false;
         }
-        self.users.push((name, hmac::sign(&self.key, secret)));
+        let Some(key) = &*KEY else { return false };
+        self.users.push((name, hmac::sign(key, secret)));
         true
     }
 
@@ -40,12 +44,25 @@ impl Users {
     /// The user whose secret this is. How long it takes says nothing about the secrets.
     #[must_use]
     pub fn known_by(&self, secret: &[u8]) -> Option<&str> {
+        self.proof_of(secret).map(|(name, _)| name)
+    }
+
+    /// The same, with what tells later whether that is still so.
+    #[must_use]
+    pub fn proof_of(&self, secret: &[u8]) -> Option<(&str, Known)> {
+        let key = KEY.as_ref()?;
         let known = self.users.iter().map(|(name, tag)| {
-            let is_it = hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
-            is_it.then_some(name.as_str())
+            let is_it = hmac::verify(key, secret, tag.as_ref()).is_ok();
+            is_it.then_some((name.as_str(), Known(*tag)))
         });
         // All of them, or the time would tell which one.
         known.fold(None, Option::or)
+    }
+
+    /// Whether the user still has the secret that was given, after a reload perhaps.
+    #[must_use]
+    pub fn still_knows(&self, name: &str, known: &Known) -> bool {
+        self.users.iter().any(|(user, tag)| user == name && tag.as_ref() == known.0.as_ref())
     }
 }
 
@@ -54,6 +71,11 @@ impl fmt::Debug for Users {
         f.debug_list().entries(self.users.iter().map(|(name, _)| name)).finish()
     }
 }
+
+/// Of this process alone: tags tell nothing about secrets without it. One for all, so that those of
+/// two configurations can be compared.
+static KEY: LazyLock<Option<hmac::Key>> =
+    LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
 
 #[cfg(test)]
 mod tests {
@@ -71,5 +93,12 @@ mod tests {
             assert_eq!(users.known_by(wrong), None);
         }
         assert_eq!(format!("{users:?}"), r#"["one", "two"]"#);
+
+        let (_, known) = users.proof_of(b"first secret").unwrap();
+        let mut reloaded = Users::nobody().unwrap();
+        assert!(reloaded.add("one".into(), b"first secret") && reloaded.still_knows("one", &known));
+        assert!(!reloaded.still_knows("two", &known));
+        let mut changed = Users::nobody().unwrap();
+        assert!(changed.add("one".into(), b"another secret") && !changed.still_knows("one", &known));
     }
 }

@@ -2,7 +2,7 @@
 //! they are of use to anybody.
 
 use super::reply::Reply;
-use crate::listen::{Client, Users};
+use crate::listen::{Client, Known, Users};
 
 /// What is known of a connection.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     id: u64,
     name: Vec<u8>,
+    /// By which secret it is who it is.
+    known: Option<Known>,
     /// Secrets that were wrong.
     failures: u32,
 }
@@ -23,7 +25,7 @@ pub(super) enum Then {
 
 impl Session {
     pub(super) fn new(client: Client, id: u64) -> Self {
-        Self { client, id, name: Vec::new(), failures: 0 }
+        Self { client, id, name: Vec::new(), known: None, failures: 0 }
     }
 
     /// Whether it may do more than say who it is. On a Unix socket the kernel has said that.
@@ -31,6 +33,15 @@ impl Session {
         match &self.client {
             Client::Process(_) => true,
             Client::Remote(remote) => remote.user.is_some(),
+        }
+    }
+
+    /// Forgets who it is if that secret is not the user's any more.
+    pub(super) fn check(&mut self, users: Option<&Users>) {
+        let (Some(user), Some(known)) = (self.client.user(), &self.known) else { return };
+        if !users.is_some_and(|users| users.still_knows(user, known)) {
+            self.known = None;
+            self.client = self.client.clone().known_as(None);
         }
     }
 
@@ -83,7 +94,8 @@ impl Session {
             [user, secret] => (Some(*user), secret),
             _ => return (wrong_count(), Then::GoOn),
         };
-        let known = users.known_by(secret).filter(|user| named.is_none_or(|named| named == user.as_bytes()));
+        let known = users.proof_of(secret);
+        let known = known.filter(|(user, _)| named.is_none_or(|named| named == user.as_bytes()));
         let then = match known {
             Some(_) => Then::GoOn,
             None => {
@@ -91,9 +103,11 @@ impl Session {
                 if self.failures < MAX_FAILURES { Then::GoOn } else { Then::Close }
             }
         };
-        let reply = known.map_or_else(|| Reply::error(WRONGPASS), |_| Reply::OK);
+        let reply = known.as_ref().map_or_else(|| Reply::error(WRONGPASS), |_| Reply::OK);
+        let (user, known) = known.unzip();
+        self.known = known;
         // After a wrong secret nobody is who they were before.
-        self.client = self.client.clone().known_as(known.map(str::to_owned));
+        self.client = self.client.clone().known_as(user.map(str::to_owned));
         (reply, then)
     }
 

@@ -153,9 +153,14 @@ impl Running {
 
     /// Asks the daemon to end, and answers whether it ended well.
     pub(crate) fn terminate(&mut self) -> bool {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(self.daemon.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         self.daemon.wait().unwrap().success()
+    }
+
+    /// Sends a signal to the daemon.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.daemon.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     pub(crate) fn connect(&self) -> UnixStream {

@@ -1,0 +1,128 @@
+//! All doors of the daemon together: how they open, and how they close so that nobody is left without
+//! an answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::api::{self, Api};
+use crate::config::{Config, UnixPlace};
+use crate::life::activation::Inherited;
+use crate::life::{self, Life};
+use crate::listen::{ListenError, Peer, Pulse, SocketWatch, TcpListen, UnixListen};
+use crate::policy::Listener;
+use crate::resp;
+
+/// What is listened on.
+pub(crate) struct Doors {
+    pub(crate) http: UnixListen,
+    pub(crate) http_tcp: Option<TcpListen>,
+    pub(crate) resp: Option<UnixListen>,
+    pub(crate) resp_tcp: Option<TcpListen>,
+}
+
+impl Doors {
+    /// What was handed over is used, the rest bound.
+    pub(crate) fn bind(config: &Config, inherited: Inherited) -> Result<Self, ListenError> {
+        let unix = |place: &UnixPlace, handed: Option<_>| match handed {
+            Some(listener) => UnixListen::adopt(listener, &place.path),
+            None => UnixListen::bind(&place.path, place.mode, place.group.as_ref()),
+        };
+        let tcp = |address: SocketAddr, handed: Option<_>| match handed {
+            Some(listener) => TcpListen::adopt(listener, address),
+            None => TcpListen::bind(address),
+        };
+        let resp_unix = config.resp.as_ref().and_then(|resp| resp.unix.as_ref());
+        let resp_address =
+            config.resp.as_ref().and_then(|resp| resp.tcp.as_ref()).map(|(address, _)| *address);
+        let http_address = config.http_tcp.as_ref().map(|http| http.address);
+        for (name, is_handed, is_configured) in [
+            ("resp", inherited.resp.is_some(), resp_unix.is_some()),
+            ("resp-tcp", inherited.resp_tcp.is_some(), resp_address.is_some()),
+            ("http-tcp", inherited.http_tcp.is_some(), http_address.is_some()),
+        ] {
+            if is_handed && !is_configured {
+                let why = format!("the configuration has no door for {name:?}");
+                return Err(ListenError::HandedOver { why });
+            }
+        }
+        let resp = resp_unix.map(|place| unix(place, inherited.resp)).transpose()?;
+        let resp_tcp = resp_address.map(|address| tcp(address, inherited.resp_tcp)).transpose()?;
+        let http_tcp = http_address.map(|address| tcp(address, inherited.http_tcp)).transpose()?;
+        // The last one: who finds it finds the others.
+        let place = UnixPlace {
+            path: config.socket.clone(),
+            mode: config.socket_mode,
+            group: config.socket_group.clone(),
+        };
+        let http = unix(&place, inherited.http)?;
+        Ok(Self { http, http_tcp, resp, resp_tcp })
+    }
+
+    pub(crate) fn pulses(&self) -> Vec<Pulse> {
+        let unix = [Some(&self.http), self.resp.as_ref()].into_iter().flatten().map(UnixListen::pulse);
+        let tcp = [&self.http_tcp, &self.resp_tcp].into_iter().flatten().map(TcpListen::pulse);
+        unix.chain(tcp).collect()
+    }
+
+    pub(crate) fn sockets(&self) -> Vec<SocketWatch> {
+        [Some(&self.http), self.resp.as_ref()].into_iter().flatten().map(UnixListen::watch).collect()
+    }
+
+    /// Serves until `shutdown` resolves and all calls under way are answered, or their time is up.
+    pub(crate) async fn serve(self, api: &Arc<Api>, life: &Life, shutdown: impl Future<Output = ()>) {
+        let pulses = self.pulses();
+        let Self { http, http_tcp, resp, resp_tcp } = self;
+        let (close, closing) = watch::channel(false);
+        let (stop, stopping) = watch::channel(false);
+        let closed = || {
+            let mut closing = closing.clone();
+            async move { drop(closing.wait_for(|closing| *closing).await) }
+        };
+        let http = async {
+            let door = Arc::new(api::Door { listener: Listener::Http, api: Arc::clone(api) });
+            let handler =
+                |stream, peer: Peer| api::serve(stream, peer.into(), Arc::clone(&door), stopping.clone());
+            http.serve(handler, closed(), DRAIN).await
+        };
+        let http_tcp = async {
+            let door = Arc::new(api::Door { listener: Listener::HttpTcp, api: Arc::clone(api) });
+            let handler = |stream, address: SocketAddr| {
+                api::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
+            };
+            Some(http_tcp?.serve(handler, closed(), DRAIN).await)
+        };
+        let resp = async {
+            let door = Arc::new(resp::Door::new(Listener::Resp, Arc::clone(&api.calls)));
+            let handler =
+                |stream, peer: Peer| resp::serve(stream, peer.into(), Arc::clone(&door), stopping.clone());
+            Some(resp?.serve(handler, closed(), DRAIN).await)
+        };
+        let resp_tcp = async {
+            let door = Arc::new(resp::Door::new(Listener::RespTcp, Arc::clone(&api.calls)));
+            let handler = |stream, address: SocketAddr| {
+                resp::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
+            };
+            Some(resp_tcp?.serve(handler, closed(), DRAIN).await)
+        };
+        let shutdown = async {
+            shutdown.await;
+            tracing::info!("stopping");
+            life.stop();
+            life::tell_stopping();
+            close.send_replace(true);
+            // Who is told to come again must not come to us.
+            while !pulses.iter().all(Pulse::has_stopped) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            stop.send_replace(true);
+        };
+        let (http, http_tcp, resp, resp_tcp, ()) = tokio::join!(http, http_tcp, resp, resp_tcp, shutdown);
+        tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, "stopped");
+    }
+}
+
+/// How long calls under way may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
