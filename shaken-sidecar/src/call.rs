@@ -155,6 +155,8 @@ pub struct Signed {
     pub identity: String,
     /// The tracing value in it.
     pub origid: String,
+    /// Its time in seconds since 1970.
+    pub iat: u64,
     /// The level and why.
     pub decision: Decision,
     /// Index of the record, if it is durable.
@@ -324,7 +326,7 @@ impl Calls {
                 record.http_status = Some(200);
                 self.keep_identity(&mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
-                Ok(Signed { identity, origid, decision, record })
+                Ok(Signed { identity, origid, iat: request.iat, decision, record })
             }
         }
     }
@@ -411,6 +413,8 @@ impl Calls {
             Listener::HttpTcp => Interface::HttpTcp,
             Listener::Resp => Interface::RespUnix,
             Listener::RespTcp => Interface::RespTcp,
+            Listener::SipUdp => Interface::SipUdp,
+            Listener::SipTcp => Interface::SipTcp,
         };
         let mut record = Record::new(
             op,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! socket bytes -> listen   accept, limits, who is there
-//!              -> api, resp   bytes to call::Request and back; nothing is decided here
+//!              -> api, resp, sip   bytes to call::Request and back; nothing is decided here
 //!              -> call     the order of the steps, and the only place that knows it
 //!                 -> policy   which level, and why
 //!                 -> core     sign, or screen and verify
@@ -26,12 +26,15 @@ pub mod lab;
 pub mod listen;
 pub mod policy;
 pub mod resp;
+pub mod sip;
 pub mod telemetry;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use audit::{AuditError, AuditLog, Event, Start};
@@ -131,6 +134,19 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => None,
         Some(http) => Some((TcpListen::bind(http.address).map_err(RunError::Listen)?, http)),
     };
+    let (sip_udp, sip_tcp, sip_rules) = match config.sip {
+        None => (Vec::new(), Vec::new(), None),
+        Some(config::Sip { udp, tcp, rules }) => {
+            let tcp: Result<Vec<_>, _> = tcp.into_iter().map(TcpListen::bind).collect();
+            let mut sockets = Vec::new();
+            for address in udp {
+                let socket = UdpSocket::bind(address).await;
+                let refused = |source| RunError::Listen(ListenError::Address { address, source });
+                sockets.push(socket.map_err(refused)?);
+            }
+            (sockets, tcp.map_err(RunError::Listen)?, Some(rules))
+        }
+    };
     // The last one: who finds it finds the others.
     let http = UnixListen::bind(&config.socket, config.socket_mode, config.socket_group.as_ref())
         .map_err(RunError::Listen)?;
@@ -144,6 +160,8 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         http_tcp = http_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
         resp = resp_unix.as_ref().map(|listener| tracing::field::display(listener.path().display())),
         resp_tcp = resp_tcp.as_ref().map(|(listener, _)| tracing::field::display(listener.address())),
+        sip_udp = ?sip_udp.iter().filter_map(|socket| socket.local_addr().ok()).collect::<Vec<_>>(),
+        sip_tcp = ?sip_tcp.iter().map(TcpListen::address).collect::<Vec<_>>(),
         "ready"
     );
 
@@ -187,13 +205,26 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         };
         Some(tcp.serve(handler, stopped(), DRAIN).await)
     };
+    let sip = sip_rules.map(|rules| sip::Door::new(rules, Arc::clone(&calls), config.deadline));
+    let sip = async {
+        let door = Arc::new(sip?);
+        let udp = sip_udp
+            .into_iter()
+            .map(|socket| sip::serve_datagrams(socket, Arc::clone(&door), stopping.clone(), DRAIN));
+        let handler = |stream, address: SocketAddr| {
+            sip::serve_stream(stream, address, Arc::clone(&door), stopping.clone())
+        };
+        let tcp = sip_tcp.into_iter().map(|listener| listener.serve(handler, stopped(), DRAIN));
+        Some(tokio::join!(join_all(udp), join_all(tcp)))
+    };
     let shutdown = async {
         shutdown.await;
         tracing::info!("stopping");
         stop.send_replace(true);
     };
-    let (http, http_tcp, resp, resp_tcp, ()) = tokio::join!(http, http_tcp, resp_unix, resp_tcp, shutdown);
-    tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, "stopped");
+    let (http, http_tcp, resp, resp_tcp, sip, ()) =
+        tokio::join!(http, http_tcp, resp_unix, resp_tcp, sip, shutdown);
+    tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, ?sip, "stopped");
     calls.audit().close().await.map_err(RunError::Audit)
 }
 
