@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::future::join_all;
 use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::verify::CallScratch;
-use shaken_core::{Attest, Call, Error, OrigId, Signer, TelephoneNumber, Verifier, Verstat, X5u, sign};
+use shaken_core::{
+    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Verifier, Verstat, X5u, sign,
+};
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
 use crate::certs::Certs;
@@ -40,11 +42,23 @@ pub enum IdentityKept {
     Sha256,
 }
 
+/// Which parameters an Identity header must have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderParams {
+    /// What RFC 8224 §4 wants: `info`.
+    #[default]
+    Any,
+    /// `info`, `alg` and `ppt`, and nothing else.
+    Exact,
+}
+
 /// What verifying needs: the rules and the certificates.
 #[derive(Debug)]
 pub struct Verification {
     verifier: Verifier,
     certs: Arc<Certs>,
+    params: HeaderParams,
     /// What calls have left behind; one is some 180 KB, too much to make for each.
     scratches: Mutex<Vec<CallScratch>>,
 }
@@ -59,7 +73,13 @@ impl Verification {
     /// `verifier` judges, `certs` obtains what it judges by.
     #[must_use]
     pub fn new(verifier: Verifier, certs: Arc<Certs>) -> Self {
-        Self { verifier, certs, scratches: Mutex::default() }
+        Self { verifier, certs, params: HeaderParams::Any, scratches: Mutex::default() }
+    }
+
+    /// Which parameters an Identity header must have; any unless set.
+    #[must_use]
+    pub fn with_params(self, params: HeaderParams) -> Self {
+        Self { params, ..self }
     }
 }
 
@@ -461,6 +481,13 @@ impl Verification {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
         let values = request.identity.iter().map(String::as_bytes);
+        if self.params == HeaderParams::Exact {
+            // One that can't be read is told by the verifier.
+            values
+                .clone()
+                .filter_map(|value| Identity::parse(value).ok())
+                .try_for_each(|identity| identity.check_exact_params())?;
+        }
         let screened = self.verifier.screen_call(values, &call, scratch, now)?;
         let mut x5us: Vec<X5u<'_>> = Vec::new();
         for x5u in screened.x5us() {

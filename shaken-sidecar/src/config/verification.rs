@@ -13,6 +13,7 @@ use shaken_core::tables::{Guard, TableOptions, Tables};
 use shaken_core::{Error, TnAuthListPolicy, Trust, Verifier, pem};
 
 use super::{ConfigError, core_error, read_deadline, read_file};
+use crate::call::HeaderParams;
 use crate::certs::Certs;
 
 /// What verifying needs.
@@ -26,6 +27,8 @@ pub struct Trusting {
     pub fetcher: Fetcher,
     /// How much memory the cache of certificates may take.
     pub cache_bytes: u64,
+    /// Which parameters an Identity header must have.
+    pub params: HeaderParams,
     /// How keys that are in use get verification tables, if they do.
     pub tables: Option<TableOptions>,
 }
@@ -38,7 +41,8 @@ impl Trusting {
             Some(tables) => self.verifier.with_tables(tables),
             None => self.verifier,
         };
-        crate::call::Verification::new(verifier, Certs::new(self.fetcher, self.trust, self.cache_bytes))
+        let certs = Certs::new(self.fetcher, self.trust, self.cache_bytes);
+        crate::call::Verification::new(verifier, certs).with_params(self.params)
     }
 }
 
@@ -71,6 +75,8 @@ pub(super) struct VerificationSection {
     max_age_s: Option<u64>,
     #[serde(default)]
     tn_auth_list: TnAuthListSetting,
+    #[serde(default)]
+    header_params: HeaderParams,
     #[serde(default)]
     verify_tables: TablesSetting,
     tables_mib: Option<usize>,
@@ -161,7 +167,14 @@ pub(super) fn read_verification(
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    Ok(Trusting { verifier, trust, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
+    Ok(Trusting {
+        verifier,
+        trust,
+        fetcher,
+        cache_bytes: cache_mib * 1024 * 1024,
+        params: section.header_params,
+        tables,
+    })
 }
 
 fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {

@@ -265,7 +265,11 @@ fn unvalidated(asked: &Asked<'_>, peer: &Peer, error: Error, failed: &[(Error, &
             let (headers, from) = verstat_headers(asked.request, peer, verstat);
             redirect(asked, peer, &headers, &from, &reasons, &told(peer.redirect))
         }
-        Treatment::Refuse => asked.answer(error.sip(), &reasons, &told(error.sip())),
+        Treatment::Refuse => {
+            // A caller that says it is a number and is none: no header is at fault, the request is.
+            let response = if error == Error::TnInvalid { BAD_REQUEST } else { error.sip() };
+            asked.answer(response, &reasons, &told(response))
+        }
         Treatment::Block => asked.answer(peer.block, &reasons, &told(peer.block)),
     }
 }
@@ -339,4 +343,5 @@ pub(super) fn sip_reason(response: SipResponse, why: &str) -> (&'static str, Vec
 /// What fits into a datagram of UDP.
 const MAX_DATAGRAM_LEN: usize = 65_507;
 
+const BAD_REQUEST: SipResponse = SipResponse::new(400, "Bad Request");
 const TOO_LARGE: SipResponse = SipResponse::new(513, "Message Too Large");

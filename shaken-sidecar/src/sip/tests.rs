@@ -102,19 +102,18 @@ async fn strangers_and_junk_hear_nothing() {
     // An address in the clothes of the other kind is the same.
     let mapped = ask_from(&door, invite("m", "").as_bytes(), "[::ffff:192.0.2.7]:5060", now).await;
     assert_eq!(status(&mapped), "404");
-    for (message, is_counted) in [
-        ("", false),
-        ("\r\n\r\n", false),
-        ("\0", false),
-        ("garbage", true),
-        ("SIP/2.0 200 OK\r\n\r\n", true),
-        (&invite("b", "").replace("SIP/2.0/UDP 192", "SIP/2.0/UDP ;192"), true),
-        (&invite("c", "").replace("Via:", "X-Via:"), true),
-        (&invite("d", "").replace("Content-Length: 0", "Content-Length: 9"), true),
-        (&invite("e", "").replace("7 INVITE", "7 BYE"), true),
+    for message in [
+        "",
+        "\r\n\r\n",
+        "\0",
+        "garbage",
+        "SIP/2.0 200 OK\r\n\r\n",
+        &invite("b", "").replace("SIP/2.0/UDP 192", "SIP/2.0/UDP ;192"),
+        &invite("c", "").replace("Via:", "X-Via:"),
+        &invite("d", "").replace("Content-Length: 0", "Content-Length: 9"),
+        &invite("e", "").replace("7 INVITE", "7 BYE"),
     ] {
         assert_eq!(ask(&door, message).await, None, "{message}");
-        let _ = is_counted;
     }
     assert_eq!(summary_of(&door, &dir).await, (6, 4, 0));
 }
@@ -231,7 +230,8 @@ async fn too_much_is_told_with_a_time_to_come_back() {
         assert_eq!(status(&ask(&door, &emergency).await), "302");
         drop(all);
         assert_eq!(ask(&door, &invite("a", "")).await, answer);
-        assert_eq!(status(&ask(&door, &invite("b", "")).await), "302404".split_at(3).1);
+        let other = ask(&door, &invite("b", "")).await.unwrap();
+        assert!(other.contains("text=\"NOT_OFFERED\""), "{other}");
         assert_eq!(summary_of(&door, &dir).await.2, 1);
     }
 }
@@ -309,7 +309,9 @@ async fn a_hundred_thousand_mutations() {
     let (mut answered, mut redirects) = (0, 0);
     let now = Instant::now();
     for round in 0..100_000_u32 {
-        let mut message = seeds[next(seeds.len())].clone().into_bytes();
+        // Each is a call of its own.
+        let seed = seeds[next(seeds.len())].replace("Call-ID: ", &format!("Call-ID: {round}-"));
+        let mut message = seed.into_bytes();
         for _ in 0..=next(4) {
             let at = next(message.len());
             let end = (at + 1 + next(8)).min(message.len());

@@ -1,0 +1,250 @@
+//! Calls that SIPp makes and takes, with a real Kamailio between that has them signed and verified: over
+//! the Redis protocol, over HTTP, and by redirect with a header or in Contact.
+
+mod kamailio_server;
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod running;
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod sip_peer;
+mod sipp_calls;
+mod tool;
+
+use std::path::Path;
+
+use kamailio_server::{Installed, Kamailio};
+use running::{CALLED, CALLER, Running};
+use serde_json::Value;
+use sip_peer::{free_port, header};
+use sipp_calls::{Callee, Caller, scenarios};
+
+const PACKAGES: &str = "sip-tester kamailio kamailio-redis-modules kamailio-utils-modules kamailio-extra-modules";
+const REQUIRED: &str = "SHAKEN_SIPP_REQUIRED";
+
+/// Kamailio between SIPp and SIPp, and the daemon beside it.
+struct Rig {
+    sbc: Kamailio,
+    sbc_port: u16,
+    callee: Callee,
+    running: Running,
+    sipp: std::path::PathBuf,
+}
+
+impl Rig {
+    /// `edit` may change the configuration of the daemon. Nothing if a program is missing and need not be there.
+    fn start(edit: impl FnOnce(String) -> String) -> Option<Self> {
+        let modules = ["ndb_redis.so", "http_client.so", "jansson.so", "tm.so", "textops.so"];
+        let installed = Installed::find(REQUIRED, PACKAGES, &modules)?;
+        let sipp = tool::find("sipp", REQUIRED, PACKAGES)?;
+        let [door, http, sbc_port] = [free_port(), free_port(), free_port()];
+        let running = Running::start(|config| edit(with_doors(&config, door, http)));
+        let callee = Callee::start(&sipp, &running.lab(), free_port());
+        let ports = Ports { sbc: sbc_port, door, http, callee: callee.port };
+        let script = script(&installed.modules, &running.lab().join("resp.sock"), &ports);
+        let sbc = installed.start(&running.lab(), sbc_port, &script);
+        Some(Self { sbc, sbc_port, callee, running, sipp })
+    }
+
+    fn caller<'a>(&'a self, name: &'a str, path: &'a str) -> Caller<'a> {
+        Caller::new(&self.sipp, self.callee.folder(), self.sbc_port, name, path)
+    }
+
+    fn record_of(&self, name: &str) -> Option<Value> {
+        let is_its = |record: &Value| record["call_id"].as_str().is_some_and(|id| id.starts_with(&format!("{name}-")));
+        self.running.records().into_iter().find(is_its)
+    }
+}
+
+/// Peers by the three addresses that Kamailio sends from: as it comes, in Contact, and strict.
+fn with_doors(config: &str, door: u16, http: u16) -> String {
+    let peer = |name: &str, address: &str, more: &str| {
+        format!(
+            "[[sip.peer]]\nname = \"{name}\"\naddresses = [\"{address}\"]\nop = \"auto\"\n{more}\
+             [[trunk]]\nname = \"{name}\"\npeer = \"{name}\"\nmax_attest = \"A\"\n"
+        )
+    };
+    let config = config.replace("[http]\n", &format!("[http]\nlisten = \"127.0.0.1:{http}\"\n"));
+    let peers = peer("header", "127.0.0.1", "")
+        + &peer("contact", "127.0.0.2", "identity_in = \"contact\"\n")
+        + &peer("strict", "127.0.0.3", "op_is_verify\nfailed = \"refuse\"\nno_validation = \"refuse\"\n");
+    let peers = peers.replace("op = \"auto\"\nop_is_verify", "op = \"verify\"");
+    format!(
+        "{config}[[trunk]]\nname = \"http\"\nlistener = \"http-tcp\"\nmax_attest = \"A\"\n\
+         [resp]\nsocket = \"resp.sock\"\n[sip]\nudp = [\"127.0.0.1:{door}\"]\n{peers}"
+    )
+}
+
+struct Ports {
+    sbc: u16,
+    door: u16,
+    http: u16,
+    callee: u16,
+}
+
+/// The header X-Path of a call says how it is signed, or verified if it has an Identity header.
+fn script(modules: &Path, resp: &Path, ports: &Ports) -> String {
+    let Ports { sbc, door, http, callee } = ports;
+    format!(
+        r##"#!KAMAILIO
+debug=1
+log_stderror=yes
+children=2
+auto_aliases=no
+disable_tcp=yes
+listen=udp:127.0.0.1:{sbc}
+listen=udp:127.0.0.2:{sbc}
+listen=udp:127.0.0.3:{sbc}
+mpath="{modules}/"
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "ndb_redis.so"
+loadmodule "http_client.so"
+loadmodule "jansson.so"
+modparam("ndb_redis", "server", "name=stir;unix={resp}")
+modparam("http_client", "connection_timeout", 1)
+request_route {{
+  if (is_method("ACK") || has_totag()) {{ $du = "sip:127.0.0.1:{callee}"; t_relay(); exit; }}
+  if (!is_method("INVITE")) {{ sl_send_reply("200", "OK"); exit; }}
+  if ($hdr(X-Path) == "resp") {{
+    if (is_present_hf("Identity")) {{
+      redis_cmd("stir", "STIR.VERIFY %s %s %s", "$hdr(Identity)", "$fU", "$rU", "v");
+      append_hf("X-Verstat: $redis(v=>value[1])\r\n");
+    }} else {{
+      redis_cmd("stir", "STIR.SIGN %s %s", "$fU", "$rU", "s");
+      if ($redis(s=>type) == 1) append_hf("Identity: $redis(s=>value)\r\n");
+    }}
+  }} else if ($hdr(X-Path) == "http") {{
+    if (is_present_hf("Identity")) {{
+      $var(b) = "{{\"verificationRequest\":{{\"from\":{{\"tn\":\"" + $fU + "\"}},\"to\":{{\"tn\":[\"" + $rU + "\"]}},\"time\":" + $Ts + ",\"identity\":\"" + $hdr(Identity) + "\"}}}}";
+      http_client_query("http://127.0.0.1:{http}/stir/v1/verification", "$var(b)", "Content-Type: application/json", "$var(res)");
+      if ($rc == 200) {{
+        jansson_get("verificationResponse.verstat", $var(res), "$var(v)");
+        append_hf("X-Verstat: $var(v)\r\n");
+      }}
+    }} else {{
+      $var(b) = "{{\"signingRequest\":{{\"attest\":\"A\",\"dest\":{{\"tn\":[\"" + $rU + "\"]}},\"iat\":" + $Ts + ",\"orig\":{{\"tn\":\"" + $fU + "\"}}}}}}";
+      http_client_query("http://127.0.0.1:{http}/stir/v1/signing", "$var(b)", "Content-Type: application/json", "$var(res)");
+      if ($rc == 200) {{
+        jansson_get("signingResponse.identity", $var(res), "$var(id)");
+        append_hf("Identity: $var(id)\r\n");
+      }}
+    }}
+  }} else if ($hdr(X-Path) != "none") {{
+    if ($hdr(X-Path) == "contact") $fs = "udp:127.0.0.2:{sbc}";
+    if ($hdr(X-Path) == "strict") $fs = "udp:127.0.0.3:{sbc}";
+    t_on_failure("STIR");
+    $du = "sip:127.0.0.1:{door}";
+    t_relay();
+    exit;
+  }}
+  $du = "sip:127.0.0.1:{callee}";
+  t_relay();
+  exit;
+}}
+failure_route[STIR] {{
+  if (t_check_status("302")) {{
+    if ($hdr(X-Path) == "contact") {{
+      $var(c) = $T_rpl($ct);
+      $var(id) = "";
+      $var(pai) = "";
+      if ($var(c) =~ "[?&]Identity=") {{
+        $var(id) = $(var(c){{re.subst,/^.*[?&]Identity=([^&>]*).*$/\1/}}{{s.unescape.param}});
+      }}
+      if ($var(c) =~ "[?&]P-Asserted-Identity=") {{
+        $var(pai) = $(var(c){{re.subst,/^.*[?&]P-Asserted-Identity=([^&>]*).*$/\1/}}{{s.unescape.param}});
+      }}
+    }} else {{
+      $var(id) = $T_rpl($hdr(Identity));
+      $var(pai) = $T_rpl($hdr(P-Asserted-Identity));
+    }}
+    if ($var(id) != $null && $var(id) != "" && $var(id) != "0") append_hf("Identity: $var(id)\r\n");
+    if ($var(pai) != $null && $var(pai) != "" && $var(pai) != "0") {{
+      remove_hf("P-Asserted-Identity");
+      append_hf("P-Asserted-Identity: $var(pai)\r\n");
+    }}
+  }} else if (t_check_status("404")) {{
+    append_hf("P-Identity-Bypass: $T_rpl($hdr(Reason))\r\n");
+  }} else {{
+    exit;
+  }}
+  $fs = "udp:127.0.0.1:{sbc}";
+  $du = "sip:127.0.0.1:{callee}";
+  t_relay();
+  exit;
+}}
+"##,
+        modules = modules.display(),
+        resp = resp.display(),
+    )
+}
+
+#[test]
+fn calls_are_signed_and_verified_on_every_way() {
+    let Some(rig) = Rig::start(|config| config) else { return };
+    for (path, interface) in
+        [("resp", "resp-unix"), ("http", "http-tcp"), ("header", "sip-udp"), ("contact", "sip-udp")]
+    {
+        let name = format!("{path}-sign");
+        rig.caller(&name, path).call(200, &rig.sbc);
+        let received = rig.callee.received(&name);
+        let identity = header(&received, "Identity").unwrap_or_else(|| panic!("{path}: not signed: {received}"));
+        assert!(identity.starts_with("eyJ") && identity.ends_with(">;alg=ES256;ppt=shaken"), "{path}: {identity}");
+        let record = rig.running.wait_for_record("call", |record| record["op"] == "sign" && record["interface"] == interface);
+        assert_eq!((&record["verdict"], &record["attest"]), (&"signed".into(), &"A".into()), "{path}");
+
+        for (other, from, verstat) in [
+            ("verify", CALLER, "TN-Validation-Passed"),
+            ("mismatch", "12155550199", "No-TN-Validation"),
+        ] {
+            let name = format!("{path}-{other}");
+            rig.caller(&name, path).with_from(from).with(&format!("Identity: {identity}")).call(200, &rig.sbc);
+            let received = rig.callee.received(&name);
+            if interface == "sip-udp" {
+                let asserted = header(&received, "P-Asserted-Identity").unwrap_or_else(|| panic!("{path}: {received}"));
+                assert!(asserted.contains(&format!("+{from};verstat={verstat}@")), "{path}: {asserted}");
+                let record = rig.record_of(&name).unwrap();
+                assert_eq!((&record["verstat"], &record["trunk"]), (&verstat.into(), &path.into()));
+            } else {
+                assert_eq!(header(&received, "X-Verstat"), Some(verstat), "{path}: {received}");
+            }
+        }
+    }
+    let records = rig.running.records();
+    for interface in ["resp-unix", "http-tcp", "sip-udp"] {
+        let count = |verdict: &str| {
+            records.iter().filter(|r| r["interface"] == interface && r["verdict"] == verdict).count()
+        };
+        let paths = if interface == "sip-udp" { 2 } else { 1 };
+        assert_eq!((count("signed"), count("passed"), count("failed")), (paths, paths, paths), "{interface}");
+    }
+    println!("INVITE to 200 through Kamailio, 600 calls one after another:");
+    for path in ["none", "resp", "http", "header", "contact"] {
+        let (p50, p99) = rig.caller(&format!("{path}-time"), path).time(600);
+        println!("  {path}: p50 {p50:.2} ms, p99 {p99:.2} ms");
+    }
+}
+
+/// The outcomes of OpenSIPS' tests of STIR/SHAKEN by their names: its profile refuses what does not pass, and wants
+/// `info`, `alg` and `ppt` and nothing else in an Identity header.
+#[test]
+fn outcomes_that_others_expect() {
+    let Some(strict) = Rig::start(|config| config + "[verification]\nheader_params = \"exact\"\n") else { return };
+    let count = scenarios::run(&strict, scenarios::Profile::Strict);
+    println!("strict: {count} scenarios as expected");
+    assert_eq!(count, 29);
+}
+
+/// The same under the default profile: calls go on, with a `verstat`, and three headers are good that RFC 8224 allows.
+#[test]
+fn outcomes_of_the_default_profile() {
+    let Some(default) = Rig::start(|config| config) else { return };
+    let count = scenarios::run(&default, scenarios::Profile::Default);
+    println!("default: {count} scenarios as expected");
+    assert_eq!(count, 29);
+    assert_eq!((CALLER.len(), CALLED.len()), (11, 11));
+}
