@@ -114,7 +114,7 @@ impl<'a> Caller<'a> {
 
     /// One call, which must end with this code.
     pub(crate) fn call(&self, code: u16, sbc: &Kamailio) {
-        let output = self.run(code, &["-m", "1"]);
+        let output = self.run(code);
         assert!(
             output.status.success(),
             "{}: not {code}: {}\n{}\n{}",
@@ -125,27 +125,7 @@ impl<'a> Caller<'a> {
         );
     }
 
-    /// So many calls one after another: the median of the times from INVITE to 200 and what 99 of 100 stay
-    /// below, in milliseconds.
-    pub(crate) fn time(&self, calls: usize) -> (f64, f64) {
-        let count = calls.to_string();
-        let args = ["-m", &count, "-l", "1", "-r", "1000", "-trace_rtt", "-rtt_freq", "1"];
-        assert!(self.run(200, &args).status.success(), "{}", self.name);
-        let is_its = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name.starts_with(&format!("{}_", self.name)) && name.ends_with("_rtt.csv")
-        };
-        let files = fs::read_dir(self.folder).unwrap().map(|entry| entry.unwrap().path());
-        let file = files.into_iter().find(is_its).unwrap_or_else(|| panic!("no times of {}", self.name));
-        let text = fs::read_to_string(file).unwrap();
-        let mut times: Vec<f64> =
-            text.lines().skip(1).filter_map(|line| line.split(';').nth(1)?.parse().ok()).collect();
-        times.sort_by(f64::total_cmp);
-        assert_eq!(times.len(), calls, "{text}");
-        (times[calls / 2], times[calls * 99 / 100])
-    }
-
-    fn run(&self, code: u16, args: &[&str]) -> std::process::Output {
+    fn run(&self, code: u16) -> std::process::Output {
         let scenario = self.folder.join(format!("{}.xml", self.name));
         fs::write(&scenario, self.scenario(code)).unwrap();
         command(self.sipp, self.folder)
@@ -154,7 +134,7 @@ impl<'a> Caller<'a> {
             .args(["-cid_str", &format!("{}-%u-%p@%s", self.name), "-timeout", "20", "-timeout_error"])
             .args(["-trace_err", "-error_file"])
             .arg(self.folder.join(format!("{}.err", self.name)))
-            .args(args)
+            .args(["-m", "1"])
             .arg(format!("127.0.0.1:{}", self.sbc_port))
             .output()
             .unwrap()
@@ -172,7 +152,7 @@ impl<'a> Caller<'a> {
         format!(
             r#"<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="caller">
-<send retrans="500" start_rtd="1"><![CDATA[
+<send retrans="500"><![CDATA[
 INVITE sip:+{to}@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
@@ -193,7 +173,7 @@ t=0 0
 m=audio 6000 RTP/AVP 0
 ]]></send>
 <recv response="100" optional="true"/>
-<recv response="{code}" rtd="1"/>
+<recv response="{code}"/>
 <send><![CDATA[
 ACK sip:+{to}@[remote_ip]:[remote_port] SIP/2.0
 {via}
