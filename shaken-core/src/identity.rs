@@ -37,6 +37,9 @@ pub struct Identity<'a> {
     token: &'a str,
     info: &'a str,
     ppt: Option<Value<'a>>,
+    states_alg: bool,
+    /// Where the first parameter stands that the grammar does not define.
+    other_at: Option<usize>,
 }
 
 /// A parameter value and how it was written: tokens are compared without regard to case, quoted
@@ -76,6 +79,7 @@ impl<'a> Identity<'a> {
         let mut names = ArrayVec::<&[u8], MAX_PARAMS>::new();
         let mut info = None;
         let mut ppt = None;
+        let (mut states_alg, mut other_at) = (false, None);
         while !cursor.at_end() {
             cursor.expect(b';')?;
             let offset = cursor.at;
@@ -93,16 +97,20 @@ impl<'a> Identity<'a> {
                 if !cursor.value()?.is("ES256") {
                     return Err(Error::ParamAlgUnsupported);
                 }
+                states_alg = true;
             } else if name.eq_ignore_ascii_case(b"ppt") {
                 cursor.expect(b'=')?;
                 ppt = Some(cursor.value()?);
-            } else if cursor.accept(b'=') {
-                cursor.white_space();
-                cursor.value()?;
+            } else {
+                other_at = other_at.or(Some(offset));
+                if cursor.accept(b'=') {
+                    cursor.white_space();
+                    cursor.value()?;
+                }
             }
             cursor.white_space();
         }
-        Ok(Self { token, info: info.ok_or(Error::InfoMissing)?, ppt })
+        Ok(Self { token, info: info.ok_or(Error::InfoMissing)?, ppt, states_alg, other_at })
     }
 
     /// The PASSporT, full or compact form, not decoded.
@@ -134,6 +142,22 @@ impl<'a> Identity<'a> {
     pub fn ppt(&self) -> Option<&'a str> {
         let (Value::Token(value) | Value::Quoted(value)) = self.ppt?;
         core::str::from_utf8(value).ok()
+    }
+
+    /// Whether the header has `info`, `alg` and `ppt` and nothing else, as some national profiles want
+    /// it, such as that of French operators. RFC 8224 §4 lets `alg` and `ppt` be absent, and further
+    /// parameters be there.
+    ///
+    /// # Errors
+    /// [`Error::ParamAlgUnsupported`] without `alg`, [`Error::PptMismatch`] without `ppt`,
+    /// [`Error::ParamSyntax`] for another parameter.
+    pub fn check_exact_params(&self) -> Result<(), Error> {
+        match (self.states_alg, self.ppt, self.other_at) {
+            (_, _, Some(offset)) => Err(Error::ParamSyntax { offset }),
+            (false, _, _) => Err(Error::ParamAlgUnsupported),
+            (_, None, _) => Err(Error::PptMismatch),
+            (true, Some(_), None) => Ok(()),
+        }
     }
 
     /// Whether the token is in compact form: header and payload left out (RFC 8225 §7).
@@ -297,6 +321,22 @@ mod tests {
     fn parse(params: &str) -> Result<Identity<'static>, Error> {
         let value = format!("eyJh.eyJi.c2ln{params}");
         Identity::parse(Box::leak(value.into_boxed_str()).as_bytes())
+    }
+
+    #[test]
+    fn exact_parameters_are_three() {
+        let info = "a.b.c;info=<https://a.example/>";
+        for (more, outcome) in [
+            (";alg=ES256;ppt=shaken", Ok(())),
+            (";ppt=\"shaken\";alg=ES256", Ok(())),
+            (";ppt=shaken", Err(Error::ParamAlgUnsupported)),
+            (";alg=ES256", Err(Error::PptMismatch)),
+            (";alg=ES256;ppt=shaken;x=y", Err(Error::ParamSyntax { offset: info.len() + 22 })),
+            (";alg=ES256;ppt=shaken;x", Err(Error::ParamSyntax { offset: info.len() + 22 })),
+        ] {
+            let value = format!("{info}{more}");
+            assert_eq!(Identity::parse(value.as_bytes()).unwrap().check_exact_params(), outcome, "{more}");
+        }
     }
 
     #[test]

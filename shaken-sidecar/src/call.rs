@@ -11,7 +11,7 @@ use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::tables::TableOptions;
 use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, Error, OrigId, Signer, TelephoneNumber, Trust, Verifier, Verstat, X5u, sign,
+    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Trust, Verifier, Verstat, X5u, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
@@ -42,6 +42,17 @@ pub enum IdentityKept {
     Sha256,
 }
 
+/// Which parameters an Identity header must have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderParams {
+    /// What RFC 8224 §4 wants: `info`.
+    #[default]
+    Any,
+    /// `info`, `alg` and `ppt`, and nothing else.
+    Exact,
+}
+
 /// What verifying needs: the rules, the certificates, and whom they must chain to.
 #[derive(Debug)]
 pub struct Verification {
@@ -50,6 +61,7 @@ pub struct Verification {
     certs: Arc<Certs>,
     supply: Arc<Supply>,
     lists: Option<Arc<Lists>>,
+    params: HeaderParams,
     /// What calls have left behind; one is some 180 KB, too much to make for each.
     scratches: Arc<Mutex<Vec<CallScratch>>>,
 }
@@ -65,13 +77,27 @@ impl Verification {
     #[must_use]
     pub fn new(verifier: Verifier, certs: Arc<Certs>, supply: Supply) -> Self {
         let supply = Arc::new(supply);
-        Self { verifier, tables: None, certs, supply, lists: None, scratches: Arc::default() }
+        Self {
+            verifier,
+            tables: None,
+            certs,
+            supply,
+            lists: None,
+            params: HeaderParams::Any,
+            scratches: Arc::default(),
+        }
     }
 
     /// What the verifier's tables were made with, if it has any.
     #[must_use]
     pub fn with_table_options(self, tables: Option<TableOptions>) -> Self {
         Self { tables, ..self }
+    }
+
+    /// Which parameters an Identity header must have; any unless set.
+    #[must_use]
+    pub fn with_params(self, params: HeaderParams) -> Self {
+        Self { params, ..self }
     }
 
     /// The lists that keep the trust fresh, if there are any.
@@ -89,6 +115,7 @@ impl Verification {
             certs: Arc::clone(&self.certs),
             supply: Arc::new(Supply { fetcher: Arc::clone(&self.supply.fetcher), trust }),
             lists: self.lists.clone(),
+            params: self.params,
             scratches: Arc::clone(&self.scratches),
         }
     }
@@ -206,6 +233,8 @@ pub struct Signed {
     pub identity: String,
     /// The tracing value in it.
     pub origid: String,
+    /// Its time in seconds since 1970.
+    pub iat: u64,
     /// The level and why.
     pub decision: Decision,
     /// Index of the record, if it is durable.
@@ -364,7 +393,7 @@ impl Calls {
                 record.http_status = Some(200);
                 keep_identity(force.identity, &mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
-                Ok(Signed { identity, origid, decision, record })
+                Ok(Signed { identity, origid, iat: request.iat, decision, record })
             }
         }
     }
@@ -463,6 +492,13 @@ impl Verification {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
         let values = request.identity.iter().map(String::as_bytes);
+        if self.params == HeaderParams::Exact {
+            // One that can't be read is told by the verifier.
+            values
+                .clone()
+                .filter_map(|value| Identity::parse(value).ok())
+                .try_for_each(|identity| identity.check_exact_params())?;
+        }
         let screened = self.verifier.screen_call(values, &call, scratch, now)?;
         let mut x5us: Vec<X5u<'_>> = Vec::new();
         for x5u in screened.x5us() {
@@ -516,6 +552,8 @@ fn new_record(
         Listener::HttpTcp => Interface::HttpTcp,
         Listener::Resp => Interface::RespUnix,
         Listener::RespTcp => Interface::RespTcp,
+        Listener::SipUdp => Interface::SipUdp,
+        Listener::SipTcp => Interface::SipTcp,
     };
     let mut record =
         Record::new(op, interface, origin.client.clone(), origin.request_id.clone(), "refused", origin.now);

@@ -8,6 +8,7 @@ mod export;
 mod fixed;
 mod folder;
 mod proving;
+mod sip;
 mod verification;
 
 use std::fmt::Display;
@@ -30,6 +31,8 @@ use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use fixed::Fixed;
 use folder::Folder;
+pub use sip::Sip;
+use sip::SipSection;
 pub use verification::Trusting;
 use verification::{
     FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust,
@@ -49,6 +52,8 @@ pub struct Config {
     pub http_tcp: Option<HttpTcp>,
     /// Where and for whom the Redis protocol is spoken, if it is.
     pub resp: Option<Resp>,
+    /// Where and for whom SIP is spoken, if it is.
+    pub sip: Option<Sip>,
     /// Time for one request, its download included.
     pub deadline: Duration,
     /// How certificates are downloaded.
@@ -109,6 +114,7 @@ impl std::error::Error for ConfigError {}
 struct File {
     http: HttpSection,
     resp: Option<RespSection>,
+    sip: Option<SipSection>,
     signing: Option<SigningSection>,
     trust: Option<TrustSection>,
     #[serde(default)]
@@ -168,6 +174,7 @@ struct TrunkSection {
     name: String,
     uid: Option<u32>,
     user: Option<String>,
+    peer: Option<String>,
     #[serde(default)]
     by_name: bool,
     listener: Option<Listener>,
@@ -235,7 +242,10 @@ impl Config {
             None => None,
             Some(section) => Some(doors::read_resp(section, &socket, folder, &mut warnings)?),
         };
-        let trunks = read_trunks(file.trunk, &doors::users(&file.http, file.resp.as_ref()))?;
+        let sip = file.sip.as_ref().map(|section| sip::read_sip(section, &mut warnings)).transpose()?;
+        let peers: Vec<&str> =
+            sip.iter().flat_map(|sip| sip.rules.peers()).map(|peer| peer.name.as_str()).collect();
+        let trunks = read_trunks(file.trunk, &doors::users(&file.http, file.resp.as_ref()), &peers)?;
         warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
             format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
         }));
@@ -254,6 +264,7 @@ impl Config {
             socket_group,
             http_tcp,
             resp,
+            sip,
             deadline,
             fetch,
             signer,
@@ -320,7 +331,11 @@ fn read_signer(
     Ok(signer)
 }
 
-fn read_trunks(sections: Vec<TrunkSection>, users: &[&str]) -> Result<Vec<Trunk>, ConfigError> {
+fn read_trunks(
+    sections: Vec<TrunkSection>,
+    users: &[&str],
+    peers: &[&str],
+) -> Result<Vec<Trunk>, ConfigError> {
     let mut trunks: Vec<Trunk> = Vec::new();
     for section in sections {
         let name = section.name;
@@ -331,14 +346,22 @@ fn read_trunks(sections: Vec<TrunkSection>, users: &[&str]) -> Result<Vec<Trunk>
         if trunks.iter().any(|other| other.name() == name) {
             return Err(wrong("the name is taken; each trunk needs its own"));
         }
-        if section.uid.is_none() && section.user.is_none() && section.listener.is_none() {
+        let facts = [section.uid.is_some(), section.user.is_some(), section.peer.is_some()];
+        let facts = facts.into_iter().filter(|is_given| *is_given).count();
+        if facts == 0 && section.listener.is_none() {
             return Err(wrong(
-                "say how it is recognized: uid = N, user = \"name\", or listener = \"http\", alone or with one \
-                 of those",
+                "say how it is recognized: uid = N, user = \"name\", peer = \"name\", or listener = \"http\", \
+                 alone or with one of those",
             ));
         }
-        if section.uid.is_some() && section.user.is_some() {
-            return Err(wrong("uid is for Unix sockets and user for TCP; make two trunks"));
+        if facts > 1 {
+            return Err(wrong("uid is for Unix sockets, user for TCP, peer for SIP; make two trunks"));
+        }
+        if section.peer.is_some() && section.by_name {
+            return Err(wrong("nothing in SIP names a trunk; leave by_name out"));
+        }
+        if section.peer.as_deref().is_some_and(|peer| !peers.contains(&peer)) {
+            return Err(wrong("there is no such peer in [[sip.peer]]"));
         }
         if section.user.as_deref().is_some_and(|user| !users.contains(&user)) {
             return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
@@ -358,6 +381,9 @@ fn read_trunks(sections: Vec<TrunkSection>, users: &[&str]) -> Result<Vec<Trunk>
         }
         if let Some(user) = section.user {
             trunk = trunk.with_user(user);
+        }
+        if let Some(peer) = section.peer {
+            trunk = trunk.with_peer(peer);
         }
         if section.by_name {
             trunk = trunk.only_by_name();
@@ -606,6 +632,7 @@ mod tests {
             name: name.into(),
             uid,
             user: None,
+            peer: None,
             by_name: false,
             listener: None,
             max_attest: max_attest.map(Into::into),
@@ -620,9 +647,15 @@ mod tests {
             (vec![section("a b", Some(1), None)], "printable"),
             (vec![TrunkSection { user: Some("x".into()), ..section("a", None, None) }], "no such user"),
             (vec![TrunkSection { user: Some("u".into()), ..section("a", Some(1), None) }], "two trunks"),
+            (vec![TrunkSection { peer: Some("x".into()), ..section("a", None, None) }], "no such peer"),
+            (vec![TrunkSection { peer: Some("p".into()), ..section("a", Some(1), None) }], "two trunks"),
+            (
+                vec![TrunkSection { peer: Some("p".into()), by_name: true, ..section("a", None, None) }],
+                "by_name",
+            ),
             (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
         ] {
-            assert!(read_trunks(trunks, &["u"]).unwrap_err().to_string().contains(part), "{part}");
+            assert!(read_trunks(trunks, &["u"], &["p"]).unwrap_err().to_string().contains(part), "{part}");
         }
     }
 

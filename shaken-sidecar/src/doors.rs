@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 use crate::api::{self, Api};
-use crate::config::{Config, UnixPlace};
+use crate::config::{Config, Sip, UnixPlace};
 use crate::life::activation::Inherited;
 use crate::life::{self, Life};
 use crate::listen::{ListenError, Peer, Pulse, SocketWatch, TcpListen, UnixListen};
 use crate::policy::Listener;
-use crate::resp;
+use crate::{resp, sip};
 
 /// What is listened on.
 pub(crate) struct Doors {
@@ -21,11 +23,31 @@ pub(crate) struct Doors {
     pub(crate) http_tcp: Option<TcpListen>,
     pub(crate) resp: Option<UnixListen>,
     pub(crate) resp_tcp: Option<TcpListen>,
+    pub(crate) sip: Option<SipSockets>,
+}
+
+/// SIP, and whom it is for until a restart.
+pub(crate) struct SipSockets {
+    pub(crate) udp: Vec<UdpSocket>,
+    pub(crate) tcp: Vec<TcpListen>,
+    rules: sip::Rules,
+}
+
+impl SipSockets {
+    async fn bind(Sip { udp, tcp, rules }: Sip) -> Result<Self, ListenError> {
+        let mut sockets = Vec::new();
+        for address in udp {
+            let socket = UdpSocket::bind(address).await;
+            sockets.push(socket.map_err(|source| ListenError::Address { address, source })?);
+        }
+        let tcp = tcp.into_iter().map(TcpListen::bind).collect::<Result<_, _>>()?;
+        Ok(Self { udp: sockets, tcp, rules })
+    }
 }
 
 impl Doors {
     /// What was handed over is used, the rest bound.
-    pub(crate) fn bind(config: &Config, inherited: Inherited) -> Result<Self, ListenError> {
+    pub(crate) async fn bind(config: &mut Config, inherited: Inherited) -> Result<Self, ListenError> {
         let unix = |place: &UnixPlace, handed: Option<_>| match handed {
             Some(listener) => UnixListen::adopt(listener, &place.path),
             None => UnixListen::bind(&place.path, place.mode, place.group.as_ref()),
@@ -51,6 +73,10 @@ impl Doors {
         let resp = resp_unix.map(|place| unix(place, inherited.resp)).transpose()?;
         let resp_tcp = resp_address.map(|address| tcp(address, inherited.resp_tcp)).transpose()?;
         let http_tcp = http_address.map(|address| tcp(address, inherited.http_tcp)).transpose()?;
+        let sip = match config.sip.take() {
+            Some(sip) => Some(SipSockets::bind(sip).await?),
+            None => None,
+        };
         // The last one: who finds it finds the others.
         let place = UnixPlace {
             path: config.socket.clone(),
@@ -58,12 +84,13 @@ impl Doors {
             group: config.socket_group.clone(),
         };
         let http = unix(&place, inherited.http)?;
-        Ok(Self { http, http_tcp, resp, resp_tcp })
+        Ok(Self { http, http_tcp, resp, resp_tcp, sip })
     }
 
     pub(crate) fn pulses(&self) -> Vec<Pulse> {
         let unix = [Some(&self.http), self.resp.as_ref()].into_iter().flatten().map(UnixListen::pulse);
-        let tcp = [&self.http_tcp, &self.resp_tcp].into_iter().flatten().map(TcpListen::pulse);
+        let sip = self.sip.iter().flat_map(|sip| &sip.tcp);
+        let tcp = [&self.http_tcp, &self.resp_tcp].into_iter().flatten().chain(sip).map(TcpListen::pulse);
         unix.chain(tcp).collect()
     }
 
@@ -74,7 +101,7 @@ impl Doors {
     /// Serves until `shutdown` resolves and all calls under way are answered, or their time is up.
     pub(crate) async fn serve(self, api: &Arc<Api>, life: &Life, shutdown: impl Future<Output = ()>) {
         let pulses = self.pulses();
-        let Self { http, http_tcp, resp, resp_tcp } = self;
+        let Self { http, http_tcp, resp, resp_tcp, sip } = self;
         let (close, closing) = watch::channel(false);
         let (stop, stopping) = watch::channel(false);
         let closed = || {
@@ -107,6 +134,18 @@ impl Doors {
             };
             Some(resp_tcp?.serve(handler, closed(), DRAIN).await)
         };
+        let sip = async {
+            let SipSockets { udp, tcp, rules } = sip?;
+            let door = Arc::new(sip::Door::new(rules, Arc::clone(&api.calls)));
+            let udp = udp
+                .into_iter()
+                .map(|socket| sip::serve_datagrams(socket, Arc::clone(&door), stopping.clone(), DRAIN));
+            let handler = |stream, address: SocketAddr| {
+                sip::serve_stream(stream, address, Arc::clone(&door), stopping.clone())
+            };
+            let tcp = tcp.into_iter().map(|listener| listener.serve(handler, closed(), DRAIN));
+            Some(tokio::join!(join_all(udp), join_all(tcp)))
+        };
         let shutdown = async {
             shutdown.await;
             tracing::info!("stopping");
@@ -119,8 +158,9 @@ impl Doors {
             }
             stop.send_replace(true);
         };
-        let (http, http_tcp, resp, resp_tcp, ()) = tokio::join!(http, http_tcp, resp, resp_tcp, shutdown);
-        tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, "stopped");
+        let (http, http_tcp, resp, resp_tcp, sip, ()) =
+            tokio::join!(http, http_tcp, resp, resp_tcp, sip, shutdown);
+        tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, ?sip, "stopped");
     }
 }
 

@@ -150,7 +150,7 @@ fn invalid(name: &'static str, why: &'static str) -> FieldError {
 }
 
 /// Longest Call-ID that is recorded.
-const MAX_CALL_ID_LEN: usize = 256;
+pub(crate) const MAX_CALL_ID_LEN: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! socket bytes -> listen   accept, limits, who is there
-//!              -> api, resp   bytes to call::Request and back; nothing is decided here
+//!              -> api, resp, sip   bytes to call::Request and back; nothing is decided here
 //!              -> call     the order of the steps, and the only place that knows it
 //!                 -> policy   which level, and why
 //!                 -> core     sign, or screen and verify
@@ -32,11 +32,13 @@ pub mod listen;
 pub mod lists;
 pub mod policy;
 pub mod resp;
+pub mod sip;
 pub mod telemetry;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::net::UdpSocket;
 use tokio::signal::unix::Signal;
 
 use audit::{AuditError, AuditLog, Event, Start};
@@ -47,7 +49,7 @@ use force::InForce;
 use life::Life;
 use life::activation::Inherited;
 use life::sandbox::Sandbox;
-use listen::ListenError;
+use listen::{ListenError, TcpListen};
 
 /// Why the daemon did not start or ended badly.
 #[derive(Debug)]
@@ -117,12 +119,14 @@ pub async fn run(
         tracing::warn!("{warning}");
     }
     let audit = open_audit(&mut config).await?;
-    let doors = Doors::bind(&config, inherited).map_err(RunError::Listen)?;
+    let doors = Doors::bind(&mut config, inherited).await.map_err(RunError::Listen)?;
     tracing::info!(
         http = %doors.http.path().display(),
         http_tcp = doors.http_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
         resp = doors.resp.as_ref().map(|listener| tracing::field::display(listener.path().display())),
         resp_tcp = doors.resp_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
+        sip_udp = ?doors.sip.iter().flat_map(|sip| &sip.udp).flat_map(UdpSocket::local_addr).collect::<Vec<_>>(),
+        sip_tcp = ?doors.sip.iter().flat_map(|sip| &sip.tcp).map(TcpListen::address).collect::<Vec<_>>(),
         ?sandbox,
         "ready"
     );

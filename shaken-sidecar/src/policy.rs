@@ -1,7 +1,8 @@
 //! Which attestation level a call gets, and why. Pure: no I/O, no clock.
 //!
 //! A trunk is recognized by facts that the client cannot choose: the listener it connected to, the
-//! user id that the kernel tells, and on TCP the user whose secret it knows. A request may name one
+//! user id that the kernel tells, on TCP the user whose secret it knows, and in SIP the peer whose
+//! address it has. A request may name one
 //! of its trunks, if the configuration lets it. What it asks for can lower the level of the trunk and
 //! never raise it.
 
@@ -22,6 +23,17 @@ pub enum Listener {
     Resp,
     /// The Redis protocol on its TCP port.
     RespTcp,
+    /// SIP on its UDP ports.
+    SipUdp,
+    /// SIP on its TCP ports.
+    SipTcp,
+}
+
+impl Listener {
+    /// Whether who is there is known by its address, and not by a secret.
+    fn is_sip(self) -> bool {
+        matches!(self, Self::SipUdp | Self::SipTcp)
+    }
 }
 
 /// A customer or carrier connection that calls come in on, and how far we vouch for it.
@@ -31,6 +43,7 @@ pub struct Trunk {
     listener: Option<Listener>,
     uid: Option<u32>,
     user: Option<String>,
+    peer: Option<String>,
     named: Named,
     max_attest: Attest,
     customer: Option<String>,
@@ -54,6 +67,7 @@ impl Trunk {
             listener: None,
             uid: None,
             user: None,
+            peer: None,
             named: Named::NeedNot,
             max_attest: Attest::C,
             customer: None,
@@ -77,6 +91,12 @@ impl Trunk {
     #[must_use]
     pub fn with_user(self, user: String) -> Self {
         Self { user: Some(user), ..self }
+    }
+
+    /// Only requests of this peer, in SIP.
+    #[must_use]
+    pub fn with_peer(self, peer: String) -> Self {
+        Self { peer: Some(peer), ..self }
     }
 
     /// Only requests that name it, of those that could be on it. So that one client may use several.
@@ -125,7 +145,8 @@ impl Trunk {
     fn matches(&self, listener: Listener, client: &Client) -> bool {
         self.listener.is_none_or(|wanted| wanted == listener)
             && self.uid.is_none_or(|wanted| client.uid() == Some(wanted))
-            && self.user.as_deref().is_none_or(|wanted| client.user() == Some(wanted))
+            && self.user.as_deref().is_none_or(|wanted| !listener.is_sip() && client.user() == Some(wanted))
+            && self.peer.as_deref().is_none_or(|wanted| listener.is_sip() && client.user() == Some(wanted))
     }
 
     /// The level for a call on this trunk that asks for `requested`, or for nothing.
@@ -178,6 +199,7 @@ pub fn shadowed(trunks: &[Trunk]) -> impl Iterator<Item = (&str, &str)> {
                 && later.named == Named::NeedNot
                 && earlier.uid.is_none_or(|uid| later.uid == Some(uid))
                 && earlier.user.as_ref().is_none_or(|user| later.user.as_ref() == Some(user))
+                && earlier.peer.as_ref().is_none_or(|peer| later.peer.as_ref() == Some(peer))
                 && earlier.listener.is_none_or(|listener| later.listener == Some(listener))
         };
         let earlier = trunks.iter().take(i).find(takes_all)?;
@@ -273,6 +295,13 @@ mod tests {
         assert_eq!(of(Listener::HttpTcp, remote(None)), Some("four"));
         assert_eq!(of(Listener::RespTcp, remote(Some("other"))), None);
         assert_eq!(shadowed(&trunks).count(), 0);
+        // A peer of SIP is no user, whatever they are called.
+        let pbx = [trunks[2].clone(), Trunk::new("sip".into()).with_peer("pbx".into())];
+        let of_pbx = |listener| recognize(&pbx, listener, &remote(Some("pbx")), None).map(Trunk::name);
+        assert_eq!(of_pbx(Listener::HttpTcp), Some("three"));
+        assert_eq!((of_pbx(Listener::SipUdp), of_pbx(Listener::SipTcp)), (Some("sip"), Some("sip")));
+        assert_eq!(recognize(&pbx, Listener::SipUdp, &remote(Some("other")), None), None);
+        assert_eq!(shadowed(&pbx).count(), 0);
         let everyone = [Trunk::new("all".into()), trunks[0].clone()];
         assert_eq!(shadowed(&everyone).collect::<Vec<_>>(), [("one", "all")]);
         assert_eq!(recognize(&everyone, Listener::Http, &process(1), None).map(Trunk::name), Some("all"));

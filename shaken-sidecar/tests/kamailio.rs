@@ -1,29 +1,16 @@
 //! A real Kamailio that has its calls signed and verified over the Redis protocol.
 
+mod kamailio_server;
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 mod tool;
 
-use std::fs;
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kamailio_server::Installed;
 use running::{CALLED, CALLER, Running};
-
-/// Kamailio on a port of its own. It ends with this.
-struct Kamailio(Child);
-
-impl Drop for Kamailio {
-    fn drop(&mut self) {
-        // It ends its children when it is asked to end.
-        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = self.0.wait();
-    }
-}
 
 /// Answers every INVITE with 302: with the Identity that it got for it, or with the word that a
 /// verifier said of the one that it has.
@@ -72,12 +59,6 @@ request_route {{
     )
 }
 
-fn modules() -> Option<PathBuf> {
-    let folders =
-        ["/usr/lib/x86_64-linux-gnu/kamailio/modules", "/usr/lib/aarch64-linux-gnu/kamailio/modules"];
-    folders.iter().map(PathBuf::from).find(|folder| folder.join("ndb_redis.so").is_file())
-}
-
 /// Sends an INVITE and answers what comes.
 fn invite(socket: &UdpSocket, from: &str, more: &str) -> String {
     let local = socket.local_addr().unwrap();
@@ -101,35 +82,16 @@ fn header<'a>(response: &'a str, name: &str) -> Option<&'a str> {
 #[test]
 fn kamailio_signs_and_verifies_over_the_redis_protocol() {
     let package = "kamailio kamailio-redis-modules";
-    let Some(program) = tool::find("kamailio", "SHAKEN_KAMAILIO_REQUIRED", package) else { return };
-    let modules = modules().unwrap_or_else(|| panic!("there is no ndb_redis.so: apt-get install {package}"));
+    let required = "SHAKEN_KAMAILIO_REQUIRED";
+    let Some(installed) = Installed::find(required, package, &["ndb_redis.so"]) else { return };
     let running = Running::start(|config| config + "\n[resp]\nsocket = \"resp.sock\"\n");
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = running.lab().join("kamailio.cfg");
-    fs::write(&config, script(&running.lab().join("resp.sock"), port, &modules)).unwrap();
-    let log = fs::File::create(running.lab().join("kamailio.log")).unwrap();
-    let child = Command::new(program)
-        .args(["-DD", "-E", "-m", "64", "-f"])
-        .arg(&config)
-        .arg("-Y")
-        .arg(running.lab())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let _kamailio = Kamailio(child);
+    let script = script(&running.lab().join("resp.sock"), port, &installed.modules);
+    let kamailio = installed.start(&running.lab(), port, &script);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let told = || fs::read_to_string(running.lab().join("kamailio.log")).unwrap();
-    let patience = Instant::now() + Duration::from_secs(20);
-    while !UdpSocket::bind(("127.0.0.1", port))
-        .is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
-    {
-        assert!(Instant::now() < patience, "it does not listen: {}", told());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let told = || kamailio.told();
 
     let signed = invite(&socket, CALLER, "");
     assert!(signed.starts_with("SIP/2.0 302 Signed"), "{signed}\n{}", told());

@@ -235,6 +235,10 @@ pub enum Interface {
     RespUnix,
     /// The Redis protocol over TCP.
     RespTcp,
+    /// SIP over UDP.
+    SipUdp,
+    /// SIP over TCP.
+    SipTcp,
 }
 
 impl Interface {
@@ -246,6 +250,8 @@ impl Interface {
             Self::HttpTcp => "http-tcp",
             Self::RespUnix => "resp-unix",
             Self::RespTcp => "resp-tcp",
+            Self::SipUdp => "sip-udp",
+            Self::SipTcp => "sip-tcp",
         }
     }
 }
@@ -379,7 +385,14 @@ mod tests {
         for op in [Op::Sign, Op::Verify] {
             assert_eq!(serde_json::to_value(op).unwrap(), op.name());
         }
-        for interface in [Interface::HttpUnix, Interface::HttpTcp, Interface::RespUnix, Interface::RespTcp] {
+        for interface in [
+            Interface::HttpUnix,
+            Interface::HttpTcp,
+            Interface::RespUnix,
+            Interface::RespTcp,
+            Interface::SipUdp,
+            Interface::SipTcp,
+        ] {
             assert_eq!(serde_json::to_value(interface).unwrap(), interface.name());
         }
         for why in [Loss::Deadline, Loss::ClientGone] {

@@ -172,7 +172,7 @@ fn offers(verify_only: bool) -> Offers {
     if verify_only { Offers::VerifyOnly } else { Offers::All }
 }
 
-fn read_address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+pub(super) fn read_address(key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| {
         ConfigError::new(format_args!("{key} must be an IP address and a port, such as \"127.0.0.1:8080\""))
     })

@@ -14,7 +14,7 @@ use shaken_core::trust::{ExpiredCaList, RevocationPolicy, StiPa};
 use shaken_core::{Error, TnAuthListPolicy, Trust, Verifier, X5u, pem};
 
 use super::{ConfigError, Folder, core_error, read_deadline, read_file};
-use crate::call::Verification;
+use crate::call::{HeaderParams, Verification};
 use crate::certs::{Certs, Supply};
 use crate::lists::{self, Lists, Source};
 
@@ -31,6 +31,8 @@ pub struct Trusting {
     pub fetcher: Fetcher,
     /// How much memory the cache of certificates may take.
     pub cache_bytes: u64,
+    /// Which parameters an Identity header must have.
+    pub params: HeaderParams,
     /// How keys that are in use get verification tables, if they do.
     pub tables: Option<TableOptions>,
 }
@@ -54,7 +56,10 @@ impl Trusting {
             None => Certs::new(self.cache_bytes),
         };
         let supply = Supply { fetcher: Arc::new(self.fetcher), trust: self.trust };
-        Verification::new(verifier, certs, supply).with_table_options(self.tables).with_lists(self.lists)
+        Verification::new(verifier, certs, supply)
+            .with_table_options(self.tables)
+            .with_params(self.params)
+            .with_lists(self.lists)
     }
 }
 
@@ -125,6 +130,8 @@ pub(super) struct VerificationSection {
     max_age_s: Option<u64>,
     #[serde(default)]
     tn_auth_list: TnAuthListSetting,
+    #[serde(default)]
+    header_params: HeaderParams,
     #[serde(default)]
     verify_tables: TablesSetting,
     tables_mib: Option<usize>,
@@ -328,7 +335,8 @@ pub(super) fn read_verification(
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    Ok(Trusting { verifier, trust, lists, fetcher, cache_bytes: cache_mib * 1024 * 1024, tables })
+    let params = section.header_params;
+    Ok(Trusting { verifier, trust, lists, fetcher, cache_bytes: cache_mib * 1024 * 1024, params, tables })
 }
 
 fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
