@@ -92,7 +92,8 @@ impl UnixListen {
         let io_error = |source| ListenError::Io { action: "listen on", path: path.to_owned(), source };
         let address = listener.local_addr().map_err(io_error)?;
         if address.as_pathname() != Some(path) {
-            let found = address.as_pathname().unwrap_or(Path::new("no path")).display().to_string();
+            let found =
+                address.as_pathname().map_or_else(|| "no path".to_owned(), |path| path.display().to_string());
             return Err(ListenError::Elsewhere { expected: path.display().to_string(), found });
         }
         listener.set_nonblocking(true).map_err(io_error)?;
