@@ -199,7 +199,7 @@ request_route {{
   if ($hdr(X-Path) == "resp") {{
     if (is_present_hf("Identity")) {{
       redis_cmd("stir", "STIR.VERIFY %s %s %s", "$hdr(Identity)", "$fU", "$rU", "v");
-      append_hf("X-Verstat: $redis(v=>value[1])\r\n");
+      if ($redis(v=>type) == 2) append_hf("X-Verstat: $redis(v=>value[1])\r\n");
     }} else {{
       redis_cmd("stir", "STIR.SIGN %s %s", "$fU", "$rU", "s");
       if ($redis(s=>type) == 1) append_hf("Identity: $redis(s=>value)\r\n");
