@@ -1,11 +1,12 @@
 //! HTTP/1.1 on the Unix socket and on TCP: `POST /stir/v1/signing`, `POST /stir/v1/verification`
-//! (ATIS-1000082), `/quick/v1/sign` and `/quick/v1/verify` for dialplans, `GET /ready`, `/live`,
+//! (ATIS-1000082, 3GPP TS 24.229 Annex V), `GET /openapi.json`, `/quick/v1/sign` and `/quick/v1/verify` for dialplans, `GET /ready`, `/live`,
 //! `/healthz` and `/metrics`, and for the operator `GET /audit/v1/search`, `POST /audit/v1/reveals` and
 //! `POST /admin/v1/reload`. Bytes to [`crate::call`] requests and back; nothing is decided here.
 
 mod admin;
 mod atis;
 mod error;
+mod ms;
 mod quick;
 mod remote;
 
@@ -28,7 +29,7 @@ use tokio::sync::{Notify, watch};
 
 use shaken_core::OrigId;
 
-use crate::audit::{Loss, Undecided};
+use crate::audit::{Loss, Op, Undecided};
 use crate::call::{Calls, Offers, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::fields::Fields;
@@ -42,8 +43,7 @@ pub use admin::Admin;
 use error::RequestError;
 pub use remote::Remotes;
 
-const SIGNING: &str = "/stir/v1/signing";
-const VERIFICATION: &str = "/stir/v1/verification";
+const OPENAPI: &str = "/openapi.json";
 const QUICK: &str = "/quick/";
 const QUICK_SIGN: &str = "/quick/v1/sign";
 const QUICK_VERIFY: &str = "/quick/v1/verify";
@@ -240,21 +240,24 @@ async fn dispatch(
         received: Instant::now(),
         delivery,
     };
+    if let Some((op, resource)) = atis::resource(&path) {
+        if request.method() != Method::POST {
+            return Err(RequestError::MethodNotAllowed);
+        }
+        let body = read_json(request).await?;
+        let origin = origin(client, None, None);
+        let answer = match op {
+            Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
+            Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
+        };
+        return Ok(json(StatusCode::OK, &answer));
+    }
     match (request.method(), path.as_str()) {
+        (&Method::GET, OPENAPI) => Ok(openapi()),
         (&Method::GET, HEALTH) => Ok(health(&life.health(SystemTime::now()))),
         (&Method::GET, READY) => Ok(ready(&life.health(SystemTime::now()))),
         (&Method::GET, LIVE) => Ok(live(&life.health(SystemTime::now()))),
         (&Method::GET, METRICS) => Ok(metrics(life)),
-        (&Method::POST, SIGNING | VERIFICATION) => {
-            let body = read_json(request).await?;
-            let origin = origin(client, None, None);
-            let answer = if path == SIGNING {
-                atis::sign(&body, calls, &origin).await?
-            } else {
-                atis::verify(&body, calls, &origin).await?
-            };
-            Ok(json(StatusCode::OK, &answer))
-        }
         (&Method::GET | &Method::POST, QUICK_SIGN | QUICK_VERIFY) => {
             let mut fields = Fields::default();
             quick::read(&mut fields, request.uri().query().unwrap_or_default().as_bytes())?;
@@ -287,7 +290,7 @@ async fn dispatch(
             let (status, told) = Admin::reload(&body, peer, life).await?;
             Ok(json(status, &told))
         }
-        (_, SIGNING | VERIFICATION | QUICK_SIGN | QUICK_VERIFY | HEALTH | READY | LIVE)
+        (_, OPENAPI | QUICK_SIGN | QUICK_VERIFY | HEALTH | READY | LIVE)
         | (_, METRICS | SEARCH | REVEALS | RELOAD) => Err(RequestError::MethodNotAllowed),
         _ => Err(RequestError::NotFound),
     }
@@ -329,6 +332,13 @@ fn told(is_well: bool, status: &str, causes: Vec<&str>) -> Response<Full<Bytes>>
 fn metrics(life: &Life) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(life))));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(telemetry::CONTENT_TYPE));
+    response
+}
+
+/// What is offered here, for programs.
+fn openapi() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(include_bytes!("../openapi.json"))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 

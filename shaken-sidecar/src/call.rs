@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
-use shaken_core::passport::{Ppt, base, shaken};
+use shaken_core::passport::{Ppt, base, div, rph, shaken};
 use shaken_core::tables::TableOptions;
 use shaken_core::verify::CallScratch;
 use shaken_core::{
@@ -198,9 +198,46 @@ impl std::fmt::Debug for Party {
     }
 }
 
+/// Which PASSporT is wanted.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Wanted {
+    /// `shaken` (RFC 8588).
+    #[default]
+    Shaken,
+    /// `div` (RFC 8946).
+    Div {
+        /// The number that the call was for.
+        div: Party,
+        /// The index of History-Info.
+        hi: Option<String>,
+    },
+    /// `rph` (RFC 8443, RFC 9027).
+    Rph {
+        /// The values of Resource-Priority.
+        auth: Vec<String>,
+        /// Whether an emergency centre calls back.
+        callback: rph::Callback,
+    },
+}
+
+impl Wanted {
+    /// Its type.
+    #[must_use]
+    pub const fn ppt(&self) -> Ppt {
+        match self {
+            Self::Shaken => Ppt::Shaken,
+            Self::Div { .. } => Ppt::Div,
+            Self::Rph { .. } => Ppt::Rph,
+        }
+    }
+}
+
 /// A call to sign.
 #[derive(Clone, Debug)]
 pub struct SignRequest {
+    /// What for.
+    pub wanted: Wanted,
     /// The level that the client would like.
     pub attest: Option<Attest>,
     /// The calling number.
@@ -220,6 +257,12 @@ pub struct VerifyRequest {
     pub orig: Party,
     /// The called numbers of To and Request-URI, at least one.
     pub dest: Vec<Party>,
+    /// The number of the Request-URI, where a diversion must lead to, if it is known.
+    pub target: Option<Party>,
+    /// The value of Resource-Priority, if there is one.
+    pub resource_priority: Option<String>,
+    /// The value of Priority, if there is one.
+    pub priority: Option<String>,
     /// The Date of the request in seconds since 1970.
     pub date: u64,
     /// The values of the Identity headers, in their order.
@@ -231,12 +274,16 @@ pub struct VerifyRequest {
 pub struct Signed {
     /// The value of the Identity header.
     pub identity: String,
-    /// The tracing value in it.
-    pub origid: String,
+    /// The tracing value in it, if its type has one.
+    pub origid: Option<String>,
     /// Its time in seconds since 1970.
     pub iat: u64,
-    /// The level and why.
-    pub decision: Decision,
+    /// The level in it, if its type has one.
+    pub attest: Option<Attest>,
+    /// Why it was signed so.
+    pub reason: policy::Reason,
+    /// The line of the configuration that decided.
+    pub rule: String,
     /// Index of the record, if it is durable.
     pub record: Option<u64>,
 }
@@ -297,6 +344,8 @@ pub struct Attested {
 pub enum Refusal {
     /// The client belongs to no trunk, or not to the one that it named.
     TrunkUnknown,
+    /// PASSporTs of this type are not signed for the trunk.
+    PptNotAllowed,
     /// The daemon has no key (to sign) or no trust anchors (to verify), or the listener is not for it.
     NotOffered,
     /// The request can't be signed as it is.
@@ -310,7 +359,7 @@ impl Refusal {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self {
-            Self::TrunkUnknown | Self::Unsignable(Error::TnNotAuthorized) => 403,
+            Self::TrunkUnknown | Self::PptNotAllowed | Self::Unsignable(Error::TnNotAuthorized) => 403,
             Self::NotOffered => 404,
             Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. }) | Self::Audit(_) => {
                 503
@@ -325,6 +374,7 @@ impl Refusal {
     pub fn name(&self) -> &'static str {
         match self {
             Self::TrunkUnknown => policy::Reason::TrunkUnknown.name(),
+            Self::PptNotAllowed => policy::Reason::PptNotAllowed.name(),
             Self::NotOffered => "NOT_OFFERED",
             Self::Unsignable(error) => error.name(),
             Self::Audit(_) => "audit",
@@ -376,24 +426,28 @@ impl Calls {
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         record.x5u = Some(signer.x5u().to_owned());
 
-        let decision = trunk.decide(request.attest);
-        record.attest = Some(decision.attest.as_str().into());
-        record.reason = Some(decision.reason.name().into());
-        record.rule = Some(decision.rule.clone().into());
         record.decided_by =
             Some(trunk.provider().map_or(Cow::Borrowed("policy"), |provider| provider.to_owned().into()));
 
-        match make_header(signer, &request, decision.attest, origin.unix_s()) {
-            Err(error) => self.refuse(record, error, origin).await,
+        let Some(Decision { attest, reason, rule }) = trunk.decide(request.wanted.ppt(), request.attest)
+        else {
+            record.reason = Some(policy::Reason::PptNotAllowed.name().into());
+            return self.refuse(record, Refusal::PptNotAllowed, origin).await;
+        };
+        record.attest = attest.map(|attest| attest.as_str().into());
+        record.reason = Some(reason.name().into());
+        record.rule = Some(rule.clone().into());
+        match make_header(signer, &request, attest, origin.unix_s()) {
+            Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
             Ok((identity, origid)) => {
                 record.verdict = "signed".into();
-                record.ppt = vec!["shaken".to_owned()];
-                record.origid = Some(origid.clone());
+                record.ppt = vec![request.wanted.ppt().name().to_owned()];
+                record.origid.clone_from(&origid);
                 record.cert = Some(cert_of(signer.certificate()));
                 record.http_status = Some(200);
                 keep_identity(force.identity, &mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
-                Ok(Signed { identity, origid, iat: request.iat, decision, record })
+                Ok(Signed { identity, origid, attest, reason, rule, iat: request.iat, record })
             }
         }
     }
@@ -441,12 +495,13 @@ impl Calls {
         })
     }
 
-    async fn refuse<T>(&self, mut record: Record, error: Error, origin: &Origin) -> Result<T, Refusal> {
-        let refusal = Refusal::Unsignable(error);
+    async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
         record.verdict = "refused".into();
         record.attest = None;
         record.http_status = Some(refusal.http_status());
-        record.error = Some(error.name().into());
+        if let Refusal::Unsignable(error) = &refusal {
+            record.error = Some(error.name().into());
+        }
         self.keep(record, origin).await?;
         Err(refusal)
     }
@@ -490,7 +545,16 @@ impl Verification {
         headers: &mut Vec<JudgedHeader>,
     ) -> Result<Attested, Error> {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
-        let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
+        let mut call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
+        if let Some(target) = &request.target {
+            call = call.with_target(target.tn.into());
+        }
+        if let Some(value) = &request.resource_priority {
+            call = call.with_resource_priority(value);
+        }
+        if let Some(value) = &request.priority {
+            call = call.with_priority(value);
+        }
         let values = request.identity.iter().map(String::as_bytes);
         if self.params == HeaderParams::Exact {
             // One that can't be read is told by the verifier.
@@ -564,16 +628,24 @@ fn new_record(
     record.generation.clone_from(&force.generation);
     record.orig = Some(number(orig));
     record.dest = dest.iter().map(number).collect();
+    record.synthetic = is_heartbeat(orig, dest).then_some(true);
     record
 }
 
-/// The header for a call, and its tracing value.
+/// Whether a call is made up: Oracle's SBCs ask about this one to see whether we live.
+#[must_use]
+pub fn is_heartbeat(orig: &Party, dest: &[Party]) -> bool {
+    let is = |party: &Party, number: &str| party.tn.as_str() == number;
+    is(orig, "9999999999") && matches!(dest, [called] if is(called, "7777777777"))
+}
+
+/// The header for a call, and its tracing value if it has one.
 fn make_header(
     signer: &Signer,
     request: &SignRequest,
-    attest: Attest,
+    attest: Option<Attest>,
     now: i64,
-) -> Result<(String, String), Error> {
+) -> Result<(String, Option<String>), Error> {
     // An expired certificate signs nothing, not even for a time when it was valid.
     signer.certificate().check_valid(now)?;
     let now = u64::try_from(now).unwrap_or_default();
@@ -584,16 +656,32 @@ fn make_header(
         age_s if iat < now => return Err(Error::IatStale { age_s }),
         ahead_s => return Err(Error::IatFuture { ahead_s }),
     }
-    let origid = match &request.origid {
-        Some(origid) => origid.clone(),
-        None => OrigId::random()?.to_string(),
-    };
     let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
     let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;
-    let claims = shaken::NewClaims::new(claims, attest, &origid)?;
     let mut buffer = [0; sign::MAX_HEADER_LEN];
-    let identity = signer.sign(&claims, &mut buffer)?.to_owned();
-    Ok((identity, origid))
+    match &request.wanted {
+        Wanted::Shaken => {
+            let origid = match &request.origid {
+                Some(origid) => origid.clone(),
+                None => OrigId::random()?.to_string(),
+            };
+            let claims = shaken::NewClaims::new(claims, attest.unwrap_or(Attest::C), &origid)?;
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), Some(origid)))
+        }
+        Wanted::Div { div, hi } => {
+            let claims = div::NewClaims::new(claims, div.tn.into())?;
+            let claims = match hi {
+                Some(hi) => claims.with_history_index(hi),
+                None => claims,
+            };
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+        }
+        Wanted::Rph { auth, callback } => {
+            let auth: Vec<&str> = auth.iter().map(String::as_str).collect();
+            let claims = rph::NewClaims::new(claims, &auth, *callback)?;
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+        }
+    }
 }
 
 fn header_of(header: &JudgedHeader) -> Header {

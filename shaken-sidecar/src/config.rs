@@ -20,6 +20,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::fetch::FetchPolicy;
+use shaken_core::passport::Ppt;
 use shaken_core::{Attest, Error, Signer, Trust, key};
 
 use crate::audit::export::Export;
@@ -179,6 +180,7 @@ struct TrunkSection {
     by_name: bool,
     listener: Option<Listener>,
     max_attest: Option<String>,
+    sign: Option<Vec<String>>,
     customer: Option<String>,
     provider: Option<String>,
 }
@@ -375,7 +377,15 @@ fn read_trunks(
                 return Err(wrong("customer and provider are names of 1 to 128 bytes in one line"));
             }
         }
+        let signs = section.sign.as_deref().unwrap_or(&[]).iter().map(|name| {
+            let known = [Ppt::Shaken, Ppt::Div, Ppt::Rph].into_iter().find(|ppt| ppt.name() == name);
+            known.ok_or_else(|| wrong("sign is a list of \"shaken\", \"div\" and \"rph\""))
+        });
+        let signs = signs.collect::<Result<Vec<_>, _>>()?;
         let mut trunk = Trunk::new(name).with_max_attest(max_attest);
+        if section.sign.is_some() {
+            trunk = trunk.with_signs(signs);
+        }
         if let Some(uid) = section.uid {
             trunk = trunk.with_uid(uid);
         }
@@ -636,6 +646,7 @@ mod tests {
             by_name: false,
             listener: None,
             max_attest: max_attest.map(Into::into),
+            sign: None,
             customer: None,
             provider: None,
         };

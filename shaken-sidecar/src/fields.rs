@@ -9,7 +9,7 @@ use std::fmt;
 use shaken_core::TelephoneNumber;
 use shaken_core::claims::MAX_DEST;
 
-use crate::call::{Party, SignRequest, VerifyRequest};
+use crate::call::{Party, SignRequest, VerifyRequest, Wanted};
 
 /// What was given of a request.
 #[derive(Default)]
@@ -96,6 +96,7 @@ impl Fields {
         unwanted("date", self.date.as_ref())?;
         let level = |level: String| level.parse().map_err(|_| invalid("attest", "A, B or C is wanted"));
         Ok(SignRequest {
+            wanted: Wanted::Shaken,
             attest: self.attest.map(level).transpose()?,
             orig: one(self.from)?,
             dest: called(self.to)?,
@@ -112,6 +113,9 @@ impl Fields {
         Ok(VerifyRequest {
             orig: one(self.from)?,
             dest: called(self.to)?,
+            target: None,
+            resource_priority: None,
+            priority: None,
             date: seconds("date", self.date, now)?,
             identity: self.identity,
         })

@@ -7,6 +7,7 @@
 //! never raise it.
 
 use shaken_core::Attest;
+use shaken_core::passport::Ppt;
 
 use crate::listen::Client;
 
@@ -46,6 +47,7 @@ pub struct Trunk {
     peer: Option<String>,
     named: Named,
     max_attest: Attest,
+    signs: Vec<Ppt>,
     customer: Option<String>,
     provider: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Trunk {
             peer: None,
             named: Named::NeedNot,
             max_attest: Attest::C,
+            signs: vec![Ppt::Shaken],
             customer: None,
             provider: None,
         }
@@ -112,6 +115,12 @@ impl Trunk {
         Self { max_attest, ..self }
     }
 
+    /// The types of PASSporTs that are signed on it; `shaken` alone unless set.
+    #[must_use]
+    pub fn with_signs(self, signs: Vec<Ppt>) -> Self {
+        Self { signs, ..self }
+    }
+
     /// Whose calls they are, for the record.
     #[must_use]
     pub fn with_customer(self, customer: String) -> Self {
@@ -149,9 +158,17 @@ impl Trunk {
             && self.peer.as_deref().is_none_or(|wanted| listener.is_sip() && client.user() == Some(wanted))
     }
 
-    /// The level for a call on this trunk that asks for `requested`, or for nothing.
+    /// What a call on this trunk gets that asks for a PASSporT of type `ppt`, with level `requested` or
+    /// with none. Nothing if it gets none of that type.
     #[must_use]
-    pub fn decide(&self, requested: Option<Attest>) -> Decision {
+    pub fn decide(&self, ppt: Ppt, requested: Option<Attest>) -> Option<Decision> {
+        if !self.signs.contains(&ppt) {
+            return None;
+        }
+        if ppt != Ppt::Shaken {
+            let rule = format!("trunk \"{}\" sign has \"{}\"", self.name, ppt.name());
+            return Some(Decision { attest: None, reason: Reason::AsRequested, rule });
+        }
         let (attest, reason) = match requested {
             None => (self.max_attest, Reason::TrunkDefault),
             Some(requested) => match requested.lower(self.max_attest) {
@@ -159,11 +176,8 @@ impl Trunk {
                 attest => (attest, Reason::CappedByTrunk),
             },
         };
-        Decision {
-            attest,
-            reason,
-            rule: format!("trunk \"{}\" max_attest = \"{}\"", self.name, self.max_attest),
-        }
+        let rule = format!("trunk \"{}\" max_attest = \"{}\"", self.name, self.max_attest);
+        Some(Decision { attest: Some(attest), reason, rule })
     }
 }
 
@@ -210,8 +224,8 @@ pub fn shadowed(trunks: &[Trunk]) -> impl Iterator<Item = (&str, &str)> {
 /// A level and its explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// The level to sign with.
-    pub attest: Attest,
+    /// The level to sign with, if the type of the PASSporT has one.
+    pub attest: Option<Attest>,
     /// Why it is this one.
     pub reason: Reason,
     /// The line of the configuration that decided.
@@ -230,6 +244,8 @@ pub enum Reason {
     TrunkDefault,
     /// The request belongs to no trunk of the configuration; it is refused.
     TrunkUnknown,
+    /// PASSporTs of the type that is asked for are not signed on the trunk; it is refused.
+    PptNotAllowed,
 }
 
 impl Reason {
@@ -241,6 +257,7 @@ impl Reason {
             Self::CappedByTrunk => "CAPPED_BY_TRUNK",
             Self::TrunkDefault => "TRUNK_DEFAULT",
             Self::TrunkUnknown => "TRUNK_UNKNOWN",
+            Self::PptNotAllowed => "PPT_NOT_ALLOWED",
         }
     }
 }
@@ -261,14 +278,16 @@ mod tests {
             (Attest::C, Some(Attest::B), Attest::C, Reason::CappedByTrunk),
             (Attest::B, None, Attest::B, Reason::TrunkDefault),
         ] {
-            let decision = Trunk::new("t".into()).with_max_attest(max).decide(requested);
-            assert_eq!((decision.attest, decision.reason), (attest, reason), "{max} {requested:?}");
+            let trunk = Trunk::new("t".into()).with_max_attest(max);
+            let decision = trunk.decide(Ppt::Shaken, requested).unwrap();
+            assert_eq!((decision.attest, decision.reason), (Some(attest), reason), "{max} {requested:?}");
         }
     }
 
     #[test]
     fn the_default_level_is_the_lowest() {
-        assert_eq!(Trunk::new("t".into()).decide(Some(Attest::A)).attest, Attest::C);
+        let decision = Trunk::new("t".into()).decide(Ppt::Shaken, Some(Attest::A)).unwrap();
+        assert_eq!(decision.attest, Some(Attest::C));
     }
 
     fn process(uid: u32) -> Client {

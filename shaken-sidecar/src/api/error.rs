@@ -16,6 +16,8 @@ pub(super) enum RequestError {
     ParameterMissing {
         name: &'static str,
     },
+    /// Nothing to verify in a call that is made up: it gets the answer that it is after.
+    Heartbeat,
     NotAcceptable {
         accept: String,
     },
@@ -47,6 +49,7 @@ impl From<Refusal> for RequestError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TrunkUnknown => Self::Refused { reason: Reason::TrunkUnknown.name() },
+            Refusal::PptNotAllowed => Self::Refused { reason: Reason::PptNotAllowed.name() },
             Refusal::NotOffered => Self::NotFound,
             Refusal::Unsignable(error) => match error {
                 shaken_core::Error::IatStale { .. } | shaken_core::Error::IatFuture { .. } => {
@@ -84,7 +87,11 @@ impl RequestError {
             | Self::LengthRequired
             | Self::MethodNotAllowed
             | Self::TooLarge => true,
-            Self::Unauthorized | Self::Refused { .. } | Self::Internal | Self::Unavailable { .. } => false,
+            Self::Heartbeat
+            | Self::Unauthorized
+            | Self::Refused { .. }
+            | Self::Internal
+            | Self::Unavailable { .. } => false,
         }
     }
 
@@ -92,7 +99,7 @@ impl RequestError {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::BodyMissing => "body-missing",
-            Self::ParameterMissing { .. } => "parameter-missing",
+            Self::ParameterMissing { .. } | Self::Heartbeat => "parameter-missing",
             Self::NotAcceptable { .. } => "not-acceptable",
             Self::NotFound => "not-found",
             Self::UnsupportedMediaType => "media-type-unsupported",
@@ -120,6 +127,7 @@ impl RequestError {
             Self::ParameterMissing { name } => {
                 (bad, "SVC4001", "Missing mandatory parameter '%1'", vec![name])
             }
+            Self::Heartbeat => (bad, "SVC4001", "Missing mandatory parameter '%1'", vec!["identity"]),
             Self::NotAcceptable { accept } => (
                 StatusCode::NOT_ACCEPTABLE,
                 "SVC4002",

@@ -9,6 +9,8 @@ use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use shaken_core::Attest;
+
 use super::error::RequestError;
 use crate::call::{Calls, Origin, Refusal};
 use crate::fields::{FieldError, Fields};
@@ -44,9 +46,9 @@ pub(super) async fn sign(
         SignForm::Header => format!("Identity: {}\r\n", signed.identity),
         SignForm::Value => signed.identity,
     });
-    say(&mut response, ATTEST, signed.decision.attest.as_str());
-    say(&mut response, REASON, signed.decision.reason.name());
-    say(&mut response, ORIGID, &signed.origid);
+    say(&mut response, ATTEST, signed.attest.map_or("", Attest::as_str));
+    say(&mut response, REASON, signed.reason.name());
+    say(&mut response, ORIGID, signed.origid.as_deref().unwrap_or_default());
     Ok(response)
 }
 

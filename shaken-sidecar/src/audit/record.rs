@@ -107,6 +107,10 @@ pub struct Record {
     /// the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<Cow<'static, str>>,
+    /// Whether an SBC asked only to see that the daemon answers; absent otherwise. Figures leave such
+    /// calls out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<bool>,
     /// The Identity header values as sent (sign) or as received (verify).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
@@ -160,6 +164,7 @@ impl Record {
             http_status: None,
             latency_us: None,
             durability: None,
+            synthetic: None,
             identity: Vec::new(),
             identity_sha256: Vec::new(),
         }

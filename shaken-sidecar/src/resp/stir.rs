@@ -186,6 +186,7 @@ mod tests {
     fn refusals_have_stable_names() {
         for (refusal, text) in [
             (Refusal::TrunkUnknown, "REFUSED TRUNK_UNKNOWN"),
+            (Refusal::PptNotAllowed, "REFUSED PPT_NOT_ALLOWED"),
             (Refusal::NotOffered, "NOTOFFERED NOT_OFFERED"),
             (Refusal::Unsignable(shaken_core::Error::TnNotAuthorized), "REFUSED tn-not-authorized: "),
             (Refusal::Unsignable(shaken_core::Error::IatStale { age_s: 90 }), "ERR iat-stale: "),

@@ -15,7 +15,9 @@ use super::peer::{Peer, PeerOp, Treatment, Undecided, VerstatIn};
 use super::transactions::Transaction;
 use super::{Door, Outgoing, topmost_via};
 use crate::audit::{self, Loss};
-use crate::call::{Calls, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest};
+use crate::call::{
+    Calls, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest, Wanted,
+};
 use crate::delivery::{Delivery, Pending};
 use crate::fields::MAX_CALL_ID_LEN;
 use crate::listen::Client;
@@ -186,11 +188,19 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
         let hints = headers.hints();
         let origid = hints.origid.map(str::to_owned);
         let dest = dest.into_iter().take(1).collect();
-        return Ok(Question::Sign(SignRequest { attest: hints.attest, orig, dest, iat: date, origid }));
+        let (wanted, attest) = (Wanted::Shaken, hints.attest);
+        return Ok(Question::Sign(SignRequest { wanted, attest, orig, dest, iat: date, origid }));
     }
     let text = |value: &&[u8]| String::from_utf8_lossy(value).into_owned();
     let identity = headers.identity().iter().map(text).collect();
-    Ok(Question::Verify(VerifyRequest { orig, dest, date, identity }))
+    let field = |wanted: &str| {
+        let mut fields = request.fields();
+        let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
+        found.map(|(_, value)| text(&value))
+    };
+    let (resource_priority, priority) = (field("Resource-Priority"), field("Priority"));
+    let target = party(request.uri()).ok();
+    Ok(Question::Verify(VerifyRequest { orig, dest, target, resource_priority, priority, date, identity }))
 }
 
 fn party(uri: &sip::Uri<'_>) -> Result<Party, Error> {
@@ -213,11 +223,10 @@ fn signed_answer(asked: &Asked<'_>, peer: &Peer, signed: &Signed) -> Vec<u8> {
     {
         headers.push(("Date", date));
     }
-    let told = [
-        ("Attestation-Info", signed.decision.attest.as_str().into()),
-        ("Origination-ID", signed.origid.clone().into_bytes()),
-        sip_reason(peer.redirect, "signed"),
-    ];
+    let attest = signed.attest.map(|attest| ("Attestation-Info", attest.as_str().into()));
+    let origid = signed.origid.clone().map(|origid| ("Origination-ID", origid.into_bytes()));
+    let reason = Some(sip_reason(peer.redirect, "signed"));
+    let told: Vec<_> = [attest, origid, reason].into_iter().flatten().collect();
     redirect(asked, peer, &headers, &[], &[], &told)
 }
 

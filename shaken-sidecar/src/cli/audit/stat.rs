@@ -1,4 +1,4 @@
-//! `shaken audit stat`: decisions counted, over time.
+//! `shaken audit stat`: decisions counted, over time. Heartbeats of SBCs are none.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
     let mut search = Search::new(&opened.dir, &wanted)?;
     while let Some(line) = search.next() {
-        if let Some(Event::Call(call)) = search.entry(&line).map(|entry| entry.event) {
+        if let Some(Event::Call(call)) = search.entry(&line).map(|entry| entry.event)
+            && call.synthetic != Some(true)
+        {
             *counts.entry(Kind::of(&call, args.by)).or_default() += 1;
         }
     }
