@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -175,18 +175,18 @@ fn what_is_handed_over_is_checked() {
         assert_eq!(refused.child.wait().unwrap().code(), Some(78), "{part}: {}", refused.log());
         assert!(refused.log().contains(part), "{part}: {}", refused.log());
     }
-    // Those for another process are none of ours: then the socket is in use.
-    let path: PathBuf = lab.join("shaken.toml");
-    let output = crate::running::shaken()
-        .args(["serve", "--config"])
-        .arg(path)
-        .env("LISTEN_PID", std::process::id().to_string())
-        .env("LISTEN_FDS", "1")
-        .env("LISTEN_FDNAMES", "http")
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(69) && told.contains("listen:"), "{told}");
+    // Those for another process, or for nobody, are none of ours: then the port is in use.
+    let own = std::process::id().to_string();
+    for pid in [own.as_str(), ""] {
+        let output = crate::running::shaken()
+            .args(["serve", "--config"])
+            .arg(lab.join("shaken.toml"))
+            .envs([("LISTEN_PID", pid), ("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "http")])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(69) && told.contains("listen:"), "{told}");
+    }
 }
 
 /// X37: whatever clients have left half-done, the end comes soon, and what is whole is answered.
