@@ -19,7 +19,6 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING,
-    WWW_AUTHENTICATE,
 };
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -195,12 +194,10 @@ async fn answer(
             if error.is_of_the_request() && !delivery.is_recorded() {
                 calls.audit().count_undecided(Undecided::Unparsable, SystemTime::now());
             }
-            let mut response = say(&error);
             if error == RequestError::Unauthorized {
                 calls.audit().count_undecided(Undecided::Unauthenticated, SystemTime::now());
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            response
+            say(&error)
         }
         Ok(Err(_)) => say(&RequestError::Internal),
         Err(_) => {
@@ -242,7 +239,7 @@ async fn dispatch(
     };
     if let Some((op, resource)) = atis::resource(&path) {
         if request.method() != Method::POST {
-            return Err(RequestError::MethodNotAllowed);
+            return Err(RequestError::MethodNotAllowed { allow: "POST" });
         }
         let body = read_json(request).await?;
         let origin = origin(client, None, None);
@@ -290,8 +287,11 @@ async fn dispatch(
             let (status, told) = Admin::reload(&body, peer, life).await?;
             Ok(json(status, &told))
         }
-        (_, OPENAPI | QUICK_SIGN | QUICK_VERIFY | HEALTH | READY | LIVE)
-        | (_, METRICS | SEARCH | REVEALS | RELOAD) => Err(RequestError::MethodNotAllowed),
+        (_, OPENAPI | HEALTH | READY | LIVE | METRICS | SEARCH) => {
+            Err(RequestError::MethodNotAllowed { allow: "GET" })
+        }
+        (_, QUICK_SIGN | QUICK_VERIFY) => Err(RequestError::MethodNotAllowed { allow: "GET, POST" }),
+        (_, REVEALS | RELOAD) => Err(RequestError::MethodNotAllowed { allow: "POST" }),
         _ => Err(RequestError::NotFound),
     }
 }

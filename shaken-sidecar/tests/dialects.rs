@@ -178,3 +178,29 @@ fn heartbeats_are_answered_and_left_out_of_figures() {
     assert!(running.terminate());
     assert!(running.records_of("summary").is_empty(), "{:?}", running.records_of("summary"));
 }
+
+/// What the daemon says of itself holds, whatever is sent.
+#[test]
+fn the_document_of_the_interface_holds() {
+    let Some(python) = std::env::var_os("SHAKEN_SCHEMATHESIS_PYTHON") else {
+        println!("skipped: SHAKEN_SCHEMATHESIS_PYTHON names no Python with schemathesis");
+        return;
+    };
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let running = Running::start(|config| {
+        let trunk = "[[trunk]]\nname = \"tcp\"\nlistener = \"http-tcp\"\nmax_attest = \"A\"\n";
+        for_all_types(config.replace("[http]", &format!("[http]\nlisten = \"{address}\"")) + trunk)
+    });
+    let output = std::process::Command::new(python)
+        .args(["-m", "schemathesis.cli", "run", &format!("http://{address}/openapi.json")])
+        // Numbers, times and types that a document allows can still be refused.
+        .args(["--exclude-checks", "positive_data_acceptance", "--warnings", "off"])
+        .args(["--seed", "1", "--max-examples", "30", "--no-color", "--generation-database", "none"])
+        .current_dir(running.lab())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{}", told.lines().rev().take(12).collect::<Vec<_>>().join("\n"));
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!running.log().contains("panicked"), "{}", running.log());
+}

@@ -3,6 +3,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
@@ -31,7 +32,9 @@ pub(super) enum RequestError {
         why: String,
     },
     LengthRequired,
-    MethodNotAllowed,
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     TooLarge,
     /// The secret is missing or wrong.
     Unauthorized,
@@ -85,7 +88,7 @@ impl RequestError {
             | Self::ParameterInvalid { .. }
             | Self::Unparsable { .. }
             | Self::LengthRequired
-            | Self::MethodNotAllowed
+            | Self::MethodNotAllowed { .. }
             | Self::TooLarge => true,
             Self::Heartbeat
             | Self::Unauthorized
@@ -106,7 +109,7 @@ impl RequestError {
             Self::ParameterInvalid { .. } => "parameter-invalid",
             Self::Unparsable { .. } => "unparsable",
             Self::LengthRequired => "length-required",
-            Self::MethodNotAllowed => "method-not-allowed",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::TooLarge => "too-large",
             Self::Unauthorized => "unauthorized",
             Self::Refused { reason } => reason,
@@ -160,7 +163,7 @@ impl RequestError {
             Self::Refused { reason } => {
                 (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
             }
-            Self::MethodNotAllowed => (
+            Self::MethodNotAllowed { .. } => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "POL4050",
                 "Method not allowed: Invalid HTTP method used",
@@ -177,6 +180,18 @@ impl RequestError {
         let (status, message_id, text, variables) = self.parts();
         let kind = if message_id.starts_with("POL") { "policyException" } else { "serviceException" };
         let exception = json!({ "messageId": message_id, "text": text, "variables": variables });
-        super::json(status, &json!({ "requestError": { kind: exception } }))
+        let mut response = super::json(status, &json!({ "requestError": { kind: exception } }));
+        self.write_headers(&mut response);
+        response
+    }
+
+    /// What RFC 9110 wants beside the status.
+    pub(super) fn write_headers(&self, response: &mut Response<Full<Bytes>>) {
+        let (name, value) = match self {
+            Self::MethodNotAllowed { allow } => (ALLOW, allow),
+            Self::Unauthorized => (WWW_AUTHENTICATE, &"Bearer"),
+            _ => return,
+        };
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
 }

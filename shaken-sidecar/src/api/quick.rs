@@ -75,7 +75,9 @@ pub(super) async fn verify(
 
 /// What is said instead of an answer.
 pub(super) fn error(error: &RequestError) -> Response<Full<Bytes>> {
-    bare(error.status(), error.reason())
+    let mut response = bare(error.status(), error.reason());
+    error.write_headers(&mut response);
+    response
 }
 
 fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
