@@ -11,7 +11,8 @@ use shaken_core::passport::{Ppt, base, shaken};
 use shaken_core::tables::TableOptions;
 use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Trust, Verifier, Verstat, X5u, sign,
+    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Trust, TrustedCert, Verifier, Verstat,
+    X5u, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
@@ -60,6 +61,7 @@ pub struct Verification {
     tables: Option<TableOptions>,
     certs: Arc<Certs>,
     supply: Arc<Supply>,
+    budget: Duration,
     lists: Option<Arc<Lists>>,
     params: HeaderParams,
     /// What calls have left behind; one is some 180 KB, too much to make for each.
@@ -82,6 +84,7 @@ impl Verification {
             tables: None,
             certs,
             supply,
+            budget: FETCH_BUDGET,
             lists: None,
             params: HeaderParams::Any,
             scratches: Arc::default(),
@@ -92,6 +95,12 @@ impl Verification {
     #[must_use]
     pub fn with_table_options(self, tables: Option<TableOptions>) -> Self {
         Self { tables, ..self }
+    }
+
+    /// How long a call waits for certificates, all of its headers together; 400 ms unless set.
+    #[must_use]
+    pub fn with_budget(self, budget: Duration) -> Self {
+        Self { budget, ..self }
     }
 
     /// Which parameters an Identity header must have; any unless set.
@@ -114,6 +123,7 @@ impl Verification {
             tables: self.tables,
             certs: Arc::clone(&self.certs),
             supply: Arc::new(Supply { fetcher: Arc::clone(&self.supply.fetcher), trust }),
+            budget: self.budget,
             lists: self.lists.clone(),
             params: self.params,
             scratches: Arc::clone(&self.scratches),
@@ -428,7 +438,11 @@ impl Calls {
             }
         }
         let record = self.keep(record, origin).await?.index();
-        Ok(Judged { outcome, headers, record })
+        // The record has what happened; the answer may reach whoever chose the URL.
+        for header in &mut headers {
+            header.error = header.error.map(Error::public);
+        }
+        Ok(Judged { outcome: outcome.map_err(Error::public), headers, record })
     }
 
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
@@ -506,8 +520,7 @@ impl Verification {
                 x5us.push(*x5u);
             }
         }
-        // All at once: the deadline of a request has room for one download, not for one after another.
-        let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, &self.supply, now))).await;
+        let found = self.certificates(&x5us, now).await;
         record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
@@ -524,8 +537,30 @@ impl Verification {
         *headers = of_headers()
             .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
             .collect();
+        for header in of_headers().filter(|header| header.outcome().err() == Some(Error::SignatureInvalid)) {
+            if let Some(x5u) = header.x5u() {
+                self.certs.doubt(x5u, &self.supply, now);
+            }
+        }
         let verified = verdict.result()?;
         Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
+    }
+}
+
+impl Verification {
+    /// What stands at each of `x5us`, or why it is not known.
+    async fn certificates(&self, x5us: &[X5u<'_>], now: i64) -> Vec<Result<Arc<TrustedCert>, Error>> {
+        let known: Vec<_> = x5us.iter().map(|x5u| self.certs.lookup(x5u, &self.supply, now)).collect();
+        if known.iter().all(Option::is_some) {
+            return known.into_iter().flatten().collect();
+        }
+        // All at once: the budget is that of the call, not of each header.
+        let due = Instant::now() + self.budget;
+        let waits = x5us.iter().zip(known).map(async |(x5u, known)| match known {
+            Some(known) => known,
+            None => self.certs.wait(x5u, &self.supply, due.into(), now).await,
+        });
+        join_all(waits).await
     }
 }
 
@@ -615,6 +650,9 @@ fn cert_of(certificate: &shaken_core::Certificate) -> Cert {
         sha256: certificate.fingerprint().to_string(),
     }
 }
+
+/// How long a call waits for certificates unless it is set otherwise: callers notice half a second.
+pub const FETCH_BUDGET: Duration = Duration::from_millis(400);
 
 /// How far the `iat` of a request to sign may be from our clock.
 const MAX_IAT_DISTANCE_S: u64 = 60;

@@ -35,7 +35,7 @@ pub use sip::Sip;
 use sip::SipSection;
 pub use verification::Trusting;
 use verification::{
-    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust,
+    FetchSection, TrustSection, VerificationSection, fetch_budget, read_fetch, read_trust,
     read_verification,
 };
 
@@ -221,8 +221,8 @@ impl Config {
         };
         let verification = match trust {
             None => None,
-            Some((trust, lists)) => {
-                Some(read_verification(&file.verification, &file.fetch, &fetch, trust, lists)?)
+            Some(trust) => {
+                Some(read_verification(&file.verification, &file.fetch, &fetch, trust, folder)?)
             }
         };
         if signer.is_none() && verification.is_none() {
@@ -231,9 +231,9 @@ impl Config {
             ));
         }
         let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
-        if verification.is_some() && fetch_deadline(&file.fetch)? >= deadline {
+        if verification.is_some() && fetch_budget(&file.fetch)? >= deadline {
             return Err(ConfigError::new(
-                "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
+                "http.deadline_ms must be more than fetch.budget_ms: a call waits for its certificate",
             ));
         }
         let (UnixPlace { path: socket, mode: socket_mode, group: socket_group }, http_tcp) =

@@ -56,11 +56,12 @@ impl InForce {
         }
     }
 
-    /// What `config` says. What was learned under `before` is kept: certificates, verification tables.
+    /// What `config` says, at `now` in seconds since 1970. What was learned under `before` is kept:
+    /// certificates, verification tables.
     #[must_use]
-    pub fn of(config: Config, before: Option<&Self>) -> Self {
+    pub fn of(config: Config, before: Option<&Self>, now: i64) -> Self {
         let before = before.and_then(|before| before.verification.as_deref());
-        let verification = config.verification.map(|trusting| trusting.start(before));
+        let verification = config.verification.map(|trusting| trusting.start(before, now));
         let http_tcp = config.http_tcp.map_or_else(DoorRules::default, |http| DoorRules {
             offers: http.offers,
             whom: Some(Arc::new(http.remotes)),

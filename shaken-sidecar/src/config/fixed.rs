@@ -50,7 +50,14 @@ fn is_changeable(key: &str) -> bool {
 const CHANGEABLE: &[&str] = &[
     "admin",
     "audit.identity",
-    "fetch",
+    "fetch.budget_ms",
+    "fetch.cache_mib",
+    "fetch.deadline_ms",
+    "fetch.deny",
+    "fetch.downloads",
+    "fetch.downloads_per_host",
+    "fetch.lab",
+    "fetch.max_stale_s",
     "http.deadline_ms",
     "http.hosts",
     "http.user",
@@ -84,6 +91,8 @@ mod tests {
             ("dir = \"a\"", "dir = \"a\"\nseal = true", &["audit.seal"]),
             ("dir = \"a\"", "dir = \"a\"\nidentity = \"sha256\"", &[]),
             ("[trust]", "[resp]\nsocket = \"r\"\nuser = []\n[trust]", &["resp.socket"]),
+            ("[trust]", "[fetch]\nbudget_ms = 7\nlab.tls_roots = \"t\"\n[trust]", &[]),
+            ("[trust]", "[fetch]\ncache_dir = \"c\"\n[trust]", &["fetch.cache_dir"]),
             ("[trust]", "[sip]\nlisten = \"r\"\n[trust]", &["sip.listen"]),
         ] {
             assert_eq!(before.changed(&fixed(&text.replace(from, to), b"1")), changed, "{to}");
