@@ -20,15 +20,18 @@ use crate::certs::{Certs, Supply};
 use crate::delivery::Delivery;
 use crate::force::InForce;
 use crate::hex::hex;
+use crate::limits::Permit;
 use crate::listen::Client;
 use crate::lists::Lists;
-use crate::policy::{self, Decision, Listener, Trunk};
+use crate::policy::{self, Decision, Listener, Replay, Trunk};
+use crate::replay::Replays;
 
 /// Signs and verifies calls, and keeps a record of each.
 #[derive(Debug)]
 pub struct Calls {
     force: ArcSwap<InForce>,
     audit: AuditLog,
+    replays: Replays,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -258,6 +261,8 @@ pub struct Judged {
     pub outcome: Result<Attested, Error>,
     /// What came of each Identity header, in their order; nothing if none of them was looked at.
     pub headers: Vec<JudgedHeader>,
+    /// Whether the PASSporT came with another call before, as far as that is looked for.
+    pub replay: bool,
     /// Index of the record, if it is durable.
     pub record: Option<u64>,
 }
@@ -313,6 +318,10 @@ pub enum Refusal {
     Unsignable(Error),
     /// No record could be made, so there is no answer either.
     Audit(AuditError),
+    /// There is too much to do; see [`Limits`](crate::limits::Limits).
+    Overload,
+    /// Its deadline had passed before anything was done for it.
+    Late,
 }
 
 impl Refusal {
@@ -322,9 +331,10 @@ impl Refusal {
         match self {
             Self::TrunkUnknown | Self::Unsignable(Error::TnNotAuthorized) => 403,
             Self::NotOffered => 404,
-            Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. }) | Self::Audit(_) => {
-                503
-            }
+            Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. })
+            | Self::Audit(_)
+            | Self::Overload
+            | Self::Late => 503,
             Self::Unsignable(error) if error.code() >= 700 => 500,
             Self::Unsignable(_) => 400,
         }
@@ -338,6 +348,8 @@ impl Refusal {
             Self::NotOffered => "NOT_OFFERED",
             Self::Unsignable(error) => error.name(),
             Self::Audit(_) => "audit",
+            Self::Overload => "overload",
+            Self::Late => "deadline",
         }
     }
 }
@@ -352,7 +364,7 @@ impl Calls {
     /// Calls are decided by `force` and recorded in `audit`.
     #[must_use]
     pub fn new(force: InForce, audit: AuditLog) -> Self {
-        Self { force: ArcSwap::from_pointee(force), audit }
+        Self { force: ArcSwap::from_pointee(force), audit, replays: Replays::default() }
     }
 
     /// What decides at this moment.
@@ -366,6 +378,12 @@ impl Calls {
         self.force.store(Arc::new(force));
     }
 
+    /// The PASSporTs that came lately, on trunks where replays are looked for.
+    #[must_use]
+    pub fn replays(&self) -> &Replays {
+        &self.replays
+    }
+
     /// The record of all that was decided.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
@@ -375,13 +393,15 @@ impl Calls {
     /// Signs a call. Resolves when the record is durable.
     ///
     /// # Errors
-    /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers are only counted.
+    /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers, and calls that are too
+    /// many, are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let force = self.in_force();
         let (Some(signer), Offers::All) = (force.signer(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
+        let _permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         record.x5u = Some(signer.x5u().to_owned());
@@ -411,17 +431,25 @@ impl Calls {
     /// Verifies a call. Resolves when the record is durable.
     ///
     /// # Errors
-    /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Audit`]; a call that fails
+    /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Overload`], [`Refusal::Late`],
+    /// [`Refusal::Audit`]; a call that fails
     /// verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let force = self.in_force();
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
+        let mut permit = self.admit(&force, Op::Verify, origin)?;
         let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
         keep_identity(force.identity, &mut record, &request.identity);
 
         let mut headers = Vec::new();
-        let outcome = verification.judge(&request, origin.unix_s(), &mut record, &mut headers).await;
+        let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
+        let now = origin.unix_s();
+        let outcome = verification.judge(&request, past, &mut permit, &mut record, &mut headers, now).await;
+        let outcome = match outcome {
+            Ok(_) if record.replay && trunk.replay() == Replay::Refuse => Err(Error::PassportReplayed),
+            outcome => outcome,
+        };
         record.verdict = if outcome.is_ok() { "passed" } else { "failed" }.into();
         record.http_status = Some(200);
         record.headers = headers.iter().map(header_of).collect();
@@ -437,12 +465,13 @@ impl Calls {
                 record.sip_status = Some(error.sip().code);
             }
         }
+        let replay = record.replay;
         let record = self.keep(record, origin).await?.index();
         // The record has what happened; the answer may reach whoever chose the URL.
         for header in &mut headers {
             header.error = header.error.map(Error::public);
         }
-        Ok(Judged { outcome: outcome.map_err(Error::public), headers, record })
+        Ok(Judged { outcome: outcome.map_err(Error::public), headers, replay, record })
     }
 
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
@@ -453,6 +482,17 @@ impl Calls {
             self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
             Refusal::TrunkUnknown
         })
+    }
+
+    /// Permission to work on a request that is in time. Those that get none are counted and not recorded
+    /// one by one: that would be the work that there is too much of.
+    fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
+        let permit = if origin.received.elapsed() >= force.deadline() {
+            Err(Refusal::Late)
+        } else {
+            force.limits().admit(op, Instant::now()).ok_or(Refusal::Overload)
+        };
+        permit.inspect_err(|_| self.audit.count_undecided(Undecided::Shed, origin.now))
     }
 
     async fn refuse<T>(&self, mut record: Record, error: Error, origin: &Origin) -> Result<T, Refusal> {
@@ -480,17 +520,22 @@ impl Calls {
     }
 }
 
+/// What came before, and the call that it is compared with; nothing if replays are not looked for.
+type Past<'p> = Option<(&'p Replays, Option<&'p str>)>;
+
 impl Verification {
     async fn judge(
         &self,
         request: &VerifyRequest,
-        now: i64,
+        past: Past<'_>,
+        permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
+        now: i64,
     ) -> Result<Attested, Error> {
         let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = scratches().pop().unwrap_or_default();
-        let outcome = self.judge_in(&mut scratch, request, now, record, headers).await;
+        let outcome = self.judge_in(&mut scratch, request, past, permit, record, headers, now).await;
         scratches().push(scratch);
         outcome
     }
@@ -499,9 +544,11 @@ impl Verification {
         &self,
         scratch: &mut CallScratch,
         request: &VerifyRequest,
-        now: i64,
+        past: Past<'_>,
+        permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
+        now: i64,
     ) -> Result<Attested, Error> {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
@@ -520,7 +567,7 @@ impl Verification {
                 x5us.push(*x5u);
             }
         }
-        let found = self.certificates(&x5us, now).await;
+        let found = self.certificates(&x5us, permit, now).await;
         record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
@@ -543,13 +590,21 @@ impl Verification {
             }
         }
         let verified = verdict.result()?;
+        if let Some((replays, call_id)) = past {
+            record.replay = replays.is_one(verified.claims(), call_id, self.verifier.max_age_s(), now);
+        }
         Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
     }
 }
 
 impl Verification {
     /// What stands at each of `x5us`, or why it is not known.
-    async fn certificates(&self, x5us: &[X5u<'_>], now: i64) -> Vec<Result<Arc<TrustedCert>, Error>> {
+    async fn certificates(
+        &self,
+        x5us: &[X5u<'_>],
+        permit: &mut Permit<'_>,
+        now: i64,
+    ) -> Vec<Result<Arc<TrustedCert>, Error>> {
         let known: Vec<_> = x5us.iter().map(|x5u| self.certs.lookup(x5u, &self.supply, now)).collect();
         if known.iter().all(Option::is_some) {
             return known.into_iter().flatten().collect();
@@ -560,7 +615,7 @@ impl Verification {
             Some(known) => known,
             None => self.certs.wait(x5u, &self.supply, due.into(), now).await,
         });
-        join_all(waits).await
+        permit.wait_for(join_all(waits)).await
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) async fn verify(body: &[u8], calls: &Calls, origin: &Origin) -> Resul
         let header = |header: &JudgedHeader| json!({ "type": header.ppt.map(Ppt::name), "error": header.error.map(|error| error.name()) });
         ours.insert("headers".into(), judged.headers.iter().map(header).collect());
     }
+    if judged.replay {
+        ours.insert("replay".into(), true.into());
+    }
     ours.insert("record".into(), judged.record.into());
     answer.insert("shaken".into(), ours.into());
     Ok(json!({ "verificationResponse": answer }))

@@ -65,7 +65,9 @@ impl From<Refusal> for RequestError {
                 error if error.code() >= 700 => Self::Internal,
                 error => Self::ParameterInvalid { name: "signingRequest", why: error.to_string() },
             },
-            Refusal::Audit(_) => Self::Unavailable { why: "audit" },
+            refusal @ (Refusal::Audit(_) | Refusal::Overload | Refusal::Late) => {
+                Self::Unavailable { why: refusal.name() }
+            }
         }
     }
 }
@@ -169,6 +171,8 @@ impl RequestError {
         let (status, message_id, text, variables) = self.parts();
         let kind = if message_id.starts_with("POL") { "policyException" } else { "serviceException" };
         let exception = json!({ "messageId": message_id, "text": text, "variables": variables });
-        super::json(status, &json!({ "requestError": { kind: exception } }))
+        let mut response = super::json(status, &json!({ "requestError": { kind: exception } }));
+        super::say_when_to_retry(&mut response);
+        response
     }
 }

@@ -62,6 +62,7 @@ const CHANGEABLE: &[&str] = &[
     "http.hosts",
     "http.user",
     "http.verify_only",
+    "limits",
     "resp.user",
     "resp.verify_only",
     "signing",

@@ -486,7 +486,10 @@ mod tests {
             ("downloads_per_host = 0", "downloads_per_host"),
         ] {
             let refused = read(bad).unwrap_err().to_string();
-            assert!(refused.contains(&format!("fetch.{key} ")) || refused.contains(&format!("fetch.{key}:")), "{refused}");
+            assert!(
+                refused.contains(&format!("fetch.{key} ")) || refused.contains(&format!("fetch.{key}:")),
+                "{refused}"
+            );
         }
     }
 
