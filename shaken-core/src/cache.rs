@@ -17,6 +17,9 @@ const MIN_FRESH_S: i64 = 24 * 3600;
 /// Longest time that an entry counts as fresh, whatever the repository says.
 const MAX_FRESH_S: i64 = 7 * 24 * 3600;
 
+/// Which part of the time that an entry is fresh passes before it is [`Lookup::Due`].
+const DUE_AFTER: (i64, i64) = (4, 5);
+
 /// How long a refusal counts before the certificate is judged again by the same trust: a clock
 /// that was wrong for a moment must not refuse it for a day.
 const REFUSED_S: i64 = 60;
@@ -39,6 +42,7 @@ const USUAL_ENTRY_BYTES: u64 = 8 * 1024;
 #[derive(Debug)]
 pub struct CertCache {
     entries: Cache<Arc<str>, Entry, Weight>,
+    max_stale_s: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +59,7 @@ impl Weighter<Arc<str>, Entry> for Weight {
 struct Entry {
     /// As last accepted.
     certificate: Arc<TrustedCert>,
+    due_at: i64,
     fresh_until: i64,
     refusal: Option<Refusal>,
 }
@@ -81,7 +86,7 @@ impl Entry {
         match self.certificate.recheck(trust, now) {
             Ok(certificate) => {
                 let fresh_until = self.fresh_until.min(certificate.not_after());
-                Self { certificate: Arc::new(certificate), fresh_until, refusal: None }
+                Self { certificate: Arc::new(certificate), fresh_until, refusal: None, ..self }
             }
             Err(error) => {
                 let refusal = Some(Refusal { error, epoch: trust.epoch(), judged_at: now });
@@ -97,6 +102,8 @@ impl Entry {
 pub enum Lookup {
     /// Use it.
     Fresh(Arc<TrustedCert>),
+    /// Use it, and fetch it again meanwhile: it will not be fresh for long.
+    Due(Arc<TrustedCert>),
     /// Fetch it again; use this one if that fails and the certificate is still valid.
     Stale(Arc<TrustedCert>),
     /// The certificate was trusted and is not any more, for this reason. Do not fetch it again:
@@ -112,7 +119,14 @@ impl CertCache {
     pub fn new(max_bytes: u64) -> Self {
         let usual_entries = usize::try_from(max_bytes / USUAL_ENTRY_BYTES).unwrap_or(usize::MAX);
         let entries = Cache::with_weighter(usual_entries.max(1), max_bytes, Weight);
-        Self { entries }
+        Self { entries, max_stale_s: i64::MAX }
+    }
+
+    /// For how many seconds an entry is [`Lookup::Stale`] after it was fresh, before it is
+    /// [`Lookup::Missing`]. Without this, until its path ends.
+    #[must_use]
+    pub fn with_max_stale_s(self, max_stale_s: u64) -> Self {
+        Self { max_stale_s: i64::try_from(max_stale_s).unwrap_or(i64::MAX), ..self }
     }
 
     /// Looks `url` up at `now`, in seconds since 1970. What is found is trusted by `trust` as it is
@@ -127,8 +141,12 @@ impl CertCache {
         }
         let is_fresh = now <= entry.fresh_until;
         match entry.refusal {
-            None if is_fresh => Lookup::Fresh(entry.certificate),
-            None => Lookup::Stale(entry.certificate),
+            None if now < entry.due_at => Lookup::Fresh(entry.certificate),
+            None if is_fresh => Lookup::Due(entry.certificate),
+            None if now <= entry.fresh_until.saturating_add(self.max_stale_s) => {
+                Lookup::Stale(entry.certificate)
+            }
+            None => Lookup::Missing,
             Some(refusal) if is_fresh => Lookup::Refused(refusal.error),
             Some(_) => Lookup::Missing,
         }
@@ -153,7 +171,15 @@ impl CertCache {
         let max_age_s = max_age_s.map_or(MIN_FRESH_S, |s| i64::try_from(s).unwrap_or(i64::MAX));
         let fresh_until =
             now.saturating_add(max_age_s.clamp(MIN_FRESH_S, MAX_FRESH_S)).min(certificate.not_after());
-        self.entries.insert(url.into(), Entry { certificate, fresh_until, refusal: None });
+        let (part, whole) = DUE_AFTER;
+        let due_at = now.saturating_add(fresh_until.saturating_sub(now) / whole * part);
+        self.entries.insert(url.into(), Entry { certificate, due_at, fresh_until, refusal: None });
+    }
+
+    /// Whether a certificate from `url` was trusted and is remembered, in whatever state it is now.
+    #[must_use]
+    pub fn has_seen(&self, url: &str) -> bool {
+        self.entries.contains_key(url)
     }
 
     /// How many certificates are in the cache.

@@ -126,6 +126,23 @@ pub use table::Error;
 
 impl core::error::Error for Error {}
 
+impl Error {
+    /// What may be told outside: the same for every failed download, itself for all else. How a
+    /// download failed would tell whoever chose its URL what our network can reach. Records and logs
+    /// keep the error as it is.
+    #[must_use]
+    pub const fn public(self) -> Self {
+        match self.code() {
+            FIRST_OF_FETCH..=LAST_OF_FETCH => Self::CertPending,
+            _ => self,
+        }
+    }
+}
+
+/// The first and the last row about downloads.
+const FIRST_OF_FETCH: u16 = 420;
+const LAST_OF_FETCH: u16 = 449;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +160,23 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn failed_downloads_look_the_same_outside() {
+        let told = |error: &Error| {
+            let public = error.public();
+            (public.code(), public.name(), public.sip(), public.verstat(), public.to_string())
+        };
+        for error in Error::ALL {
+            let is_of_fetch = error.name().starts_with("fetch-")
+                || matches!(error, Error::CertUnavailable | Error::CertPending);
+            let expected = if is_of_fetch { &Error::CertPending } else { error };
+            assert_eq!(error.public(), *expected);
+            assert_eq!(told(error), told(expected));
+        }
+        assert_eq!(Error::CertPending.sip().code, 436);
+        assert_eq!(Error::CertPending.verstat(), Verstat::NoValidation);
     }
 
     #[test]

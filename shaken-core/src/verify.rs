@@ -94,6 +94,12 @@ impl Verifier {
         Self { max_age_s, ..self }
     }
 
+    /// How far the time of any PASSporT that passes may be from now, in seconds.
+    #[must_use]
+    pub fn max_age_s(&self) -> u64 {
+        self.max_age_s.max(self.max_diverted_age_s)
+    }
+
     /// How far the `iat` of what was signed before a diversion may lie from the clock, in
     /// seconds, if that is more than the maximal age. RFC 8946 §4.2 allows some three hours for
     /// transfers by parties that are trusted; the default is not to.

@@ -26,6 +26,8 @@ const TESTED: &[(&str, &str, &str)] = &[
     ("FetchEncoding", "shaken-core/tests/fetch_server", "server_behaviours"),
     ("FetchProtocol", "shaken-core/tests/fetch_server", "server_behaviours"),
     ("FetchOverload", "shaken-core/tests/fetch_server", "downloads_under_way_are_limited"),
+    ("CertPending", "shaken-sidecar/src/certs", "a_call_waits_for_its_budget_and_no_longer"),
+    ("PassportReplayed", "shaken-sidecar/tests/overload.rs", "replays_are_flagged_or_refused"),
     ("TnAuthListUnproven", "shaken-core/tests/delegation/vectors.rs", "what_is_not_proven_is_refused_by_policy_only"),
     ("CrlMissing", "shaken-core/tests/revocation/policy.rs", "the_policies_differ_where_nothing_is_known"),
     ("CrlEncoding", "shaken-core/tests/revocation/lists.rs", "pem_and_der_are_told_apart"),

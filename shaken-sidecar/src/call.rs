@@ -11,7 +11,8 @@ use shaken_core::passport::{Ppt, base, div, rph, shaken};
 use shaken_core::tables::TableOptions;
 use shaken_core::verify::CallScratch;
 use shaken_core::{
-    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Trust, Verifier, Verstat, X5u, sign,
+    Attest, Call, Error, Identity, OrigId, Signer, TelephoneNumber, Trust, TrustedCert, Verifier, Verstat,
+    X5u, sign,
 };
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
@@ -19,15 +20,18 @@ use crate::certs::{Certs, Supply};
 use crate::delivery::Delivery;
 use crate::force::InForce;
 use crate::hex::hex;
+use crate::limits::Permit;
 use crate::listen::Client;
 use crate::lists::Lists;
-use crate::policy::{self, Decision, Listener, Trunk};
+use crate::policy::{self, Decision, Listener, Replay, Trunk};
+use crate::replay::Replays;
 
 /// Signs and verifies calls, and keeps a record of each.
 #[derive(Debug)]
 pub struct Calls {
     force: ArcSwap<InForce>,
     audit: AuditLog,
+    replays: Replays,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -60,6 +64,7 @@ pub struct Verification {
     tables: Option<TableOptions>,
     certs: Arc<Certs>,
     supply: Arc<Supply>,
+    budget: Duration,
     lists: Option<Arc<Lists>>,
     params: HeaderParams,
     /// What calls have left behind; one is some 180 KB, too much to make for each.
@@ -82,6 +87,7 @@ impl Verification {
             tables: None,
             certs,
             supply,
+            budget: FETCH_BUDGET,
             lists: None,
             params: HeaderParams::Any,
             scratches: Arc::default(),
@@ -92,6 +98,12 @@ impl Verification {
     #[must_use]
     pub fn with_table_options(self, tables: Option<TableOptions>) -> Self {
         Self { tables, ..self }
+    }
+
+    /// How long a call waits for certificates, all of its headers together; 400 ms unless set.
+    #[must_use]
+    pub fn with_budget(self, budget: Duration) -> Self {
+        Self { budget, ..self }
     }
 
     /// Which parameters an Identity header must have; any unless set.
@@ -114,6 +126,7 @@ impl Verification {
             tables: self.tables,
             certs: Arc::clone(&self.certs),
             supply: Arc::new(Supply { fetcher: Arc::clone(&self.supply.fetcher), trust }),
+            budget: self.budget,
             lists: self.lists.clone(),
             params: self.params,
             scratches: Arc::clone(&self.scratches),
@@ -295,6 +308,8 @@ pub struct Judged {
     pub outcome: Result<Attested, Error>,
     /// What came of each Identity header, in their order; nothing if none of them was looked at.
     pub headers: Vec<JudgedHeader>,
+    /// Whether the PASSporT came with another call before, as far as that is looked for.
+    pub replay: bool,
     /// Index of the record, if it is durable.
     pub record: Option<u64>,
 }
@@ -352,6 +367,10 @@ pub enum Refusal {
     Unsignable(Error),
     /// No record could be made, so there is no answer either.
     Audit(AuditError),
+    /// There is too much to do; see [`Limits`](crate::limits::Limits).
+    Overload,
+    /// Its deadline had passed before anything was done for it.
+    Late,
 }
 
 impl Refusal {
@@ -361,9 +380,10 @@ impl Refusal {
         match self {
             Self::TrunkUnknown | Self::PptNotAllowed | Self::Unsignable(Error::TnNotAuthorized) => 403,
             Self::NotOffered => 404,
-            Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. }) | Self::Audit(_) => {
-                503
-            }
+            Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. })
+            | Self::Audit(_)
+            | Self::Overload
+            | Self::Late => 503,
             Self::Unsignable(error) if error.code() >= 700 => 500,
             Self::Unsignable(_) => 400,
         }
@@ -378,6 +398,8 @@ impl Refusal {
             Self::NotOffered => "NOT_OFFERED",
             Self::Unsignable(error) => error.name(),
             Self::Audit(_) => "audit",
+            Self::Overload => "overload",
+            Self::Late => "deadline",
         }
     }
 }
@@ -392,7 +414,7 @@ impl Calls {
     /// Calls are decided by `force` and recorded in `audit`.
     #[must_use]
     pub fn new(force: InForce, audit: AuditLog) -> Self {
-        Self { force: ArcSwap::from_pointee(force), audit }
+        Self { force: ArcSwap::from_pointee(force), audit, replays: Replays::default() }
     }
 
     /// What decides at this moment.
@@ -406,6 +428,12 @@ impl Calls {
         self.force.store(Arc::new(force));
     }
 
+    /// The PASSporTs that came lately, on trunks where replays are looked for.
+    #[must_use]
+    pub fn replays(&self) -> &Replays {
+        &self.replays
+    }
+
     /// The record of all that was decided.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
@@ -415,13 +443,15 @@ impl Calls {
     /// Signs a call. Resolves when the record is durable.
     ///
     /// # Errors
-    /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers are only counted.
+    /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers, and calls that are too
+    /// many, are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let force = self.in_force();
         let (Some(signer), Offers::All) = (force.signer(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
+        let _permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         record.x5u = Some(signer.x5u().to_owned());
@@ -455,17 +485,25 @@ impl Calls {
     /// Verifies a call. Resolves when the record is durable.
     ///
     /// # Errors
-    /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Audit`]; a call that fails
+    /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Overload`], [`Refusal::Late`],
+    /// [`Refusal::Audit`]; a call that fails
     /// verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let force = self.in_force();
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
+        let mut permit = self.admit(&force, Op::Verify, origin)?;
         let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
         keep_identity(force.identity, &mut record, &request.identity);
 
         let mut headers = Vec::new();
-        let outcome = verification.judge(&request, origin.unix_s(), &mut record, &mut headers).await;
+        let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
+        let now = origin.unix_s();
+        let outcome = verification.judge(&request, past, &mut permit, &mut record, &mut headers, now).await;
+        let outcome = match outcome {
+            Ok(_) if record.replay && trunk.replay() == Replay::Refuse => Err(Error::PassportReplayed),
+            outcome => outcome,
+        };
         record.verdict = if outcome.is_ok() { "passed" } else { "failed" }.into();
         record.http_status = Some(200);
         record.headers = headers.iter().map(header_of).collect();
@@ -481,8 +519,13 @@ impl Calls {
                 record.sip_status = Some(error.sip().code);
             }
         }
+        let replay = record.replay;
         let record = self.keep(record, origin).await?.index();
-        Ok(Judged { outcome, headers, record })
+        // The record has what happened; the answer may reach whoever chose the URL.
+        for header in &mut headers {
+            header.error = header.error.map(Error::public);
+        }
+        Ok(Judged { outcome: outcome.map_err(Error::public), headers, replay, record })
     }
 
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
@@ -493,6 +536,17 @@ impl Calls {
             self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
             Refusal::TrunkUnknown
         })
+    }
+
+    /// Permission to work on a request that is in time. Those that get none are counted and not recorded
+    /// one by one: that would be the work that there is too much of.
+    fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
+        let permit = if origin.received.elapsed() >= force.deadline() {
+            Err(Refusal::Late)
+        } else {
+            force.limits().admit(op, Instant::now()).ok_or(Refusal::Overload)
+        };
+        permit.inspect_err(|_| self.audit.count_undecided(Undecided::Shed, origin.now))
     }
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
@@ -521,17 +575,22 @@ impl Calls {
     }
 }
 
+/// What came before, and the call that it is compared with; nothing if replays are not looked for.
+type Past<'p> = Option<(&'p Replays, Option<&'p str>)>;
+
 impl Verification {
     async fn judge(
         &self,
         request: &VerifyRequest,
-        now: i64,
+        past: Past<'_>,
+        permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
+        now: i64,
     ) -> Result<Attested, Error> {
         let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = scratches().pop().unwrap_or_default();
-        let outcome = self.judge_in(&mut scratch, request, now, record, headers).await;
+        let outcome = self.judge_in(&mut scratch, request, past, permit, record, headers, now).await;
         scratches().push(scratch);
         outcome
     }
@@ -540,9 +599,11 @@ impl Verification {
         &self,
         scratch: &mut CallScratch,
         request: &VerifyRequest,
-        now: i64,
+        past: Past<'_>,
+        permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
+        now: i64,
     ) -> Result<Attested, Error> {
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let mut call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
@@ -570,8 +631,7 @@ impl Verification {
                 x5us.push(*x5u);
             }
         }
-        // All at once: the deadline of a request has room for one download, not for one after another.
-        let found = join_all(x5us.iter().map(|x5u| self.certs.obtain(x5u, &self.supply, now))).await;
+        let found = self.certificates(&x5us, permit, now).await;
         record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
         let verdict = self.verifier.verify_call(
             screened,
@@ -588,8 +648,38 @@ impl Verification {
         *headers = of_headers()
             .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
             .collect();
+        for header in of_headers().filter(|header| header.outcome().err() == Some(Error::SignatureInvalid)) {
+            if let Some(x5u) = header.x5u() {
+                self.certs.doubt(x5u, &self.supply, now);
+            }
+        }
         let verified = verdict.result()?;
+        if let Some((replays, call_id)) = past {
+            record.replay = replays.is_one(verified.claims(), call_id, self.verifier.max_age_s(), now);
+        }
         Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
+    }
+}
+
+impl Verification {
+    /// What stands at each of `x5us`, or why it is not known.
+    async fn certificates(
+        &self,
+        x5us: &[X5u<'_>],
+        permit: &mut Permit<'_>,
+        now: i64,
+    ) -> Vec<Result<Arc<TrustedCert>, Error>> {
+        let known: Vec<_> = x5us.iter().map(|x5u| self.certs.lookup(x5u, &self.supply, now)).collect();
+        if known.iter().all(Option::is_some) {
+            return known.into_iter().flatten().collect();
+        }
+        // All at once: the budget is that of the call, not of each header.
+        let due = Instant::now() + self.budget;
+        let waits = x5us.iter().zip(known).map(async |(x5u, known)| match known {
+            Some(known) => known,
+            None => self.certs.wait(x5u, &self.supply, due.into(), now).await,
+        });
+        permit.wait_for(join_all(waits)).await
     }
 }
 
@@ -703,6 +793,9 @@ fn cert_of(certificate: &shaken_core::Certificate) -> Cert {
         sha256: certificate.fingerprint().to_string(),
     }
 }
+
+/// How long a call waits for certificates unless it is set otherwise: callers notice half a second.
+pub const FETCH_BUDGET: Duration = Duration::from_millis(400);
 
 /// How far the `iat` of a request to sign may be from our clock.
 const MAX_IAT_DISTANCE_S: u64 = 60;

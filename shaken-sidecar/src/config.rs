@@ -26,8 +26,9 @@ use shaken_core::{Attest, Error, Signer, Trust, key};
 use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Durability, Full, Proving, Sealing};
 use crate::call::IdentityKept;
+use crate::limits::LimitOptions;
 use crate::listen::{Group, MAX_PATH_LEN};
-use crate::policy::{self, Listener, Trunk};
+use crate::policy::{self, Listener, Replay, Trunk};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use fixed::Fixed;
@@ -36,8 +37,7 @@ pub use sip::Sip;
 use sip::SipSection;
 pub use verification::Trusting;
 use verification::{
-    FetchSection, TrustSection, VerificationSection, fetch_deadline, read_fetch, read_trust,
-    read_verification,
+    FetchSection, TrustSection, VerificationSection, fetch_budget, read_fetch, read_trust, read_verification,
 };
 
 /// A checked configuration.
@@ -57,6 +57,8 @@ pub struct Config {
     pub sip: Option<Sip>,
     /// Time for one request, its download included.
     pub deadline: Duration,
+    /// How much work is taken on.
+    pub limits: LimitOptions,
     /// How certificates are downloaded.
     pub fetch: FetchPolicy,
     /// Signs calls, if a key is configured.
@@ -126,6 +128,30 @@ struct File {
     trunk: Vec<TrunkSection>,
     #[serde(default)]
     admin: AdminSection,
+    #[serde(default)]
+    limits: LimitsSection,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsSection {
+    sign_per_s: Option<NonZeroU32>,
+    verify_per_s: Option<NonZeroU32>,
+    sign_under_way: Option<NonZeroU32>,
+    verify_under_way: Option<NonZeroU32>,
+}
+
+impl From<LimitsSection> for LimitOptions {
+    fn from(section: LimitsSection) -> Self {
+        let LimitsSection { sign_per_s, verify_per_s, sign_under_way, verify_under_way } = section;
+        let default = Self::default();
+        Self {
+            sign_per_s,
+            verify_per_s,
+            sign_under_way: sign_under_way.unwrap_or(default.sign_under_way),
+            verify_under_way: verify_under_way.unwrap_or(default.verify_under_way),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -183,6 +209,8 @@ struct TrunkSection {
     sign: Option<Vec<String>>,
     customer: Option<String>,
     provider: Option<String>,
+    #[serde(default)]
+    replay: Replay,
 }
 
 impl Config {
@@ -223,9 +251,7 @@ impl Config {
         };
         let verification = match trust {
             None => None,
-            Some((trust, lists)) => {
-                Some(read_verification(&file.verification, &file.fetch, &fetch, trust, lists)?)
-            }
+            Some(trust) => Some(read_verification(&file.verification, &file.fetch, &fetch, trust, folder)?),
         };
         if signer.is_none() && verification.is_none() {
             return Err(ConfigError::new(
@@ -233,9 +259,9 @@ impl Config {
             ));
         }
         let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
-        if verification.is_some() && fetch_deadline(&file.fetch)? >= deadline {
+        if verification.is_some() && fetch_budget(&file.fetch)? >= deadline {
             return Err(ConfigError::new(
-                "http.deadline_ms must be more than fetch.deadline_ms: a call waits for its certificate",
+                "http.deadline_ms must be more than fetch.budget_ms: a call waits for its certificate",
             ));
         }
         let (UnixPlace { path: socket, mode: socket_mode, group: socket_group }, http_tcp) =
@@ -268,6 +294,7 @@ impl Config {
             resp,
             sip,
             deadline,
+            limits: file.limits.into(),
             fetch,
             signer,
             verification,
@@ -401,6 +428,7 @@ fn read_trunks(
         if let Some(listener) = section.listener {
             trunk = trunk.with_listener(listener);
         }
+        trunk = trunk.with_replay(section.replay);
         if let Some(customer) = section.customer {
             trunk = trunk.with_customer(customer);
         }
@@ -637,6 +665,27 @@ mod tests {
     }
 
     #[test]
+    fn limits_and_replays_are_read() {
+        let limits = |text: &str| toml::from_str::<LimitsSection>(text).map(LimitOptions::from);
+        assert_eq!(limits("").unwrap(), LimitOptions::default());
+        let some = NonZeroU32::new;
+        let all =
+            limits("sign_per_s = 1\nverify_per_s = 2\nsign_under_way = 3\nverify_under_way = 4").unwrap();
+        assert_eq!((all.sign_per_s, all.verify_per_s), (some(1), some(2)));
+        assert_eq!((all.sign_under_way.get(), all.verify_under_way.get()), (3, 4));
+        for bad in ["sign_per_s = 0", "verify_per_s = -1", "verify_under_way = 0", "fetch_per_s = 1"] {
+            assert!(limits(bad).is_err(), "{bad}");
+        }
+        let trunk = |replay: &str| {
+            toml::from_str::<TrunkSection>(&format!("name = \"t\"\n{replay}")).map(|section| section.replay)
+        };
+        assert_eq!(trunk(""), Ok(Replay::Allow));
+        assert_eq!(trunk("replay = \"flag\""), Ok(Replay::Flag));
+        assert_eq!(trunk("replay = \"refuse\""), Ok(Replay::Refuse));
+        assert!(trunk("replay = true").is_err());
+    }
+
+    #[test]
     fn trunks_must_be_recognizable_and_unique() {
         let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
             name: name.into(),
@@ -649,6 +698,7 @@ mod tests {
             sign: None,
             customer: None,
             provider: None,
+            replay: Replay::Allow,
         };
         for (trunks, part) in [
             (vec![], "no [[trunk]]"),

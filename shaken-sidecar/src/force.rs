@@ -9,6 +9,7 @@ use shaken_core::Signer;
 use crate::api::Remotes;
 use crate::call::{IdentityKept, Offers, Verification};
 use crate::config::Config;
+use crate::limits::{LimitOptions, Limits};
 use crate::listen::Users;
 use crate::policy::Trunk;
 
@@ -24,6 +25,7 @@ pub struct InForce {
     pub(crate) admin_uids: Arc<[u32]>,
     pub(crate) http_tcp: DoorRules<Arc<Remotes>>,
     pub(crate) resp: DoorRules<Arc<Users>>,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// What a door is for, and whom it asks for a secret.
@@ -53,14 +55,21 @@ impl InForce {
             admin_uids: Arc::new([]),
             http_tcp: DoorRules::default(),
             resp: DoorRules::default(),
+            limits: Arc::new(Limits::new(LimitOptions::default())),
         }
     }
 
-    /// What `config` says. What was learned under `before` is kept: certificates, verification tables.
+    /// What `config` says, at `now` in seconds since 1970. What was learned under `before` is kept:
+    /// certificates, verification tables.
     #[must_use]
-    pub fn of(config: Config, before: Option<&Self>) -> Self {
+    pub fn of(config: Config, before: Option<&Self>, now: i64) -> Self {
+        // What is under way keeps counting.
+        let limits = match before.filter(|before| before.limits.options() == config.limits) {
+            Some(before) => Arc::clone(&before.limits),
+            None => Arc::new(Limits::new(config.limits)),
+        };
         let before = before.and_then(|before| before.verification.as_deref());
-        let verification = config.verification.map(|trusting| trusting.start(before));
+        let verification = config.verification.map(|trusting| trusting.start(before, now));
         let http_tcp = config.http_tcp.map_or_else(DoorRules::default, |http| DoorRules {
             offers: http.offers,
             whom: Some(Arc::new(http.remotes)),
@@ -76,6 +85,7 @@ impl InForce {
             admin_uids: config.admin_uids.into(),
             http_tcp,
             resp,
+            limits,
             ..Self::new(config.signer, verification, config.trunks)
         }
     }
@@ -84,6 +94,18 @@ impl InForce {
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// The same, with other limits.
+    #[must_use]
+    pub fn with_limits(self, options: LimitOptions) -> Self {
+        Self { limits: Arc::new(Limits::new(options)), ..self }
+    }
+
+    /// How much work is taken on.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What signs, if the daemon offers it.

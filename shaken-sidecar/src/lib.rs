@@ -28,9 +28,11 @@ pub mod force;
 mod hex;
 pub mod lab;
 pub mod life;
+pub mod limits;
 pub mod listen;
 pub mod lists;
 pub mod policy;
+pub mod replay;
 pub mod resp;
 pub mod sip;
 pub mod telemetry;
@@ -48,6 +50,7 @@ use doors::Doors;
 use force::InForce;
 use life::Life;
 use life::activation::Inherited;
+use life::clock::unix_s;
 use life::sandbox::Sandbox;
 use listen::{ListenError, TcpListen};
 
@@ -131,7 +134,7 @@ pub async fn run(
         "ready"
     );
     let (path, fixed, audit_dir) = (config.path.clone(), config.fixed.clone(), config.audit_dir.clone());
-    let calls = Arc::new(Calls::new(InForce::of(config, None), audit));
+    let calls = Arc::new(Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit));
     let life = Life::new(Arc::clone(&calls), path, fixed, SystemTime::now())
         .with_sandbox(sandbox)
         .with_doors(doors.pulses())

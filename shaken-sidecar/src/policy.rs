@@ -50,6 +50,20 @@ pub struct Trunk {
     signs: Vec<Ppt>,
     customer: Option<String>,
     provider: Option<String>,
+    replay: Replay,
+}
+
+/// What comes of a PASSporT that came with another call before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replay {
+    /// Nothing; it is not looked for.
+    #[default]
+    Allow,
+    /// The record and the answer say so.
+    Flag,
+    /// The call does not pass either.
+    Refuse,
 }
 
 /// Whether requests must name a trunk to be on it.
@@ -75,7 +89,20 @@ impl Trunk {
             signs: vec![Ppt::Shaken],
             customer: None,
             provider: None,
+            replay: Replay::Allow,
         }
+    }
+
+    /// What comes of replays among calls to verify; nothing unless set.
+    #[must_use]
+    pub fn with_replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
+    }
+
+    /// What comes of replays.
+    #[must_use]
+    pub fn replay(&self) -> Replay {
+        self.replay
     }
 
     /// Only requests on this listener.

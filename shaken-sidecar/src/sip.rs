@@ -183,13 +183,8 @@ impl Door {
     fn shed(&self, peer: usize, asked: &Asked<'_>) -> Vec<u8> {
         self.calls.audit().count_undecided(Undecided::Shed, SystemTime::now());
         match self.rules.peers.get(peer) {
-            Some(rules) if rules.undecided == WhenUndecided::PassOn => {
-                invite::passed_on(asked, rules, "overload")
-            }
-            _ => {
-                let retry = ("Retry-After", RETRY_AFTER_S.to_vec());
-                asked.answer(UNAVAILABLE, &[], &[retry, sip_reason(UNAVAILABLE, "overload")])
-            }
+            Some(rules) => overloaded(asked, rules),
+            None => unavailable(asked),
         }
     }
 
@@ -227,6 +222,19 @@ impl Door {
     fn transactions(&self) -> MutexGuard<'_, Transactions> {
         self.transactions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The answer to a call that is too much.
+fn overloaded(asked: &Asked<'_>, peer: &Peer) -> Vec<u8> {
+    match peer.undecided {
+        WhenUndecided::PassOn => invite::passed_on(asked, peer, "overload"),
+        WhenUndecided::NoAction => unavailable(asked),
+    }
+}
+
+fn unavailable(asked: &Asked<'_>) -> Vec<u8> {
+    let retry = ("Retry-After", RETRY_AFTER_S.to_vec());
+    asked.answer(UNAVAILABLE, &[], &[retry, sip_reason(UNAVAILABLE, "overload")])
 }
 
 fn topmost_via<'a>(request: &Request<'a>) -> Option<Via<'a>> {

@@ -1,5 +1,7 @@
 //! Metrics for Prometheus. No phone numbers, Call-IDs or URLs in names or labels.
 
+mod supply;
+
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
@@ -26,6 +28,7 @@ pub fn metrics(life: &Life) -> String {
     if let Some(tables) = force.verification().and_then(|verification| verification.verifier().tables()) {
         registry.register_collector(Box::new(TableCollector(Arc::clone(tables))));
     }
+    registry.register_collector(Box::new(supply::Collected::of(calls, &force)));
     registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
     registry.register_collector(Box::new(LifeCollector(life.state(std::time::SystemTime::now()))));
     let mut out = String::new();

@@ -236,6 +236,10 @@ errors! {
     /// agree on its digest (RFC 9795 §6.1).
     329 "jcl-not-canonical" INVALID NoValidation: JclNotCanonical
         => "the jCard at the jcl URL must be published without white space and with sorted members";
+    /// The same PASSporT came with another call before (RFC 8224 §12.1), and the policy for its trunk
+    /// is to refuse that.
+    330 "passport-replayed" INVALID Failed: PassportReplayed
+        => "the PASSporT was used for another call before";
     /// A number is too long without its exponent (RFC 8225 §9).
     335 "number-not-canonical" INVALID NoValidation: NumberNotCanonical
         => "a number in a claim has an exponent that the deterministic form cannot do without";
@@ -358,6 +362,11 @@ errors! {
     /// The addresses of this host's own interfaces cannot be read, so none can be kept apart.
     433 "fetch-interfaces" BAD_INFO NoValidation: FetchInterfaces
         => "the addresses of this host cannot be read; let the process use netlink sockets";
+    /// The certificate did not come in the time that a call waits for it. The download goes on, and a
+    /// later call finds what came of it. Also what all failed downloads are called outside: see
+    /// [`Error::public`].
+    434 "certificate-pending" BAD_INFO NoValidation: CertPending
+        => "the certificate is not at hand; a later call may find it";
 
     // 5xx: certificates.
 

@@ -30,6 +30,12 @@ const SHORT_DEADLINE: Duration = Duration::from_millis(400);
 /// How late the end may come: scheduling on a busy machine, not a figure of ours.
 const TOLERANCE: Duration = Duration::from_secs(5);
 
+/// How late it may be at all.
+const LATE: Duration = Duration::from_millis(50);
+
+/// How often that is tried.
+const ATTEMPTS: usize = 5;
+
 /// Rows of the suite that tests of their own in this file drive.
 const DRIVEN_APART: [&str; 10] = [
     "slow-dns",
@@ -47,11 +53,11 @@ const DRIVEN_APART: [&str; 10] = [
 /// Rows that no download can show, with what answers for them.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("dns-cname-chain-20", "the resolver of the system"),
-    ("cert-rotates", "the cache"),
-    ("same-host-10k-urls", "the cache"),
-    ("thundering-herd", "the cache"),
-    ("expiry-herd", "the cache"),
-    ("origin-down-cached", "the cache"),
+    ("cert-rotates", "the daemon's downloads (shaken-sidecar/src/certs/tests.rs)"),
+    ("same-host-10k-urls", "the daemon's downloads"),
+    ("thundering-herd", "the daemon's downloads"),
+    ("expiry-herd", "the daemon's downloads"),
+    ("origin-down-cached", "the daemon's downloads"),
 ];
 
 /// Downloads and asserts that it ended in time, and not before the deadline if that is the error.
@@ -76,13 +82,32 @@ fn lab(ca: &Ca, address: SocketAddr) -> FetchPolicy {
     FetchPolicy::default().with_tls_roots([ca.root_der()]).with_connect_to(HOST, address)
 }
 
+/// Deadlines are met; on a machine with other work, one time of a few.
 async fn run(ca: &Ca, case: Case) {
+    if case.expected != Err(Error::FetchDeadline) {
+        run_once(ca, &case).await;
+        return;
+    }
+    let mut latest = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        latest = latest.min(run_once(ca, &case).await.saturating_sub(SHORT_DEADLINE));
+        if latest <= LATE {
+            return println!("{}: {latest:?} after its deadline", case.id);
+        }
+    }
+    panic!("{}: {latest:?} after its deadline", case.id);
+}
+
+/// How long it took.
+async fn run_once(ca: &Ca, case: &Case) -> Duration {
     let deadline = match case.expected {
         Err(Error::FetchDeadline) => SHORT_DEADLINE,
         _ => Duration::from_secs(10),
     };
-    let server = Server::start(case.tls, case.sends).await;
+    let server = Server::start(case.tls.clone(), case.sends.clone()).await;
+    let start = Instant::now();
     let result = fetch(lab(ca, server.address), "https://cr.example.com/a.pem", deadline).await;
+    let took = start.elapsed();
     let max_age_s = result.as_ref().map(|fetched| fetched.max_age.map(|age| age.as_secs()));
     assert_eq!(max_age_s.map_err(|e| *e), case.expected, "{}", case.id);
     assert_eq!(server.seen.connections.load(Ordering::SeqCst), 1, "{}: connections", case.id);
@@ -93,6 +118,7 @@ async fn run(ca: &Ca, case: Case) {
         }
     };
     assert!(timeout(Duration::from_secs(10), hung_up).await.is_ok(), "{}: still connected", case.id);
+    took
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

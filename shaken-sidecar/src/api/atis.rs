@@ -105,6 +105,9 @@ pub(super) fn ours(judged: &Judged) -> Value {
         let header = |header: &JudgedHeader| json!({ "type": header.ppt.map(Ppt::name), "error": header.error.map(|error| error.name()) });
         ours.insert("headers".into(), judged.headers.iter().map(header).collect());
     }
+    if judged.replay {
+        ours.insert("replay".into(), true.into());
+    }
     ours.insert("record".into(), judged.record.into());
     ours.into()
 }

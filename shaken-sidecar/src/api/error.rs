@@ -71,7 +71,9 @@ impl From<Refusal> for RequestError {
                 error if error.code() >= 700 => Self::Internal,
                 error => Self::ParameterInvalid { name: "signingRequest", why: error.to_string() },
             },
-            Refusal::Audit(_) => Self::Unavailable { why: "audit" },
+            refusal @ (Refusal::Audit(_) | Refusal::Overload | Refusal::Late) => {
+                Self::Unavailable { why: refusal.name() }
+            }
         }
     }
 }
@@ -182,6 +184,7 @@ impl RequestError {
         let exception = json!({ "messageId": message_id, "text": text, "variables": variables });
         let mut response = super::json(status, &json!({ "requestError": { kind: exception } }));
         self.write_headers(&mut response);
+        super::say_when_to_retry(&mut response);
         response
     }
 

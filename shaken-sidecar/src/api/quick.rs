@@ -88,6 +88,7 @@ fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
 fn bare(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
     let mut response = text(String::new());
     *response.status_mut() = status;
+    super::say_when_to_retry(&mut response);
     say(&mut response, REASON, reason);
     response
 }

@@ -94,6 +94,9 @@ pub struct Record {
     /// What came of each Identity header, in their order, when verifying and any was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
+    /// True if the PASSporT came with another call before, and that was looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replay: bool,
     /// SIP status code that was answered or recommended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_status: Option<u16>,
@@ -160,6 +163,7 @@ impl Record {
             verstat: None,
             error: None,
             headers: Vec::new(),
+            replay: false,
             sip_status: None,
             http_status: None,
             latency_us: None,

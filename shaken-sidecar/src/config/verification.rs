@@ -13,9 +13,9 @@ use shaken_core::tables::{Guard, TableOptions, Tables};
 use shaken_core::trust::{ExpiredCaList, RevocationPolicy, StiPa};
 use shaken_core::{Error, TnAuthListPolicy, Trust, Verifier, X5u, pem};
 
-use super::{ConfigError, Folder, core_error, read_deadline, read_file};
-use crate::call::{HeaderParams, Verification};
-use crate::certs::{Certs, Supply};
+use super::{ConfigError, Folder, PlaceFor, core_error, read_deadline, read_file, read_place};
+use crate::call::{FETCH_BUDGET, HeaderParams, Verification};
+use crate::certs::{self, CertOptions, Certs, Supply};
 use crate::lists::{self, Lists, Source};
 
 /// What verifying needs.
@@ -29,8 +29,10 @@ pub struct Trusting {
     pub lists: Option<Arc<Lists>>,
     /// How certificates are downloaded.
     pub fetcher: Fetcher,
-    /// How much memory the cache of certificates may take.
-    pub cache_bytes: u64,
+    /// How certificates are kept, and how many downloads there may be.
+    pub certs: CertOptions,
+    /// How long a call waits for certificates.
+    pub budget: Duration,
     /// Which parameters an Identity header must have.
     pub params: HeaderParams,
     /// How keys that are in use get verification tables, if they do.
@@ -39,9 +41,10 @@ pub struct Trusting {
 
 impl Trusting {
     /// The verifier and its certificates, ready for calls. What `before` has learned is kept:
-    /// certificates, which the new trust judges again, and tables, if their options are the same.
+    /// certificates, which the new trust judges again, and tables, if their options are the same. What is
+    /// on disk is judged at `now`, seconds since 1970.
     #[must_use]
-    pub fn start(self, before: Option<&Verification>) -> Verification {
+    pub fn start(self, before: Option<&Verification>, now: i64) -> Verification {
         let kept = before.filter(|before| before.table_options() == self.tables);
         let tables = match kept {
             Some(before) => before.verifier().tables().cloned(),
@@ -51,12 +54,13 @@ impl Trusting {
             Some(tables) => self.verifier.with_tables(tables),
             None => self.verifier,
         };
-        let certs = match before.filter(|before| before.certs().max_bytes() == self.cache_bytes) {
-            Some(before) => Arc::clone(before.certs()),
-            None => Certs::new(self.cache_bytes),
-        };
         let supply = Supply { fetcher: Arc::new(self.fetcher), trust: self.trust };
+        let certs = match before.filter(|before| *before.certs().options() == self.certs) {
+            Some(before) => Arc::clone(before.certs()),
+            None => Certs::new(self.certs, &supply, now),
+        };
         Verification::new(verifier, certs, supply)
+            .with_budget(self.budget)
             .with_table_options(self.tables)
             .with_params(self.params)
             .with_lists(self.lists)
@@ -160,7 +164,12 @@ enum TnAuthListSetting {
 #[serde(deny_unknown_fields)]
 pub(super) struct FetchSection {
     deadline_ms: Option<u64>,
+    budget_ms: Option<u64>,
     cache_mib: Option<u64>,
+    cache_dir: Option<PathBuf>,
+    max_stale_s: Option<u64>,
+    downloads: Option<usize>,
+    downloads_per_host: Option<usize>,
     #[serde(default)]
     deny: Vec<String>,
     lab: Option<LabSection>,
@@ -283,7 +292,7 @@ fn read_lists(section: &StiPaSection, fetch: &FetchPolicy, folder: &Folder) -> R
         return Err(wrong("crls and ca_list are missing: name at least one of the lists"));
     }
     let dir = match &section.dir {
-        Some(dir) => Some(super::read_place("trust.sti_pa.dir", dir, folder, super::PlaceFor::Folder)?),
+        Some(dir) => Some(read_place("trust.sti_pa.dir", dir, folder, PlaceFor::Folder)?),
         None if sources.iter().any(Source::is_remote) => {
             return Err(wrong("dir is missing: name a folder in which the last good lists are kept"));
         }
@@ -311,8 +320,8 @@ pub(super) fn read_verification(
     section: &VerificationSection,
     fetch: &FetchSection,
     policy: &FetchPolicy,
-    trust: Trust,
-    lists: Option<Arc<Lists>>,
+    (trust, lists): (Trust, Option<Arc<Lists>>),
+    folder: &Folder,
 ) -> Result<Trusting, ConfigError> {
     let tn_auth_list = match section.tn_auth_list {
         TnAuthListSetting::Require => TnAuthListPolicy::Require,
@@ -331,12 +340,31 @@ pub(super) fn read_verification(
     let tables = read_tables(section)?;
     let fetcher = Fetcher::new(policy.clone())
         .map_err(|error| ConfigError::new(format_args!("fetch: {error} ({})", error.name())))?;
-    let cache_mib = fetch.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
+    let params = section.header_params;
+    let (certs, budget) = (read_certs(fetch, folder)?, fetch_budget(fetch)?);
+    Ok(Trusting { verifier, trust, lists, fetcher, certs, budget, params, tables })
+}
+
+fn read_certs(section: &FetchSection, folder: &Folder) -> Result<CertOptions, ConfigError> {
+    let cache_mib = section.cache_mib.unwrap_or(DEFAULT_CACHE_MIB);
     if !(1..=MAX_CACHE_MIB).contains(&cache_mib) {
         return Err(ConfigError::new(format_args!("fetch.cache_mib must be 1 to {MAX_CACHE_MIB}")));
     }
-    let params = section.header_params;
-    Ok(Trusting { verifier, trust, lists, fetcher, cache_bytes: cache_mib * 1024 * 1024, params, tables })
+    let in_range = |key: &str, value: Option<usize>, default: usize| match value {
+        None => Ok(default),
+        Some(value @ 1..=certs::MAX_DOWNLOADS) => Ok(value),
+        Some(_) => Err(ConfigError::new(format_args!("fetch.{key} must be 1 to {}", certs::MAX_DOWNLOADS))),
+    };
+    let downloads = in_range("downloads", section.downloads, certs::MAX_DOWNLOADS)?;
+    let per_host = in_range("downloads_per_host", section.downloads_per_host, certs::DEFAULT_PER_HOST)?;
+    let mut options = CertOptions::new(cache_mib * 1024 * 1024).with_downloads(downloads, per_host);
+    if let Some(max_stale_s) = section.max_stale_s {
+        options = options.with_max_stale_s(max_stale_s);
+    }
+    if let Some(dir) = &section.cache_dir {
+        options = options.with_dir(read_place("fetch.cache_dir", dir, folder, PlaceFor::Folder)?);
+    }
+    Ok(options)
 }
 
 fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, ConfigError> {
@@ -366,6 +394,12 @@ fn read_tables(section: &VerificationSection) -> Result<Option<TableOptions>, Co
 
 pub(super) fn fetch_deadline(section: &FetchSection) -> Result<Duration, ConfigError> {
     read_deadline("fetch.deadline_ms", section.deadline_ms, DEFAULT_FETCH_DEADLINE)
+}
+
+/// How long a call waits for certificates; no download outlasts its deadline.
+pub(super) fn fetch_budget(section: &FetchSection) -> Result<Duration, ConfigError> {
+    let budget = read_deadline("fetch.budget_ms", section.budget_ms, FETCH_BUDGET)?;
+    Ok(budget.min(fetch_deadline(section)?))
 }
 
 pub(super) fn read_fetch(
@@ -426,6 +460,38 @@ const MAX_MAX_AGE_S: u64 = 600;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn downloads_have_limits() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let section: FetchSection = toml::from_str(text).unwrap();
+            let certs = read_certs(&section, &Folder::new(dir.path()))?;
+            Ok::<_, ConfigError>((certs, fetch_budget(&section)?))
+        };
+        let default = CertOptions::new(64 << 20);
+        assert_eq!(read(""), Ok((default.clone(), Duration::from_millis(400))));
+        let all = "budget_ms = 50\ncache_mib = 1\ncache_dir = \"certs\"\nmax_stale_s = 0\ndownloads = 8\n\
+                   downloads_per_host = 2";
+        let options = CertOptions::new(1 << 20).with_downloads(8, 2).with_max_stale_s(0);
+        assert_eq!(read(all), Ok((options.with_dir(dir.path().join("certs")), Duration::from_millis(50))));
+        let capped = read("budget_ms = 5000\ndeadline_ms = 300").unwrap();
+        assert_eq!(capped, (default, Duration::from_millis(300)), "nothing is left to wait for");
+        for (bad, key) in [
+            ("budget_ms = 5", "budget_ms"),
+            ("cache_mib = 0", "cache_mib"),
+            ("cache_dir = \"missing/certs\"", "cache_dir"),
+            ("downloads = 0", "downloads"),
+            ("downloads = 65", "downloads"),
+            ("downloads_per_host = 0", "downloads_per_host"),
+        ] {
+            let refused = read(bad).unwrap_err().to_string();
+            assert!(
+                refused.contains(&format!("fetch.{key} ")) || refused.contains(&format!("fetch.{key}:")),
+                "{refused}"
+            );
+        }
+    }
 
     #[test]
     fn tables_are_made_only_if_they_are_asked_for() {

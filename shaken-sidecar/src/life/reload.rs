@@ -70,7 +70,7 @@ impl Life {
             ));
         }
         let (generation, warnings) = (config.generation.clone(), config.warnings.clone());
-        let force = InForce::of(config, Some(&*self.calls.in_force()));
+        let force = InForce::of(config, Some(&*self.calls.in_force()), unix_s(now));
         self.calls.put_in_force(force);
         let mut facts = self.facts();
         facts.generation += 1;

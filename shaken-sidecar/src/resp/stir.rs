@@ -188,6 +188,8 @@ mod tests {
             (Refusal::TrunkUnknown, "REFUSED TRUNK_UNKNOWN"),
             (Refusal::PptNotAllowed, "REFUSED PPT_NOT_ALLOWED"),
             (Refusal::NotOffered, "NOTOFFERED NOT_OFFERED"),
+            (Refusal::Overload, "UNAVAILABLE overload"),
+            (Refusal::Late, "UNAVAILABLE deadline"),
             (Refusal::Unsignable(shaken_core::Error::TnNotAuthorized), "REFUSED tn-not-authorized: "),
             (Refusal::Unsignable(shaken_core::Error::IatStale { age_s: 90 }), "ERR iat-stale: "),
         ] {

@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::answer::{Asked, contact, is_sip, written};
 use super::peer::{Peer, PeerOp, Treatment, Undecided, VerstatIn};
 use super::transactions::Transaction;
-use super::{Door, Outgoing, topmost_via};
+use super::{Door, Outgoing, overloaded, topmost_via};
 use crate::audit::{self, Loss};
 use crate::call::{
     Calls, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest, Wanted,
@@ -116,6 +116,7 @@ impl Invite {
         let answer = match timeout_at(due.into(), work).await {
             Ok(Ok(Outcome::Signed(signed))) => signed_answer(asked, peer, &signed),
             Ok(Ok(Outcome::Judged(judged))) => judged_answer(asked, peer, &judged),
+            Ok(Ok(Outcome::Refused(Refusal::Overload))) => overloaded(asked, peer),
             Ok(Ok(Outcome::Refused(refusal))) => undecided(asked, peer, refusal.name()),
             Ok(Err(_)) => undecided(asked, peer, "internal"),
             Err(_) => {
