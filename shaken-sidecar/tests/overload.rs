@@ -2,6 +2,7 @@
 
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
+#[expect(dead_code, reason = "each test file uses a part of it")]
 mod sip_peer;
 
 use std::io::{Read, Write};
