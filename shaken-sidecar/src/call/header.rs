@@ -1,0 +1,54 @@
+//! The Identity header of a call.
+
+use shaken_core::passport::{base, div, rph, shaken};
+use shaken_core::{Attest, Error, OrigId, Signer, sign};
+
+use super::{SignRequest, Wanted};
+
+/// The header for a call, and its tracing value if it has one.
+pub(super) fn make_header(
+    signer: &Signer,
+    request: &SignRequest,
+    attest: Option<Attest>,
+    now: i64,
+) -> Result<(String, Option<String>), Error> {
+    // An expired certificate signs nothing, not even for a time when it was valid.
+    signer.certificate().check_valid(now)?;
+    let now = u64::try_from(now).unwrap_or_default();
+    let iat = request.iat;
+    // RFC 8224 §6.1 step 3: what is more than a minute off must not be signed.
+    match iat.abs_diff(now) {
+        0..=MAX_IAT_DISTANCE_S => {}
+        age_s if iat < now => return Err(Error::IatStale { age_s }),
+        ahead_s => return Err(Error::IatFuture { ahead_s }),
+    }
+    let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
+    let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;
+    let mut buffer = [0; sign::MAX_HEADER_LEN];
+    match &request.wanted {
+        Wanted::Shaken => {
+            let origid = match &request.origid {
+                Some(origid) => origid.clone(),
+                None => OrigId::random()?.to_string(),
+            };
+            let claims = shaken::NewClaims::new(claims, attest.unwrap_or(Attest::C), &origid)?;
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), Some(origid)))
+        }
+        Wanted::Div { div, hi } => {
+            let claims = div::NewClaims::new(claims, div.tn.into())?;
+            let claims = match hi {
+                Some(hi) => claims.with_history_index(hi),
+                None => claims,
+            };
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+        }
+        Wanted::Rph { auth, callback } => {
+            let auth: Vec<&str> = auth.iter().map(String::as_str).collect();
+            let claims = rph::NewClaims::new(claims, &auth, *callback)?;
+            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+        }
+    }
+}
+
+/// How far the `iat` of a request to sign may be from our clock.
+const MAX_IAT_DISTANCE_S: u64 = 60;

@@ -1,0 +1,145 @@
+//! What is asked, by whom and how.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use shaken_core::passport::{Ppt, rph};
+use shaken_core::{Attest, TelephoneNumber};
+
+use crate::delivery::Delivery;
+use crate::listen::Client;
+use crate::policy::Listener;
+
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offers {
+    /// All that the daemon does.
+    #[default]
+    All,
+    /// No signing.
+    VerifyOnly,
+}
+
+/// Who asks, how, and when: the same for every kind of request.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The listener that the request came in on.
+    pub listener: Listener,
+    /// Who is at the other end of the connection.
+    pub client: Client,
+    /// What the listener is for.
+    pub offers: Offers,
+    /// The trunk that the request names, if it names one.
+    pub trunk: Option<String>,
+    /// The SIP Call-ID, if the request tells it.
+    pub call_id: Option<String>,
+    /// The client's name for the request, or ours.
+    pub request_id: String,
+    /// The clock, read once for the whole request.
+    pub now: SystemTime,
+    /// When the request had been read, for the latency in the record.
+    pub received: Instant,
+    /// What becomes of the answer.
+    pub delivery: Delivery,
+}
+
+impl Origin {
+    /// [`now`](Self::now) in seconds since 1970.
+    #[must_use]
+    pub fn unix_s(&self) -> i64 {
+        let since = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A number as the client wrote it, and what it means.
+#[derive(Clone)]
+pub struct Party {
+    /// The text of the request.
+    pub received: String,
+    /// The same in canonical form.
+    pub tn: TelephoneNumber,
+}
+
+impl std::fmt::Debug for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Party({:?})", self.tn)
+    }
+}
+
+/// Which PASSporT is wanted.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Wanted {
+    /// `shaken` (RFC 8588).
+    #[default]
+    Shaken,
+    /// `div` (RFC 8946).
+    Div {
+        /// The number that the call was for.
+        div: Party,
+        /// The index of History-Info.
+        hi: Option<String>,
+    },
+    /// `rph` (RFC 8443, RFC 9027).
+    Rph {
+        /// The values of Resource-Priority.
+        auth: Vec<String>,
+        /// Whether an emergency centre calls back.
+        callback: rph::Callback,
+    },
+}
+
+impl Wanted {
+    /// Its type.
+    #[must_use]
+    pub const fn ppt(&self) -> Ppt {
+        match self {
+            Self::Shaken => Ppt::Shaken,
+            Self::Div { .. } => Ppt::Div,
+            Self::Rph { .. } => Ppt::Rph,
+        }
+    }
+}
+
+/// A call to sign.
+#[derive(Clone, Debug)]
+pub struct SignRequest {
+    /// What for.
+    pub wanted: Wanted,
+    /// The level that the client would like.
+    pub attest: Option<Attest>,
+    /// The calling number.
+    pub orig: Party,
+    /// The called numbers, at least one.
+    pub dest: Vec<Party>,
+    /// The time of the call in seconds since 1970.
+    pub iat: u64,
+    /// The client's tracing value; a random one if absent.
+    pub origid: Option<String>,
+}
+
+/// A call to verify.
+#[derive(Clone, Debug)]
+pub struct VerifyRequest {
+    /// The calling number of P-Asserted-Identity or From.
+    pub orig: Party,
+    /// The called numbers of To and Request-URI, at least one.
+    pub dest: Vec<Party>,
+    /// The number of the Request-URI, where a diversion must lead to, if it is known.
+    pub target: Option<Party>,
+    /// The value of Resource-Priority, if there is one.
+    pub resource_priority: Option<String>,
+    /// The value of Priority, if there is one.
+    pub priority: Option<String>,
+    /// The Date of the request in seconds since 1970.
+    pub date: u64,
+    /// The values of the Identity headers, in their order.
+    pub identity: Vec<String>,
+}
+
+/// Whether a call is made up: Oracle's SBCs ask about this one to see whether we live.
+#[must_use]
+pub fn is_heartbeat(orig: &Party, dest: &[Party]) -> bool {
+    let is = |party: &Party, number: &str| party.tn.as_str() == number;
+    is(orig, "9999999999") && matches!(dest, [called] if is(called, "7777777777"))
+}
