@@ -82,6 +82,10 @@ impl Entry {
         }
     }
 
+    fn stale_until(&self, max_stale_s: i64) -> i64 {
+        self.fresh_until.saturating_add(max_stale_s).min(self.certificate.not_after())
+    }
+
     fn judge(self, trust: &Trust, now: i64) -> Self {
         match self.certificate.recheck(trust, now) {
             Ok(certificate) => {
@@ -143,9 +147,7 @@ impl CertCache {
         match entry.refusal {
             None if now < entry.due_at => Lookup::Fresh(entry.certificate),
             None if is_fresh => Lookup::Due(entry.certificate),
-            None if now <= entry.fresh_until.saturating_add(self.max_stale_s) => {
-                Lookup::Stale(entry.certificate)
-            }
+            None if now <= entry.stale_until(self.max_stale_s) => Lookup::Stale(entry.certificate),
             None => Lookup::Missing,
             Some(refusal) if is_fresh => Lookup::Refused(refusal.error),
             Some(_) => Lookup::Missing,

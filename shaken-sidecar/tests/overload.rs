@@ -15,15 +15,6 @@ use running::{Answer, CALLED, CALLER, Running, connect, post, signing};
 use serde_json::Value;
 use sip_peer::{Peer, free_port, header};
 
-/// The same with the repository elsewhere, and `more` about downloads.
-fn with_repository(config: String, address: std::net::SocketAddr, more: &str) -> String {
-    let line = config.lines().find(|line| line.starts_with("connect_to")).unwrap().to_owned();
-    let host = line.split('"').nth(1).unwrap();
-    config
-        .replace(&line, &format!("connect_to = {{ \"{host}\" = \"{address}\" }}"))
-        .replace("[fetch.lab]", &format!("[fetch]\n{more}\n[fetch.lab]"))
-}
-
 fn metric(running: &Running, name: &str) -> u64 {
     let metrics = running.request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").text;
     let line = metrics.lines().find(|line| line.split(' ').next() == Some(name));
@@ -32,10 +23,16 @@ fn metric(running: &Running, name: &str) -> u64 {
 
 #[test]
 fn a_call_does_not_wait_for_a_repository_that_is_silent() {
+    let mut running =
+        Running::start(|config| config.replace("[fetch.lab]", "[fetch]\ndeadline_ms = 1500\n[fetch.lab]"));
     // It accepts, and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = silent.local_addr().unwrap();
-    let running = Running::start(|config| with_repository(config, address, "deadline_ms = 1500"));
+    let config = std::fs::read_to_string(running.lab().join("shaken.toml")).unwrap();
+    let line = config.lines().find(|line| line.starts_with("connect_to")).unwrap();
+    let host = line.split('"').nth(1).unwrap();
+    let elsewhere = format!("connect_to = {{ \"{host}\" = \"{}\" }}", silent.local_addr().unwrap());
+    std::fs::write(running.lab().join("shaken.toml"), config.replace(line, &elsewhere)).unwrap();
+    running.kill_and_restart();
     let identity = running.sign("A").identity().to_owned();
     let began = Instant::now();
     let pending = running.verify(&identity);

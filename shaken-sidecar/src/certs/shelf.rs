@@ -55,7 +55,8 @@ impl Shelf {
     }
 
     /// Hands all that is there to `take_in`, newest first, and answers how much of it was taken. What
-    /// is not taken, or is too much, is deleted.
+    /// cannot be read, has ended or is too much is deleted; what is refused for another reason may be good
+    /// again when there are newer lists.
     pub(super) fn read(&self, now: i64, mut take_in: impl FnMut(&Shelved) -> Result<(), Error>) -> usize {
         let names = match self.names() {
             Ok(names) => names,
@@ -64,28 +65,33 @@ impl Shelf {
                 return 0;
             }
         };
-        let mut kept = Vec::new();
+        let (mut kept, mut taken) = (Vec::new(), 0);
         for name in names.into_iter().rev() {
             let path = self.dir.join(&name);
-            let is_taken = kept.len() < MAX_FILES
-                && match read_file(&path, &name).map(|shelved| (take_in(&shelved), shelved)) {
-                    Ok((Ok(()), shelved)) => shelved.fetched_at <= now,
-                    Ok((Err(error), _)) => {
-                        tracing::info!(error = error.name(), file = name, "a certificate on disk is no good");
-                        false
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, file = name, "a certificate on disk cannot be read");
-                        false
-                    }
-                };
-            if is_taken {
+            let outcome = match kept.len() {
+                0..MAX_FILES => read_file(&path, &name).map(|shelved| take_in(&shelved)),
+                _ => Ok(Err(Error::CertExpired { not_after: now })),
+            };
+            let is_kept = match outcome {
+                Ok(Ok(())) => {
+                    taken += 1;
+                    true
+                }
+                Ok(Err(error)) => {
+                    tracing::info!(error = error.name(), file = name, "a certificate on disk is not used");
+                    !matches!(error, Error::CertExpired { .. })
+                }
+                Err(error) => {
+                    tracing::warn!(%error, file = name, "a certificate on disk cannot be read");
+                    false
+                }
+            };
+            if is_kept {
                 kept.push(name);
             } else {
                 let _ = fs::remove_file(path);
             }
         }
-        let taken = kept.len();
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         for name in kept {
             if files.known.insert(name.clone()) {
@@ -238,6 +244,8 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         let refusing = Shelf::new(dir.path().to_owned());
         assert_eq!(refusing.read(7, |_| Err(Error::CertUntrusted)), 0);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "another trust may take it");
+        assert_eq!(refusing.read(7, |_| Err(Error::CertExpired { not_after: 6 })), 0);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
