@@ -94,6 +94,9 @@ fn restrict(config: &Config) -> Result<RulesetStatus, RulesetError> {
     rules.extend(written(config).into_iter().map(|dir| (dir, all & !AccessFs::Execute)));
     rules.extend(read_places(config).into_iter().map(|place| (place, read)));
     rules.extend(SYSTEM.iter().map(|place| (PathBuf::from(place), read)));
+    // Where the certificates of authorities are if not in the usual places.
+    let authorities = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os);
+    rules.extend(authorities.map(|place| (PathBuf::from(place), read)));
     rules.extend(socket_folders(config).into_iter().map(|folder| (folder, MAKE_SOCKETS | AccessFs::Refer)));
     for file in &config.outside_files {
         let folder = file.parent().unwrap_or(file).to_owned();
@@ -142,7 +145,8 @@ const MAKE_FILES: BitFlags<AccessFs> = landlock::make_bitflags!(AccessFs::{
     ReadFile | ReadDir | WriteFile | MakeReg | RemoveFile
 });
 
-/// What resolving names, users and groups takes, and the system's own randomness.
+/// What resolving names, users and groups takes, the system's own randomness, and the authorities whose
+/// servers an export may go to.
 const SYSTEM: &[&str] = &[
     "/dev/null",
     "/dev/urandom",
@@ -154,8 +158,12 @@ const SYSTEM: &[&str] = &[
     "/etc/localtime",
     "/etc/nsswitch.conf",
     "/etc/passwd",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls",
     "/etc/resolv.conf",
     "/etc/services",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
     "/lib",
     "/lib64",
     "/proc/self",
@@ -164,6 +172,8 @@ const SYSTEM: &[&str] = &[
     "/sys/fs/cgroup",
     "/usr/lib",
     "/usr/lib64",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/ca-certificates",
 ];
 
 #[cfg(test)]
