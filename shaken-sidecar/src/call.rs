@@ -22,6 +22,7 @@ use crate::replay::Replays;
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
 use header::make_header;
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
+use verification::Work;
 pub use verification::{FETCH_BUDGET, HeaderParams, Verification};
 
 /// Signs and verifies calls, and keeps a record of each.
@@ -120,20 +121,19 @@ impl Calls {
     ///
     /// # Errors
     /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Overload`], [`Refusal::Late`],
-    /// [`Refusal::Audit`]; a call that fails
-    /// verification is no error but an answer.
+    /// [`Refusal::Audit`]; a call that fails verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let force = self.in_force();
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
-        let mut permit = self.admit(&force, Op::Verify, origin)?;
+        let permit = self.admit(&force, Op::Verify, origin)?;
         let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
         keep_identity(force.identity, &mut record, &request.identity);
-
-        let mut headers = Vec::new();
         let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
-        let now = origin.unix_s();
-        let outcome = verification.judge(&request, past, &mut permit, &mut record, &mut headers, now).await;
+
+        let mut work = Work { past, permit, record, headers: Vec::new() };
+        let outcome = verification.judge(&request, &mut work, origin.unix_s()).await;
+        let Work { permit: _permit, mut record, mut headers, .. } = work;
         let outcome = match outcome {
             Ok(_) if record.replay && trunk.replay() == Replay::Refuse => Err(Error::PassportReplayed),
             outcome => outcome,

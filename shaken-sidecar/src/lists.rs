@@ -1,6 +1,6 @@
 //! What the STI-PA publishes and the daemon keeps fresh: revocation lists, and the list of approved
 //! STI-CAs. Where they come from, how they are checked, and how old they are. The schedule is
-//! [`refresh`]'s, the copies on disk are [`kept`]'s.
+//! [`refresh`]'s, the copies on disk are those of `kept`.
 
 mod kept;
 pub mod refresh;

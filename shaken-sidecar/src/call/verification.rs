@@ -123,22 +123,26 @@ impl Verification {
     }
 }
 
-/// What came before, and the call that it is compared with; nothing if replays are not looked for.
-type Past<'p> = Option<(&'p Replays, Option<&'p str>)>;
+/// What judging a call takes beside the call, and what it leaves behind whatever comes out.
+pub(super) struct Work<'w> {
+    /// What came before, and the Call-ID that it is compared with; nothing if replays are not looked for.
+    pub(super) past: Option<(&'w Replays, Option<&'w str>)>,
+    /// Given back while certificates are waited for.
+    pub(super) permit: Permit<'w>,
+    pub(super) record: Record,
+    pub(super) headers: Vec<JudgedHeader>,
+}
 
 impl Verification {
     pub(super) async fn judge(
         &self,
         request: &VerifyRequest,
-        past: Past<'_>,
-        permit: &mut Permit<'_>,
-        record: &mut Record,
-        headers: &mut Vec<JudgedHeader>,
+        work: &mut Work<'_>,
         now: i64,
     ) -> Result<Attested, Error> {
         let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = scratches().pop().unwrap_or_default();
-        let outcome = self.judge_in(&mut scratch, request, past, permit, record, headers, now).await;
+        let outcome = self.judge_in(&mut scratch, request, work, now).await;
         scratches().push(scratch);
         outcome
     }
@@ -147,12 +151,10 @@ impl Verification {
         &self,
         scratch: &mut CallScratch,
         request: &VerifyRequest,
-        past: Past<'_>,
-        permit: &mut Permit<'_>,
-        record: &mut Record,
-        headers: &mut Vec<JudgedHeader>,
+        work: &mut Work<'_>,
         now: i64,
     ) -> Result<Attested, Error> {
+        let Work { past, permit, record, headers } = work;
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let mut call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
         if let Some(target) = &request.target {
@@ -203,13 +205,11 @@ impl Verification {
         }
         let verified = verdict.result()?;
         if let Some((replays, call_id)) = past {
-            record.replay = replays.is_one(verified.claims(), call_id, self.verifier.max_age_s(), now);
+            record.replay = replays.is_one(verified.claims(), *call_id, self.verifier.max_age_s(), now);
         }
         Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
     }
-}
 
-impl Verification {
     /// What stands at each of `x5us`, or why it is not known.
     async fn certificates(
         &self,
