@@ -19,6 +19,7 @@ use crate::hex::hex;
 use crate::limits::Permit;
 use crate::policy::{self, Decision, Listener, Replay, Trunk};
 use crate::replay::Replays;
+use crate::telemetry::Tally;
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
 use header::make_header;
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
@@ -31,6 +32,7 @@ pub struct Calls {
     force: ArcSwap<InForce>,
     audit: AuditLog,
     replays: Replays,
+    tally: Tally,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -49,7 +51,12 @@ impl Calls {
     /// Calls are decided by `force` and recorded in `audit`.
     #[must_use]
     pub fn new(force: InForce, audit: AuditLog) -> Self {
-        Self { force: ArcSwap::from_pointee(force), audit, replays: Replays::default() }
+        Self {
+            force: ArcSwap::from_pointee(force),
+            audit,
+            replays: Replays::default(),
+            tally: Tally::default(),
+        }
     }
 
     /// What decides at this moment.
@@ -67,6 +74,12 @@ impl Calls {
     #[must_use]
     pub fn replays(&self) -> &Replays {
         &self.replays
+    }
+
+    /// What came of calls, for metrics.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The record of all that was decided.
@@ -200,6 +213,7 @@ impl Calls {
             record.http_status = None;
         }
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
+        self.tally.count(&record);
         tracing::debug!(?record, "call decided");
         let kept = self.audit.append(record).await.inspect_err(|error| {
             tracing::debug!(%error, "no record could be made; the call is refused");

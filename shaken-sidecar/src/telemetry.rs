@@ -1,6 +1,7 @@
 //! Metrics for Prometheus. No phone numbers, Call-IDs or URLs in names or labels.
 
 mod supply;
+mod tally;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
 use crate::audit::{AuditState, SealState};
 use crate::life::{Life, LifeState};
+pub use tally::Tally;
 
 /// The media type of [`metrics`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,6 +30,7 @@ pub fn metrics(life: &Life) -> String {
     if let Some(tables) = force.verification().and_then(|verification| verification.verifier().tables()) {
         registry.register_collector(Box::new(TableCollector(Arc::clone(tables))));
     }
+    calls.tally().register(&mut registry);
     registry.register_collector(Box::new(supply::Collected::of(calls, &force)));
     registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
     registry.register_collector(Box::new(LifeCollector(life.state(std::time::SystemTime::now()))));
