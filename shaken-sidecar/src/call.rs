@@ -444,8 +444,8 @@ impl Calls {
 
         let mut headers = Vec::new();
         let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
-        let now = origin.unix_s();
-        let outcome = verification.judge(&request, past, &mut permit, &mut record, &mut headers, now).await;
+        let question = Question { request: &request, past, now: origin.unix_s() };
+        let outcome = verification.judge(question, &mut permit, &mut record, &mut headers).await;
         let outcome = match outcome {
             Ok(_) if record.replay && trunk.replay() == Replay::Refuse => Err(Error::PassportReplayed),
             outcome => outcome,
@@ -520,22 +520,26 @@ impl Calls {
     }
 }
 
-/// What came before, and the call that it is compared with; nothing if replays are not looked for.
-type Past<'p> = Option<(&'p Replays, Option<&'p str>)>;
+/// What is to be judged, and when.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    request: &'q VerifyRequest,
+    /// What came before, and the call that it is compared with; nothing if replays are not looked for.
+    past: Option<(&'q Replays, Option<&'q str>)>,
+    now: i64,
+}
 
 impl Verification {
     async fn judge(
         &self,
-        request: &VerifyRequest,
-        past: Past<'_>,
+        question: Question<'_>,
         permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
-        now: i64,
     ) -> Result<Attested, Error> {
         let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = scratches().pop().unwrap_or_default();
-        let outcome = self.judge_in(&mut scratch, request, past, permit, record, headers, now).await;
+        let outcome = self.judge_in(&mut scratch, question, permit, record, headers).await;
         scratches().push(scratch);
         outcome
     }
@@ -543,13 +547,12 @@ impl Verification {
     async fn judge_in(
         &self,
         scratch: &mut CallScratch,
-        request: &VerifyRequest,
-        past: Past<'_>,
+        question: Question<'_>,
         permit: &mut Permit<'_>,
         record: &mut Record,
         headers: &mut Vec<JudgedHeader>,
-        now: i64,
     ) -> Result<Attested, Error> {
+        let Question { request, past, now } = question;
         let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
         let call = Call::new(request.orig.tn.into(), &dest).with_date(request.date);
         let values = request.identity.iter().map(String::as_bytes);
