@@ -221,18 +221,21 @@ fn the_cache_answers_fresh_then_stale() {
         (Some(u64::MAX), 7 * DAY_S),
     ] {
         cache.insert(X5U, Arc::clone(&certificate), max_age_s, NOW);
-        assert!(matches!(cache.lookup(X5U, &trust, NOW + fresh_for_s), Lookup::Fresh(_)), "{max_age_s:?}");
-        assert!(
-            matches!(cache.lookup(X5U, &trust, NOW + fresh_for_s + 1), Lookup::Stale(_)),
-            "{max_age_s:?}"
-        );
+        let after = |age_s: i64| cache.lookup(X5U, &trust, NOW + age_s);
+        // The last fifth of the time is there to fetch it again.
+        let due_s = fresh_for_s / 5 * 4;
+        assert!(matches!(after(due_s - 1), Lookup::Fresh(_)), "{max_age_s:?}");
+        assert!(matches!(after(due_s), Lookup::Due(_)), "{max_age_s:?}");
+        assert!(matches!(after(fresh_for_s), Lookup::Due(_)), "{max_age_s:?}");
+        assert!(matches!(after(fresh_for_s + 1), Lookup::Stale(_)), "{max_age_s:?}");
     }
     // Another URL that differs in one byte is another entry.
     assert!(matches!(cache.lookup("https://cr.example.com/shaken.pen", &trust, NOW), Lookup::Missing));
-    // Never fresh beyond the end of the path.
+    // Neither fresh nor stale beyond the end of the path.
     let end = certificate.not_after();
     cache.insert(X5U, Arc::clone(&certificate), None, end - 10);
-    assert!(matches!(cache.lookup(X5U, &trust, end + 1), Lookup::Stale(_)));
+    assert!(matches!(cache.lookup(X5U, &trust, end), Lookup::Due(_)));
+    assert!(matches!(cache.lookup(X5U, &trust, end + 1), Lookup::Missing));
 }
 
 /// A header of another type, or one without a signature, never decides beside a good one.

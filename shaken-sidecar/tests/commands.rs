@@ -245,7 +245,7 @@ fn the_demo_works() {
     {
         assert!(text.contains(part), "{part}");
     }
-    assert!(text.contains("certificate downloads    1\n"));
+    assert!(text.contains("downloads waited for     1\n"));
 }
 
 /// Headers seen in public: every one gets a verdict or a named error, and those whose key is known
