@@ -72,6 +72,12 @@ fn a_diverted_call_is_signed_and_verified() {
     assert_eq!(result["passport"], diverted.identity().split(';').next().unwrap());
     let record = running.records().pop().unwrap();
     assert_eq!(record["ppt"], json!(["shaken", "div"]));
+    // It was diverted to whom To names, and goes elsewhere now.
+    let mut moved = request("12155550142");
+    moved["verificationRequest"]["to"]["tn"] = TARGET.into();
+    let answer = running.post("/stir/v1/verification", &moved);
+    let result = &answer.body["verificationResponse"]["verifyResults"][1]["verifyResult"];
+    assert_eq!(result["status"], "fail", "{answer:?}");
     assert_eq!(record["headers"][1]["verdict"], "failed");
 }
 
