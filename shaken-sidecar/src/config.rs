@@ -3,12 +3,14 @@
 //! Unknown keys are errors. Paths are taken relative to the folder of the file. What comes out
 //! holds keys and certificates that were read and found good, not paths to them.
 
+mod audit;
 mod doors;
 mod export;
 mod fixed;
 mod folder;
 mod proving;
 mod sip;
+mod trunks;
 mod verification;
 
 use std::fmt::Display;
@@ -20,21 +22,22 @@ use std::time::Duration;
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::fetch::FetchPolicy;
-use shaken_core::passport::Ppt;
-use shaken_core::{Attest, Error, Signer, Trust, key};
+use shaken_core::{Error, Signer, Trust, key};
 
 use crate::audit::export::Export;
-use crate::audit::{AuditOptions, Durability, Full, Proving, Sealing};
+use crate::audit::{AuditOptions, Proving};
 use crate::call::IdentityKept;
 use crate::limits::LimitOptions;
 use crate::listen::{Group, MAX_PATH_LEN};
-use crate::policy::{self, Listener, Replay, Trunk};
+use crate::policy::{self, Trunk};
+use audit::{AuditSection, read_audit};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use fixed::Fixed;
 use folder::Folder;
 pub use sip::Sip;
 use sip::SipSection;
+use trunks::{TrunkSection, read_trunks};
 pub use verification::Trusting;
 use verification::{
     FetchSection, TrustSection, VerificationSection, fetch_budget, read_fetch, read_trust, read_verification,
@@ -167,50 +170,6 @@ struct SigningSection {
     key: PathBuf,
     certificate: PathBuf,
     x5u: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuditSection {
-    dir: PathBuf,
-    #[serde(default)]
-    durability: Durability,
-    #[serde(default)]
-    full: Full,
-    #[serde(default)]
-    identity: IdentityKept,
-    queue_records: Option<u32>,
-    queue_wait_ms: Option<u64>,
-    segment_bytes: Option<u64>,
-    reserve_bytes: Option<u64>,
-    seal: Option<bool>,
-    keep_days: Option<u32>,
-    keep_mib: Option<u32>,
-    key: Option<PathBuf>,
-    origin: Option<String>,
-    checkpoint_ms: Option<u64>,
-    checkpoint_records: Option<u32>,
-    #[serde(default)]
-    outside: Vec<proving::OutsideSection>,
-    nats: Option<export::NatsSection>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TrunkSection {
-    name: String,
-    uid: Option<u32>,
-    user: Option<String>,
-    peer: Option<String>,
-    #[serde(default)]
-    by_name: bool,
-    listener: Option<Listener>,
-    max_attest: Option<String>,
-    sign: Option<Vec<String>>,
-    customer: Option<String>,
-    provider: Option<String>,
-    #[serde(default)]
-    replay: Replay,
 }
 
 impl Config {
@@ -360,151 +319,8 @@ fn read_signer(
     Ok(signer)
 }
 
-fn read_trunks(
-    sections: Vec<TrunkSection>,
-    users: &[&str],
-    peers: &[&str],
-) -> Result<Vec<Trunk>, ConfigError> {
-    let mut trunks: Vec<Trunk> = Vec::new();
-    for section in sections {
-        let name = section.name;
-        let wrong = |what: &str| ConfigError::new(format_args!("trunk {name:?}: {what}"));
-        if !is_name(&name) {
-            return Err(wrong("the name must be printable ASCII without spaces and quotes"));
-        }
-        if trunks.iter().any(|other| other.name() == name) {
-            return Err(wrong("the name is taken; each trunk needs its own"));
-        }
-        let facts = [section.uid.is_some(), section.user.is_some(), section.peer.is_some()];
-        let facts = facts.into_iter().filter(|is_given| *is_given).count();
-        if facts == 0 && section.listener.is_none() {
-            return Err(wrong(
-                "say how it is recognized: uid = N, user = \"name\", peer = \"name\", or listener = \"http\", \
-                 alone or with one of those",
-            ));
-        }
-        if facts > 1 {
-            return Err(wrong("uid is for Unix sockets, user for TCP, peer for SIP; make two trunks"));
-        }
-        if section.peer.is_some() && section.by_name {
-            return Err(wrong("nothing in SIP names a trunk; leave by_name out"));
-        }
-        if section.peer.as_deref().is_some_and(|peer| !peers.contains(&peer)) {
-            return Err(wrong("there is no such peer in [[sip.peer]]"));
-        }
-        if section.user.as_deref().is_some_and(|user| !users.contains(&user)) {
-            return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
-        }
-        let max_attest = match &section.max_attest {
-            None => Attest::C,
-            Some(level) => level.parse().map_err(|_| wrong("max_attest must be \"A\", \"B\" or \"C\""))?,
-        };
-        for party in [&section.customer, &section.provider].into_iter().flatten() {
-            if party.is_empty() || party.len() > MAX_PARTY_LEN || party.chars().any(char::is_control) {
-                return Err(wrong("customer and provider are names of 1 to 128 bytes in one line"));
-            }
-        }
-        let signs = section.sign.as_deref().unwrap_or(&[]).iter().map(|name| {
-            let known = [Ppt::Shaken, Ppt::Div, Ppt::Rph].into_iter().find(|ppt| ppt.name() == name);
-            known.ok_or_else(|| wrong("sign is a list of \"shaken\", \"div\" and \"rph\""))
-        });
-        let signs = signs.collect::<Result<Vec<_>, _>>()?;
-        let mut trunk = Trunk::new(name).with_max_attest(max_attest);
-        if section.sign.is_some() {
-            trunk = trunk.with_signs(signs);
-        }
-        if let Some(uid) = section.uid {
-            trunk = trunk.with_uid(uid);
-        }
-        if let Some(user) = section.user {
-            trunk = trunk.with_user(user);
-        }
-        if let Some(peer) = section.peer {
-            trunk = trunk.with_peer(peer);
-        }
-        if section.by_name {
-            trunk = trunk.only_by_name();
-        }
-        if let Some(listener) = section.listener {
-            trunk = trunk.with_listener(listener);
-        }
-        trunk = trunk.with_replay(section.replay);
-        if let Some(customer) = section.customer {
-            trunk = trunk.with_customer(customer);
-        }
-        if let Some(provider) = section.provider {
-            trunk = trunk.with_provider(provider);
-        }
-        trunks.push(trunk);
-    }
-    if trunks.is_empty() {
-        return Err(ConfigError::new("there is no [[trunk]]: nobody could use the daemon"));
-    }
-    Ok(trunks)
-}
-
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"')
-}
-
-fn read_audit(section: &AuditSection, deadline: Duration) -> Result<AuditOptions, ConfigError> {
-    let mut options = AuditOptions::new().with_durability(section.durability).with_full(section.full);
-    if let Some(records) = section.queue_records {
-        let records = NonZeroU32::new(records).filter(|records| records.get() <= MAX_QUEUE_RECORDS);
-        let wrong = || ConfigError::new(format_args!("audit.queue_records must be 1 to {MAX_QUEUE_RECORDS}"));
-        options = options.with_queue_records(records.ok_or_else(wrong)?);
-    }
-    match section.queue_wait_ms.map(Duration::from_millis) {
-        None => {}
-        Some(wait) if wait < deadline => options = options.with_queue_wait(wait),
-        Some(_) => {
-            return Err(ConfigError::new(
-                "audit.queue_wait_ms must be less than http.deadline_ms: afterwards nobody waits",
-            ));
-        }
-    }
-    let sizes = [
-        ("segment_bytes", section.segment_bytes, MIN_SEGMENT_BYTES..=MAX_SEGMENT_BYTES),
-        ("reserve_bytes", section.reserve_bytes, MIN_RESERVE_BYTES..=MAX_SEGMENT_BYTES),
-    ];
-    for (key, bytes, allowed) in sizes {
-        if bytes.is_some_and(|bytes| !allowed.contains(&bytes)) {
-            let (least, most) = (allowed.start(), allowed.end());
-            return Err(ConfigError::new(format_args!("audit.{key} must be {least} to {most}")));
-        }
-    }
-    if let Some(bytes) = section.segment_bytes {
-        options = options.with_segment_bytes(bytes);
-    }
-    if let Some(bytes) = section.reserve_bytes {
-        options = options.with_reserve_bytes(bytes);
-    }
-    read_keeping(section, options)
-}
-
-fn read_keeping(section: &AuditSection, mut options: AuditOptions) -> Result<AuditOptions, ConfigError> {
-    for (key, value) in [("keep_days", section.keep_days), ("keep_mib", section.keep_mib)] {
-        if value == Some(0) {
-            return Err(ConfigError::new(format_args!(
-                "audit.{key} must be 1 at least; leave it out to keep all"
-            )));
-        }
-        if value.is_some() && section.seal == Some(false) {
-            return Err(ConfigError::new(format_args!(
-                "audit.{key} needs audit.seal: only sealed segments are deleted"
-            )));
-        }
-    }
-    if section.seal == Some(false) {
-        options = options.with_sealing(Sealing::Off);
-    }
-    if let Some(days) = section.keep_days {
-        options = options.with_keep_for(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
-    }
-    if let Some(mib) = section.keep_mib {
-        options = options.with_keep_bytes(u64::from(mib) * 1024 * 1024);
-    }
-    Ok(options)
 }
 
 fn read_mode(key: &str, mode: Option<&str>) -> Result<u32, ConfigError> {
@@ -575,20 +391,6 @@ fn read_deadline(key: &str, ms: Option<u64>, default: Duration) -> Result<Durati
 const DEFAULT_MODE: u32 = 0o660;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(3);
-/// Some hundred megabytes of memory.
-const MAX_QUEUE_RECORDS: u32 = 100_000;
-
-/// A commit is at most this long.
-const MIN_SEGMENT_BYTES: u64 = 1024 * 1024;
-
-/// A start reads a whole segment.
-const MAX_SEGMENT_BYTES: u64 = 1024 * 1024 * 1024;
-
-/// A few hundred gap records.
-const MIN_RESERVE_BYTES: u64 = 64 * 1024;
-
-const MAX_PARTY_LEN: usize = 128;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -627,45 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn audit_settings_have_limits() {
-        let section = |text: &str| {
-            let section: AuditSection = toml::from_str(&format!("dir = \"a\"\n{text}")).unwrap();
-            read_audit(&section, Duration::from_millis(300))
-        };
-        for good in [
-            "",
-            "queue_records = 1",
-            "queue_wait_ms = 0",
-            "segment_bytes = 1048576",
-            "full = \"degrade\"",
-            "seal = true\nkeep_days = 400\nkeep_mib = 1",
-            "seal = false",
-        ] {
-            assert!(section(good).is_ok(), "{good}");
-        }
-        for (bad, key) in [
-            ("queue_records = 0", "queue_records"),
-            ("queue_records = 100001", "queue_records"),
-            ("queue_wait_ms = 300", "queue_wait_ms"),
-            ("segment_bytes = 1000", "segment_bytes"),
-            ("reserve_bytes = 0", "reserve_bytes"),
-            ("segment_bytes = 1073741825", "segment_bytes"),
-            ("keep_days = 0", "keep_days"),
-            ("keep_mib = 0", "keep_mib"),
-            ("seal = false\nkeep_days = 1", "keep_days"),
-        ] {
-            assert!(section(bad).unwrap_err().to_string().contains(&format!("audit.{key}")), "{bad}");
-        }
-        for (text, key) in
-            [("fsync = true", "fsync"), ("full = \"drop\"", "drop"), ("identity = \"none\"", "none")]
-        {
-            let refused = toml::from_str::<AuditSection>(&format!("dir = \"a\"\n{text}")).err().unwrap();
-            assert!(refused.to_string().contains(key), "{refused}");
-        }
-    }
-
-    #[test]
-    fn limits_and_replays_are_read() {
+    fn limits_are_read() {
         let limits = |text: &str| toml::from_str::<LimitsSection>(text).map(LimitOptions::from);
         assert_eq!(limits("").unwrap(), LimitOptions::default());
         let some = NonZeroU32::new;
@@ -675,48 +439,6 @@ mod tests {
         assert_eq!((all.sign_under_way.get(), all.verify_under_way.get()), (3, 4));
         for bad in ["sign_per_s = 0", "verify_per_s = -1", "verify_under_way = 0", "fetch_per_s = 1"] {
             assert!(limits(bad).is_err(), "{bad}");
-        }
-        let trunk = |replay: &str| {
-            toml::from_str::<TrunkSection>(&format!("name = \"t\"\n{replay}")).map(|section| section.replay)
-        };
-        assert_eq!(trunk(""), Ok(Replay::Allow));
-        assert_eq!(trunk("replay = \"flag\""), Ok(Replay::Flag));
-        assert_eq!(trunk("replay = \"refuse\""), Ok(Replay::Refuse));
-        assert!(trunk("replay = true").is_err());
-    }
-
-    #[test]
-    fn trunks_must_be_recognizable_and_unique() {
-        let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
-            name: name.into(),
-            uid,
-            user: None,
-            peer: None,
-            by_name: false,
-            listener: None,
-            max_attest: max_attest.map(Into::into),
-            sign: None,
-            customer: None,
-            provider: None,
-            replay: Replay::Allow,
-        };
-        for (trunks, part) in [
-            (vec![], "no [[trunk]]"),
-            (vec![section("a", None, None)], "how it is recognized"),
-            (vec![section("a", Some(1), Some("a"))], "max_attest"),
-            (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
-            (vec![section("a b", Some(1), None)], "printable"),
-            (vec![TrunkSection { user: Some("x".into()), ..section("a", None, None) }], "no such user"),
-            (vec![TrunkSection { user: Some("u".into()), ..section("a", Some(1), None) }], "two trunks"),
-            (vec![TrunkSection { peer: Some("x".into()), ..section("a", None, None) }], "no such peer"),
-            (vec![TrunkSection { peer: Some("p".into()), ..section("a", Some(1), None) }], "two trunks"),
-            (
-                vec![TrunkSection { peer: Some("p".into()), by_name: true, ..section("a", None, None) }],
-                "by_name",
-            ),
-            (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
-        ] {
-            assert!(read_trunks(trunks, &["u"], &["p"]).unwrap_err().to_string().contains(part), "{part}");
         }
     }
 

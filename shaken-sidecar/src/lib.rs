@@ -24,6 +24,7 @@ pub mod config;
 pub mod delivery;
 mod doors;
 mod fields;
+mod files;
 pub mod force;
 mod hex;
 pub mod lab;

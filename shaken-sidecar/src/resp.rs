@@ -27,6 +27,7 @@ use crate::audit::{Loss, Undecided};
 use crate::call::{Calls, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::force::InForce;
+use crate::life::clock::unix_s;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
 use parse::{Command, MAX_COMMAND_LEN, ProtocolError, parse};
@@ -230,8 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return self.say(reply);
         }
         let now = SystemTime::now();
-        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        match stir::read(words, i64::try_from(since.as_secs()).unwrap_or(i64::MAX)) {
+        match stir::read(words, unix_s(now)) {
             None => self.say(Reply::error("ERR unknown command")),
             Some(Err(error)) => {
                 self.count_unparsable();

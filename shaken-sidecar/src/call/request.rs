@@ -1,11 +1,12 @@
 //! What is asked, by whom and how.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use shaken_core::passport::{Ppt, rph};
 use shaken_core::{Attest, TelephoneNumber};
 
 use crate::delivery::Delivery;
+use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
 
@@ -46,8 +47,7 @@ impl Origin {
     /// [`now`](Self::now) in seconds since 1970.
     #[must_use]
     pub fn unix_s(&self) -> i64 {
-        let since = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        unix_s(self.now)
     }
 }
 

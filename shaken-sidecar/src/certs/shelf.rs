@@ -2,18 +2,17 @@
 //! folder: it gives work to judge and no trust.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use shaken_core::Error;
 
-use crate::hex::hex;
+use crate::files;
 
 /// A folder of them, bounded in number and size. One process at a time uses it.
 #[derive(Debug)]
@@ -117,23 +116,17 @@ impl Shelf {
         if text.len() > MAX_FILE_LEN {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let name = name_of(url);
+        let name = files::name_of(url);
         // One at a time: a URL may be fetched again before the first time is on disk.
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = self.dir.join(&name);
-        let fresh = self.dir.join(format!("{name}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        File::open(&self.dir)?.sync_all()?;
-        if !files.known.insert(name.clone()) {
-            files.order.retain(|other| *other != name);
+        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files::replace(&self.dir, &name, &text)?;
+        if !known.known.insert(name.clone()) {
+            known.order.retain(|other| *other != name);
         }
-        files.order.push_back(name);
-        while files.order.len() > MAX_FILES {
-            if let Some(oldest) = files.order.pop_front() {
-                files.known.remove(&oldest);
+        known.order.push_back(name);
+        while known.order.len() > MAX_FILES {
+            if let Some(oldest) = known.order.pop_front() {
+                known.known.remove(&oldest);
                 fs::remove_file(self.dir.join(oldest))?;
             }
         }
@@ -150,7 +143,7 @@ impl Shelf {
         for entry in fs::read_dir(&self.dir)?.take(MAX_ENTRIES) {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if name.ends_with(".json.new") {
+            if name.ends_with(files::UNFINISHED) {
                 fs::remove_file(entry.path())?;
             } else if name.ends_with(".json") {
                 found.push((entry.metadata()?.modified()?, name));
@@ -163,26 +156,12 @@ impl Shelf {
 
 fn read_file(path: &Path, name: &str) -> io::Result<Shelved> {
     let damaged = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut text = Vec::new();
-    let limit = u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX);
-    // A link may lead anywhere, and a pipe nowhere.
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(damaged());
-    }
-    File::open(path)?.take(limit + 1).read_to_end(&mut text)?;
-    if text.len() > MAX_FILE_LEN {
-        return Err(damaged());
-    }
+    let text = files::read(path, MAX_FILE_LEN)?;
     let OnDisk { url, fetched_at, max_age_s, pem } = serde_json::from_slice(&text).map_err(|_| damaged())?;
-    if name_of(&url) != name {
+    if files::name_of(&url) != name {
         return Err(damaged());
     }
     Ok(Shelved { url, fetched_at, max_age_s, body: pem.into_bytes() })
-}
-
-/// URLs do not become paths: two of them could be one, or lead elsewhere.
-fn name_of(url: &str) -> String {
-    format!("{}.json", hex(digest(&SHA256, url.as_bytes()).as_ref()))
 }
 
 /// Some 16 MB at the usual 2 to 4 KB.
@@ -233,7 +212,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shelf = Shelf::new(dir.path().to_owned());
         (0..5).for_each(|number| shelf.put(&shelved(number)));
-        let path = |number| dir.path().join(name_of(&shelved(number).url));
+        let path = |number| dir.path().join(files::name_of(&shelved(number).url));
         fs::write(path(0), "{").unwrap();
         fs::rename(path(1), dir.path().join("0.json")).unwrap();
         fs::write(dir.path().join("1.json.new"), "torn").unwrap();
@@ -256,13 +235,13 @@ mod tests {
         {
             let mut files = shelf.files.lock().unwrap();
             for number in 0..MAX_FILES {
-                let name = name_of(&shelved(number).url);
+                let name = files::name_of(&shelved(number).url);
                 fs::write(dir.path().join(&name), "").unwrap();
                 files.known.insert(name.clone());
                 files.order.push_back(name);
             }
         }
-        let is_there = |number| dir.path().join(name_of(&shelved(number).url)).exists();
+        let is_there = |number| dir.path().join(files::name_of(&shelved(number).url)).exists();
         shelf.put(&shelved(0));
         assert!(is_there(0) && is_there(1), "it was there already, and is the newest now");
         shelf.put(&shelved(MAX_FILES));

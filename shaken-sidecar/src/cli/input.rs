@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Exit, Failure};
+use crate::life::clock::unix_s;
 
 /// The contents of a file; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -85,11 +86,7 @@ pub(super) fn show_time(unix_s: i64) -> String {
 
 /// The system clock, in seconds since 1970.
 pub(super) fn clock() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_secs()).ok())
-        .unwrap_or_default()
+    unix_s(SystemTime::now())
 }
 
 /// A message for people on standard error. If nobody can read it, nobody can be told that either.

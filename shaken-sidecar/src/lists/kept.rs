@@ -1,16 +1,13 @@
 //! The last good copy of a list, on disk. It is checked again when it is read.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use crate::hex::hex;
+use crate::files;
 
 /// What was had from a URL, and when.
 #[derive(Debug)]
@@ -35,14 +32,17 @@ struct OnDisk {
 impl Kept {
     /// Nothing if there is none.
     pub(super) fn read(dir: &Path, url: &str) -> Result<Option<Self>, String> {
-        let path = path_of(dir, url);
-        let text = match fs::read(&path) {
+        let path = dir.join(files::name_of(url));
+        let text = match files::read(&path, MAX_FILE_LEN) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
         let damaged = || format!("{} is damaged", path.display());
         let on_disk: OnDisk = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        if on_disk.url != url {
+            return Err(damaged());
+        }
         let decode = |text: &str| STANDARD.decode(text).map_err(|_| damaged());
         Ok(Some(Self {
             fetched_at: on_disk.fetched_at,
@@ -61,27 +61,20 @@ impl Kept {
             body: STANDARD.encode(&self.body),
             signer: STANDARD.encode(&self.signer),
         };
-        let path = path_of(dir, url);
-        let fresh = path.with_extension("new");
-        let write = || {
-            let text = serde_json::to_vec(&on_disk)?;
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)?;
-            File::open(dir)?.sync_all()
-        };
-        write().map_err(|error: io::Error| format!("cannot keep it in {}: {error}", path.display()))
+        let name = files::name_of(url);
+        let text = serde_json::to_vec(&on_disk).map_err(io::Error::from);
+        text.and_then(|text| files::replace(dir, &name, &text))
+            .map_err(|error| format!("cannot keep it in {}: {error}", dir.join(&name).display()))
     }
 }
 
-fn path_of(dir: &Path, url: &str) -> PathBuf {
-    dir.join(format!("{}.json", hex(digest(&SHA256, url.as_bytes()).as_ref())))
-}
+/// A list and the chain of its signer, both in base64, and room for the rest.
+const MAX_FILE_LEN: usize = 2 * super::MAX_BODY_BYTES;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -97,7 +90,11 @@ mod tests {
         assert_eq!((read.body, read.signer), (vec![0, 255], b"s".to_vec()));
         assert!(Kept::read(dir.path(), "https://pa.example.com/other").unwrap().is_none());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half-written is left");
-        let path = path_of(dir.path(), url);
+        // That of another list is none of this one.
+        let path = dir.path().join(files::name_of(url));
+        let other = "https://pa.example.com/other";
+        fs::copy(&path, dir.path().join(files::name_of(other))).unwrap();
+        assert!(Kept::read(dir.path(), other).unwrap_err().contains("damaged"));
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() / 2]).unwrap();
         assert!(Kept::read(dir.path(), url).unwrap_err().contains("damaged"));

@@ -20,6 +20,7 @@ use crate::call::{
 };
 use crate::delivery::{Delivery, Pending};
 use crate::fields::MAX_CALL_ID_LEN;
+use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
 
@@ -183,8 +184,7 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
     let caller = Caller::of(headers).map_err(no_number)?;
     let orig = party(caller.address().uri()).map_err(no_number)?;
     let dest = called(request, &parties).map_err(no_number)?;
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let date = parties.date().unwrap_or(since);
+    let date = parties.date().unwrap_or_else(|| unix_s(now).unsigned_abs());
     if is_to_sign {
         let hints = headers.hints();
         let origid = hints.origid.map(str::to_owned);

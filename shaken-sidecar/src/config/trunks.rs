@@ -1,0 +1,164 @@
+//! What `[[trunk]]` says of who calls and how far they are vouched for.
+
+use serde::Deserialize;
+use shaken_core::Attest;
+use shaken_core::passport::Ppt;
+
+use super::{ConfigError, is_name};
+use crate::policy::{Listener, Replay, Trunk};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrunkSection {
+    name: String,
+    uid: Option<u32>,
+    user: Option<String>,
+    peer: Option<String>,
+    #[serde(default)]
+    by_name: bool,
+    listener: Option<Listener>,
+    max_attest: Option<String>,
+    sign: Option<Vec<String>>,
+    customer: Option<String>,
+    provider: Option<String>,
+    #[serde(default)]
+    replay: Replay,
+}
+
+/// The trunks, in order. `users` and `peers` are those that there are.
+pub(super) fn read_trunks(
+    sections: Vec<TrunkSection>,
+    users: &[&str],
+    peers: &[&str],
+) -> Result<Vec<Trunk>, ConfigError> {
+    let mut trunks: Vec<Trunk> = Vec::new();
+    for section in sections {
+        let name = section.name;
+        let wrong = |what: &str| ConfigError::new(format_args!("trunk {name:?}: {what}"));
+        if !is_name(&name) {
+            return Err(wrong("the name must be printable ASCII without spaces and quotes"));
+        }
+        if trunks.iter().any(|other| other.name() == name) {
+            return Err(wrong("the name is taken; each trunk needs its own"));
+        }
+        let facts = [section.uid.is_some(), section.user.is_some(), section.peer.is_some()];
+        let facts = facts.into_iter().filter(|is_given| *is_given).count();
+        if facts == 0 && section.listener.is_none() {
+            return Err(wrong(
+                "say how it is recognized: uid = N, user = \"name\", peer = \"name\", or listener = \"http\", \
+                 alone or with one of those",
+            ));
+        }
+        if facts > 1 {
+            return Err(wrong("uid is for Unix sockets, user for TCP, peer for SIP; make two trunks"));
+        }
+        if section.peer.is_some() && section.by_name {
+            return Err(wrong("nothing in SIP names a trunk; leave by_name out"));
+        }
+        if section.peer.as_deref().is_some_and(|peer| !peers.contains(&peer)) {
+            return Err(wrong("there is no such peer in [[sip.peer]]"));
+        }
+        if section.user.as_deref().is_some_and(|user| !users.contains(&user)) {
+            return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
+        }
+        let max_attest = match &section.max_attest {
+            None => Attest::C,
+            Some(level) => level.parse().map_err(|_| wrong("max_attest must be \"A\", \"B\" or \"C\""))?,
+        };
+        for party in [&section.customer, &section.provider].into_iter().flatten() {
+            if party.is_empty() || party.len() > MAX_PARTY_LEN || party.chars().any(char::is_control) {
+                return Err(wrong("customer and provider are names of 1 to 128 bytes in one line"));
+            }
+        }
+        let signs = section.sign.as_deref().unwrap_or(&[]).iter().map(|name| {
+            let known = [Ppt::Shaken, Ppt::Div, Ppt::Rph].into_iter().find(|ppt| ppt.name() == name);
+            known.ok_or_else(|| wrong("sign is a list of \"shaken\", \"div\" and \"rph\""))
+        });
+        let signs = signs.collect::<Result<Vec<_>, _>>()?;
+        let mut trunk = Trunk::new(name).with_max_attest(max_attest);
+        if section.sign.is_some() {
+            trunk = trunk.with_signs(signs);
+        }
+        if let Some(uid) = section.uid {
+            trunk = trunk.with_uid(uid);
+        }
+        if let Some(user) = section.user {
+            trunk = trunk.with_user(user);
+        }
+        if let Some(peer) = section.peer {
+            trunk = trunk.with_peer(peer);
+        }
+        if section.by_name {
+            trunk = trunk.only_by_name();
+        }
+        if let Some(listener) = section.listener {
+            trunk = trunk.with_listener(listener);
+        }
+        trunk = trunk.with_replay(section.replay);
+        if let Some(customer) = section.customer {
+            trunk = trunk.with_customer(customer);
+        }
+        if let Some(provider) = section.provider {
+            trunk = trunk.with_provider(provider);
+        }
+        trunks.push(trunk);
+    }
+    if trunks.is_empty() {
+        return Err(ConfigError::new("there is no [[trunk]]: nobody could use the daemon"));
+    }
+    Ok(trunks)
+}
+
+const MAX_PARTY_LEN: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trunks_must_be_recognizable_and_unique() {
+        let section = |name: &str, uid, max_attest: Option<&str>| TrunkSection {
+            name: name.into(),
+            uid,
+            user: None,
+            peer: None,
+            by_name: false,
+            listener: None,
+            max_attest: max_attest.map(Into::into),
+            sign: None,
+            customer: None,
+            provider: None,
+            replay: Replay::Allow,
+        };
+        for (trunks, part) in [
+            (vec![], "no [[trunk]]"),
+            (vec![section("a", None, None)], "how it is recognized"),
+            (vec![section("a", Some(1), Some("a"))], "max_attest"),
+            (vec![section("a", Some(1), None), section("a", Some(2), None)], "taken"),
+            (vec![section("a b", Some(1), None)], "printable"),
+            (vec![TrunkSection { user: Some("x".into()), ..section("a", None, None) }], "no such user"),
+            (vec![TrunkSection { user: Some("u".into()), ..section("a", Some(1), None) }], "two trunks"),
+            (vec![TrunkSection { peer: Some("x".into()), ..section("a", None, None) }], "no such peer"),
+            (vec![TrunkSection { peer: Some("p".into()), ..section("a", Some(1), None) }], "two trunks"),
+            (
+                vec![TrunkSection { peer: Some("p".into()), by_name: true, ..section("a", None, None) }],
+                "by_name",
+            ),
+            (vec![TrunkSection { sign: Some(vec!["rcd".into()]), ..section("a", Some(1), None) }], "sign is"),
+            (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
+        ] {
+            assert!(read_trunks(trunks, &["u"], &["p"]).unwrap_err().to_string().contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn replays_are_read() {
+        let trunk = |replay: &str| {
+            toml::from_str::<TrunkSection>(&format!("name = \"t\"\n{replay}")).map(|section| section.replay)
+        };
+        assert_eq!(trunk(""), Ok(Replay::Allow));
+        assert_eq!(trunk("replay = \"flag\""), Ok(Replay::Flag));
+        assert_eq!(trunk("replay = \"refuse\""), Ok(Replay::Refuse));
+        assert!(trunk("replay = true").is_err());
+    }
+}
