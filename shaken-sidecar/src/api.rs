@@ -38,6 +38,7 @@ use crate::life::health::{Effect, Health};
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
 use crate::telemetry;
+use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
 use error::RequestError;
 pub use remote::Remotes;
@@ -181,12 +182,10 @@ async fn answer(
     let delivery = Delivery::new(echoed.request_id.clone());
     // Dropped when the connection ends before there is an answer.
     let pending = Pending::new(delivery.clone(), Arc::clone(&api.calls));
-    // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
-    // this request alone.
     let request_id = echoed.request_id.clone();
     let worked = delivery.clone();
     let worker = Arc::clone(&door);
-    let work = tokio::spawn(async move { dispatch(request, client, &worker, request_id, worked).await });
+    let work = to_the_end(async move { dispatch(request, client, &worker, request_id, worked).await });
     let calls = &api.calls;
     let mut response = match tokio::time::timeout(api.calls.in_force().deadline(), work).await {
         Ok(Ok(Ok(response))) => response,
@@ -199,7 +198,7 @@ async fn answer(
             }
             say(&error)
         }
-        Ok(Err(_)) => say(&RequestError::Internal),
+        Ok(Err(Panicked)) => say(&RequestError::Internal),
         Err(_) => {
             delivery.lost(Loss::Deadline, calls.audit());
             given_up.notify_one();
@@ -247,7 +246,7 @@ async fn dispatch(
             Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
             Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
         };
-        return Ok(json(StatusCode::OK, &answer));
+        return Ok(of_json(StatusCode::OK, answer));
     }
     match (request.method(), path.as_str()) {
         (&Method::GET, OPENAPI) => Ok(openapi()),
@@ -337,9 +336,7 @@ fn metrics(life: &Life) -> Response<Full<Bytes>> {
 
 /// What is offered here, for programs.
 fn openapi() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(include_bytes!("../openapi.json"))));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    response
+    of_json(StatusCode::OK, Bytes::from_static(include_bytes!("../openapi.json")))
 }
 
 /// The body of a request that takes and gives JSON (ATIS-1000082).
@@ -384,7 +381,11 @@ fn accepts_json(accept: &str) -> bool {
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    of_json(status, body.to_string().into())
+}
+
+fn of_json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     response

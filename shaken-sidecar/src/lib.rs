@@ -37,6 +37,7 @@ pub mod replay;
 pub mod resp;
 pub mod sip;
 pub mod telemetry;
+mod to_the_end;
 
 use std::sync::Arc;
 use std::time::SystemTime;
