@@ -55,19 +55,12 @@ pub(super) fn sign(
     } else {
         let date = date.as_deref().map(|date| ("Date", date));
         let headers: Vec<(&str, &str)> = date.into_iter().chain([("Identity", identity)]).collect();
-        out.bytes(&with_headers(&request, &bytes, &headers))?;
+        let mut message = Vec::new();
+        request.write_with_headers(&headers, &mut message);
+        out.bytes(&message)?;
     }
     out.finish()?;
     Ok(Exit::Yes)
-}
-
-/// The request with more headers, behind its own; `bytes` is what it was read from.
-pub(super) fn with_headers(request: &Request<'_>, bytes: &[u8], headers: &[(&str, &str)]) -> Vec<u8> {
-    // Before the empty line.
-    let head_len = request.len_bytes() - request.body().len() - 2;
-    let (head, rest) = bytes[..request.len_bytes()].split_at(head_len);
-    let added: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    [head, added.as_bytes(), rest].concat()
 }
 
 /// Verifies all Identity headers of the message against the call that it starts.
