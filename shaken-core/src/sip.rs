@@ -39,6 +39,7 @@
 //! Max-Forwards, nor whether they are there. The body is lent out and not read.
 
 mod address;
+mod content;
 pub mod date;
 mod diversion;
 mod headers;
@@ -53,6 +54,7 @@ pub(crate) mod uri;
 use core::fmt;
 
 pub use address::Address;
+pub use content::Content;
 pub use diversion::{Diversion, HistoryEntry};
 pub use headers::{Headers, Hints, MAX_IDENTITY_LEN};
 pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Source};
