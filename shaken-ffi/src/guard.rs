@@ -43,6 +43,14 @@ macro_rules! failures {
                 $( ($code, $name, $text), )+
             ];
 
+            /// Its meaning; of the engine's it is told with what the error holds.
+            pub(crate) fn meaning(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $text, )+
+                    Self::Core(error) => error.name(),
+                }
+            }
+
             pub(crate) fn code(self) -> ShakenResult {
                 ShakenResult(match self {
                     $( Self::$variant => $code, )+
@@ -89,13 +97,14 @@ pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> ShakenResult {
     }
 }
 
-/// Does `work` and puts what comes of it into `place`; what says nothing if it fails.
-pub(crate) fn fill<T: Default>(
+/// Does `work` and puts what comes of it into `place`; `empty` if it fails.
+pub(crate) fn fill<T>(
     place: Option<&mut MaybeUninit<T>>,
+    empty: T,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> ShakenResult {
     run(|| {
-        let place = handle::out(place)?;
+        let place = handle::out(place, empty)?;
         *place = work()?;
         Ok(())
     })
@@ -106,7 +115,7 @@ pub(crate) fn make<T>(
     place: Option<&mut MaybeUninit<Option<Box<T>>>>,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> ShakenResult {
-    fill(place, || Ok(Some(Box::new(work()?))))
+    fill(place, None, || Ok(Some(Box::new(work()?))))
 }
 
 /// Has `work` write into the buffer and tell how much. If it is too small, `len` is what it takes.
@@ -116,7 +125,7 @@ pub(crate) fn write(
     work: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
 ) -> ShakenResult {
     run(|| {
-        let len = handle::out(len)?;
+        let len = handle::out(len, 0)?;
         let written = work(buffer.room()?);
         if let Err(Failure::Core(Error::BufferTooSmall { needed_bytes })) = written {
             *len = needed_bytes;
@@ -135,36 +144,32 @@ pub(crate) fn free<T>(handle: Option<Box<T>>) {
     });
 }
 
-/// What `work` answers, or nothing if it panics.
-pub(crate) fn value<T: Default>(work: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handle::uninit;
 
     #[test]
     fn a_panic_is_a_result() {
         assert_eq!(run(|| panic!("on purpose")).code(), 2);
-        let mut place = MaybeUninit::new(7);
-        assert_eq!(fill(Some(&mut place), || panic!("on purpose")).code(), 2);
-        assert_eq!(*handle::out(Some(&mut place)).unwrap(), 0);
-        assert_eq!(value::<u32>(|| panic!("on purpose")), 0);
+        let mut place = 7;
+        assert_eq!(fill(Some(uninit(&mut place)), 0, || panic!("on purpose")).code(), 2);
+        assert_eq!(place, 0);
     }
 
     #[test]
     fn a_result_is_set_on_every_path() {
-        let mut place = MaybeUninit::new(7_usize);
-        assert_eq!(fill(Some(&mut place), || Err(Failure::Pending)).code(), 4);
-        assert_eq!(fill::<u32>(None, || Ok(7)).code(), 1);
-        let short = || Err(Failure::Core(Error::BufferTooSmall { needed_bytes: 9 }));
+        let mut place = 7;
+        assert_eq!(fill(Some(uninit(&mut place)), 0, || Err(Failure::Pending)).code(), 4);
+        assert_eq!(place, 0);
+        assert_eq!(fill(None, 0, || Ok(7)).code(), 1);
         let none = || Buffer { data: core::ptr::null_mut(), capacity: 0 };
-        let mut len = MaybeUninit::new(7_usize);
-        assert_eq!(write(none(), Some(&mut len), |_| short()).code(), 703);
-        // A second look at the place would set it anew.
-        let told = fill(Some(&mut place), || Ok(1));
-        assert_eq!(told, ShakenResult::OK);
+        let mut len = 7;
+        let short = Error::BufferTooSmall { needed_bytes: 9 };
+        assert_eq!(write(none(), Some(uninit(&mut len)), |_| Err(short.into())).code(), 703);
+        assert_eq!(len, 9);
+        assert_eq!(write(none(), Some(uninit(&mut len)), |_| Err(Failure::Null)).code(), 1);
+        assert_eq!(len, 0);
     }
 
     #[test]

@@ -105,12 +105,12 @@ impl Buffer {
     }
 }
 
-/// Where a result goes. It is there on every path: first it is set to what says nothing.
+/// Where a result goes. It is set on every path: first to `empty`, which says nothing.
 ///
 /// # Errors
 /// [`Failure::Null`].
-pub(crate) fn out<T: Default>(place: Option<&mut MaybeUninit<T>>) -> Result<&mut T, Failure> {
-    Ok(place.ok_or(Failure::Null)?.write(T::default()))
+pub(crate) fn out<T>(place: Option<&mut MaybeUninit<T>>, empty: T) -> Result<&mut T, Failure> {
+    Ok(place.ok_or(Failure::Null)?.write(empty))
 }
 
 /// The handle that a pointer leads to.
@@ -127,4 +127,11 @@ fn check<T>(data: *const T, count: usize) -> Result<(), Failure> {
     }
     let is_possible = count.checked_mul(size_of::<T>()).is_some_and(|len| isize::try_from(len).is_ok());
     if is_possible && data.is_aligned() { Ok(()) } else { Err(Failure::ArgumentInvalid) }
+}
+
+/// A place as C hands it over.
+#[cfg(test)]
+pub(crate) fn uninit<T>(place: &mut T) -> &mut MaybeUninit<T> {
+    // SAFETY: of the same layout, and nobody puts anything uninitialized there.
+    unsafe { &mut *core::ptr::from_mut(place).cast() }
 }
