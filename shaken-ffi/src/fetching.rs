@@ -11,13 +11,14 @@ mod run;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, eventfd};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use shaken_core::fetch::{FetchPolicy, Fetcher};
 use shaken_core::{Error, X5u, pem};
 use tokio::runtime;
@@ -113,7 +114,7 @@ enum Order {
 struct Shared {
     store: Arc<Store>,
     /// Readable while a call is ready.
-    event: OwnedFd,
+    event: EventFd,
     state: Mutex<State>,
 }
 
@@ -147,15 +148,19 @@ impl Fetching {
             .max_blocking_threads(MAX_LOOKUPS)
             .build()
             .map_err(|_| Failure::System)?;
-        let event =
-            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|_| Failure::System)?;
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let event = EventFd::from_value_and_flags(0, flags).map_err(|_| Failure::System)?;
         let shared = Arc::new(Shared { store, event, state: Mutex::default() });
         let (orders, received) = unbounded_channel();
         let of_thread = Arc::clone(&shared);
+        // Threads begin with the mask of their maker. The host's signals are not for ours, and a
+        // connection that breaks must not end the process by SIGPIPE.
+        let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(|_| Failure::System)?;
         let thread = thread::Builder::new()
             .name("shaken-fetch".into())
-            .spawn(move || run::run(runtime, fetcher, &of_thread, received))
-            .map_err(|_| Failure::System)?;
+            .spawn(move || run::run(runtime, fetcher, &of_thread, received));
+        mask.thread_set_mask().map_err(|_| Failure::System)?;
+        let thread = thread.map_err(|_| Failure::System)?;
         Ok(Self { process: process::id(), running: Some(Running { orders, thread }), shared })
     }
 
@@ -166,7 +171,7 @@ impl Fetching {
     }
 
     pub(crate) fn event_fd(&self) -> i32 {
-        self.shared.event.as_raw_fd()
+        self.shared.event.as_fd().as_raw_fd()
     }
 
     /// Has the certificate of `x5u` fetched, unless that is under way or was done meanwhile.
@@ -252,7 +257,7 @@ impl Fetching {
         let next = state.ready.pop_front();
         if state.ready.is_empty() {
             // Under the lock, so that it is readable if and only if there is one.
-            let _ = rustix::io::read(&self.shared.event, &mut [0; 8]);
+            let _ = self.shared.event.read();
         }
         next.ok_or(Failure::Pending)
     }
@@ -280,7 +285,7 @@ impl Shared {
     fn make_ready(&self, state: &mut State, cookie: u64) {
         state.ready.push_back(cookie);
         // It can't fail but by a counter that nobody reads in 2^64 calls.
-        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        let _ = self.event.write(1);
     }
 
     /// The download of `url` has ended.

@@ -74,13 +74,14 @@ pub(crate) struct Array {
 impl Array {
     /// # Errors
     /// [`Failure::Null`]; [`Failure::ArgumentInvalid`] for a length that no memory has.
-    pub(crate) fn items(&self) -> Result<&[Str], Failure> {
+    pub(crate) fn texts(&self) -> Result<Vec<&[u8]>, Failure> {
         if self.count == 0 {
-            return Ok(&[]);
+            return Ok(Vec::new());
         }
         check(self.data, self.count)?;
         // SAFETY: as in `Str::bytes`, with `count` elements.
-        Ok(unsafe { slice::from_raw_parts(self.data, self.count) })
+        let items = unsafe { slice::from_raw_parts(self.data, self.count) };
+        items.iter().map(Str::bytes).collect()
     }
 }
 

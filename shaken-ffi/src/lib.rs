@@ -11,11 +11,13 @@
 //!        store     certificates at hand, and URLs that failed
 //!        verdict   what came of a call
 //!        fetching  downloads on a thread of their own, if that was started
+//!   ── client   the same by way of a daemon
 //!   ── table    name, SIP response and verstat of each result
 //! ```
 //!
 //! The functions are safe to call from Rust, but for what a pointer of C can be: they are for C.
 
+mod client;
 mod fetching;
 mod guard;
 mod handle;
@@ -33,6 +35,8 @@ use core::mem::MaybeUninit;
 
 use shaken_core::Error;
 
+pub use client::Client;
+use client::Wish;
 pub use fetching::FetchOptions;
 pub use guard::ShakenResult;
 pub use handle::Str;
@@ -375,7 +379,7 @@ pub extern "C" fn shaken_verify(
     guard::run(|| {
         given(verdict)?.tell(|room| {
             let facts = Facts { orig: orig.text()?, dest: dest.text()?, date };
-            given(verifier)?.verify(&facts, Array { data: identities, count }.items()?, room, now)
+            given(verifier)?.verify(&facts, &Array { data: identities, count }.texts()?, room, now)
         })
     })
 }
@@ -482,4 +486,96 @@ pub extern "C" fn shaken_verifier_next_ready(
     cookie: Option<&mut MaybeUninit<u64>>,
 ) -> ShakenResult {
     guard::fill(cookie, 0, || given(verifier)?.fetching()?.next_ready())
+}
+
+/// Makes a client of the daemon that listens on the Unix socket at `path`. It connects for each call, so
+/// it may be made before a fork and used in the children, by any number of threads.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_new(
+    path: Str,
+    client: Option<&mut MaybeUninit<Option<Box<Client>>>>,
+) -> ShakenResult {
+    guard::make(client, || Client::new(path.text()?))
+}
+
+/// As `shaken_sign`, by the daemon, which decides about the level: `level` is a wish, 0 for none. Blocks
+/// for at most `deadline_ms`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_sign(
+    client: Option<&Client>,
+    orig: Str,
+    dest: Str,
+    level: c_char,
+    origid: Str,
+    iat: i64,
+    deadline_ms: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> ShakenResult {
+    guard::write(Buffer { data: buffer, capacity }, len, |out| {
+        let facts = Facts { orig: orig.text()?, dest: dest.text()?, date: iat };
+        given(client)?.sign(&facts, &Wish::new(level, &origid)?, deadline_ms, out)
+    })
+}
+
+/// As `shaken_sign_sip`, by the daemon. Blocks for at most `deadline_ms`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_sign_sip(
+    client: Option<&Client>,
+    message: Str,
+    level: c_char,
+    origid: Str,
+    now: i64,
+    deadline_ms: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    len: Option<&mut MaybeUninit<usize>>,
+) -> ShakenResult {
+    guard::write(Buffer { data: buffer, capacity }, len, |out| {
+        given(client)?.sign_sip(message.bytes()?, &Wish::new(level, &origid)?, now, deadline_ms, out)
+    })
+}
+
+/// As `shaken_verify`, by the daemon. Blocks for at most `deadline_ms`; `SHAKEN_PENDING` is never the
+/// answer, as the daemon obtains certificates itself. Any thread, with a verdict of its own.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_verify(
+    client: Option<&Client>,
+    orig: Str,
+    dest: Str,
+    date: i64,
+    identities: *const Str,
+    count: usize,
+    deadline_ms: u32,
+    now: i64,
+    verdict: Option<&mut Verdict>,
+) -> ShakenResult {
+    guard::run(|| {
+        given(verdict)?.tell(|room| {
+            let facts = Facts { orig: orig.text()?, dest: dest.text()?, date };
+            let identities = Array { data: identities, count };
+            given(client)?.verify(&facts, &identities.texts()?, room, deadline_ms, now)
+        })
+    })
+}
+
+/// As `shaken_verify_sip`, by the daemon. The rest as in `shaken_client_verify`.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_verify_sip(
+    client: Option<&Client>,
+    message: Str,
+    deadline_ms: u32,
+    now: i64,
+    verdict: Option<&mut Verdict>,
+) -> ShakenResult {
+    guard::run(|| {
+        given(verdict)?.tell(|room| given(client)?.verify_sip(message.bytes()?, room, deadline_ms, now))
+    })
+}
+
+/// Frees a client, which no thread uses any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_client_free(client: Option<Box<Client>>) {
+    guard::free(client);
 }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use shaken_core::passport::{base, div, shaken};
-use shaken_core::sip::{self, MAX_DATE_DISTANCE_S, Request, Uri};
+use shaken_core::sip::{self, MAX_DATE_DISTANCE_S, Parties, Request, Uri};
 use shaken_core::write::Out;
 use shaken_core::{Attest, Error, OrigId, Party, TelephoneNumber, key, sign};
 use zeroize::Zeroizing;
@@ -59,24 +59,13 @@ impl Signer {
         now: i64,
         out: &mut [u8],
     ) -> Result<usize, Failure> {
-        let request = Request::parse(message)?;
-        if !request.is_initial_invite() {
-            return Err(Failure::ArgumentInvalid);
-        }
+        let request = initial_invite(message)?;
         let parties = request.parties()?;
-        // ATIS-1000074: SHAKEN speaks for telephone numbers.
-        parties.orig().number()?;
         let iat = parties.iat(now)?;
         self.0.certificate().check_valid(now)?;
         let mut identity = [0; sign::MAX_HEADER_LEN];
         let len = self.write_shaken(parties.claims(now)?, attest, origid, &mut identity)?;
-        let identity = text(&identity, len);
-        let mut room = [0; DATE_ROOM];
-        let mut date = Out::new(&mut room);
-        if parties.date().is_none() {
-            sip::date::write(iat, &mut date)?;
-        }
-        write_with(&request, date.finish()?, identity, out)
+        write_with(&request, &parties, iat, text(&identity, len), out)
     }
 
     fn write_shaken(
@@ -148,19 +137,37 @@ pub(crate) fn party(text: &str) -> Result<Party<'_>, Error> {
     TelephoneNumber::parse(text).map(Party::from)
 }
 
-/// Writes a request with its Identity header, and a Date if there is a new one, and answers its
-/// length.
+/// The request that starts a call of a telephone number, the only one that SHAKEN signs
+/// (ATIS-1000074).
+///
+/// # Errors
+/// Those of [`Request::parse`] and of its parties; [`Failure::ArgumentInvalid`] for any other request.
+pub(crate) fn initial_invite(message: &[u8]) -> Result<Request<'_>, Failure> {
+    let request = Request::parse(message)?;
+    if !request.is_initial_invite() {
+        return Err(Failure::ArgumentInvalid);
+    }
+    request.parties()?.orig().number()?;
+    Ok(request)
+}
+
+/// Writes a request with its Identity header, and a Date of `iat` if it had none (RFC 8224 §6.1 step 3),
+/// and answers its length.
 ///
 /// # Errors
 /// [`Error::BufferTooSmall`].
 pub(crate) fn write_with(
     request: &Request<'_>,
-    date: &str,
+    parties: &Parties<'_>,
+    iat: u64,
     identity: &str,
     out: &mut [u8],
 ) -> Result<usize, Failure> {
-    let headers = [("Date", date), ("Identity", identity)];
-    let headers = if date.is_empty() { headers.get(1..) } else { headers.get(..) };
+    let mut room = [0; DATE_ROOM];
+    let mut date = Out::new(&mut room);
+    sip::date::write(iat, &mut date)?;
+    let headers = [("Identity", identity), ("Date", date.finish()?)];
+    let headers = if parties.date().is_some() { headers.get(..1) } else { headers.get(..) };
     let mut out = Out::new(out);
     request.write_with_headers(headers.unwrap_or_default(), &mut out);
     let needed_bytes = out.len();

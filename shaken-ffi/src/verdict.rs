@@ -32,6 +32,8 @@ pub(crate) struct Told {
     outcome: Result<Attest, Failure>,
     /// Tracing value of the signer.
     origid: String,
+    /// What is wrong, as whoever judged it told it.
+    text: String,
     /// The texts of what follows.
     texts: String,
     headers: Vec<Header>,
@@ -51,6 +53,7 @@ impl Default for Told {
         Self {
             outcome: Err(Failure::Pending),
             origid: String::new(),
+            text: String::new(),
             texts: String::new(),
             headers: Vec::new(),
             missing: Vec::new(),
@@ -64,6 +67,7 @@ impl Told {
     fn clear(&mut self) {
         self.outcome = Err(Failure::Panic);
         self.origid.clear();
+        self.text.clear();
         self.texts.clear();
         self.headers.clear();
         self.missing.clear();
@@ -71,6 +75,11 @@ impl Told {
 
     pub(crate) fn set_origid(&mut self, origid: impl Iterator<Item = char>) {
         self.origid.extend(origid);
+    }
+
+    /// What is wrong, for a person, where the error alone does not hold it.
+    pub(crate) fn set_text(&mut self, text: &str) {
+        text.clone_into(&mut self.text);
     }
 
     /// Notes what came of one PASSporT.
@@ -89,7 +98,7 @@ impl Told {
 
     /// The URLs of missing certificates, each once.
     pub(crate) fn missing(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.missing.iter().map(|url| self.text(url))
+        self.missing.iter().map(|url| self.kept(url))
     }
 
     fn keep(&mut self, text: &str) -> Range<usize> {
@@ -98,7 +107,7 @@ impl Told {
         start..self.texts.len()
     }
 
-    fn text(&self, place: &Range<usize>) -> &str {
+    fn kept(&self, place: &Range<usize>) -> &str {
         self.texts.get(place.clone()).unwrap_or_default()
     }
 }
@@ -175,7 +184,7 @@ impl Verdict {
             header: *header,
             result: error.map_or(ShakenResult::OK, |error| Failure::Core(error).code()),
             ppt: Str::of(ppt.map_or("", Ppt::name)),
-            x5u: Str::of(self.told.text(x5u)),
+            x5u: Str::of(self.told.kept(x5u)),
         })
     }
 
@@ -193,6 +202,7 @@ impl Verdict {
         let mut text = String::new();
         // A String takes whatever is written to it.
         let _ = match self.told.outcome {
+            _ if !self.told.text.is_empty() => text.write_str(&self.told.text),
             Ok(attest) => write!(text, "the call passes with {attest}"),
             Err(Failure::Core(error)) => write!(text, "{error}"),
             Err(failure) => write!(text, "{}", failure.meaning()),

@@ -7,7 +7,6 @@ use shaken_core::{Attest, Call, Error, TrustedCert, X5u};
 
 use crate::fetching::{FetchOptions, Fetching};
 use crate::guard::Failure;
-use crate::handle::Str;
 use crate::signing::party;
 use crate::store::{Found, Store};
 use crate::trust::Trust;
@@ -71,7 +70,7 @@ impl Verifier {
     pub(crate) fn verify(
         &self,
         facts: &Facts<'_>,
-        identities: &[Str],
+        identities: &[&[u8]],
         room: Room<'_>,
         now: i64,
     ) -> Result<Attest, Failure> {
@@ -82,8 +81,7 @@ impl Verifier {
             Ok(date) => call.with_date(date),
             Err(_) => return Err(Failure::ArgumentInvalid),
         };
-        let identities = identities.iter().map(Str::bytes).collect::<Result<Vec<_>, _>>()?;
-        self.judge(identities, &call, room, now)
+        self.judge(identities.iter().copied(), &call, room, now)
     }
 
     /// Verifies the call that a SIP message starts, by all of its Identity headers.
