@@ -202,9 +202,35 @@ enum {
 
 
 /**
+ * Where a daemon listens.
+ */
+typedef struct shaken_client shaken_client;
+
+/**
+ * How certificates are fetched.
+ */
+typedef struct shaken_fetch_options shaken_fetch_options;
+
+/**
  * A private key, the certificate that it belongs to, and the URL where others find that.
  */
 typedef struct shaken_signer shaken_signer;
+
+/**
+ * The STI-CAs that are trusted, and what is revoked. Verifiers take a copy.
+ */
+typedef struct shaken_trust shaken_trust;
+
+/**
+ * Room for judging calls, one after the other, and what came of the last one. Some 180 KB: make one for
+ * each thread and use it again.
+ */
+typedef struct shaken_verdict shaken_verdict;
+
+/**
+ * The rules of verification, certificates, and whom they must chain to.
+ */
+typedef struct shaken_verifier shaken_verifier;
 
 /**
  * What a function answers: `SHAKEN_OK`, or why not. The numbers never change their meaning.
@@ -227,6 +253,54 @@ typedef struct shaken_str {
    */
   size_t len;
 } shaken_str;
+
+/**
+ * What came of a call as a whole. The text belongs to the verdict, until that is used again.
+ */
+typedef struct shaken_call_verdict {
+  /**
+   * What the verification answered.
+   */
+  shaken_result result;
+  /**
+   * `'A'`, `'B'` or `'C'` if the call passes, else 0.
+   */
+  char attest;
+  /**
+   * Tracing value of the signer if the call passes, else empty.
+   */
+  struct shaken_str origid;
+  /**
+   * How many PASSporTs were looked at.
+   */
+  size_t headers;
+  /**
+   * How many certificates are missing.
+   */
+  size_t missing;
+} shaken_call_verdict;
+
+/**
+ * What came of one PASSporT. The texts belong to the verdict, until that is used again.
+ */
+typedef struct shaken_header_verdict {
+  /**
+   * Which Identity header it stands in, from 0.
+   */
+  size_t header;
+  /**
+   * `SHAKEN_OK` if it holds in itself, else why not. Whether the call passes is another question.
+   */
+  shaken_result result;
+  /**
+   * Its type, such as `"shaken"`; empty if it is not known, or of the base type.
+   */
+  struct shaken_str ppt;
+  /**
+   * Where its certificate is said to be; empty if it could not be read.
+   */
+  struct shaken_str x5u;
+} shaken_header_verdict;
 
 #ifdef __cplusplus
 extern "C" {
@@ -333,6 +407,290 @@ shaken_result shaken_sign_sip(const struct shaken_signer *signer,
                               char *buffer,
                               size_t capacity,
                               size_t *len);
+
+/**
+ * Makes a trust from the certificates of the STI-CAs in PEM. Without them nothing verifies: there is
+ * no set of its own.
+ */
+shaken_result shaken_trust_new(struct shaken_str anchors,
+                               struct shaken_trust **trust);
+
+/**
+ * Adds intermediate certificates in PEM that repositories may leave out. They are no anchors. Any
+ * thread.
+ */
+shaken_result shaken_trust_add_intermediates(const struct shaken_trust *trust,
+                                             struct shaken_str intermediates);
+
+/**
+ * Adds a revocation list of the STI-PA, in PEM or DER, in the place of the one before. `signer_chain`
+ * holds the certificates that may be its signer's, `sti_pa_roots` the STI-PA's roots, which vouch for
+ * nothing else; both in PEM. Any thread.
+ */
+shaken_result shaken_trust_add_crl(const struct shaken_trust *trust,
+                                   struct shaken_str crl,
+                                   struct shaken_str signer_chain,
+                                   struct shaken_str sti_pa_roots,
+                                   int64_t now);
+
+/**
+ * Refuses certificates that no revocation list covers. Any thread.
+ */
+shaken_result shaken_trust_require_crl(const struct shaken_trust *trust);
+
+/**
+ * Frees a trust, which no thread uses any more. Verifiers that were made with it are not touched.
+ */
+void shaken_trust_free(struct shaken_trust *trust);
+
+/**
+ * Makes a verifier with an empty cache. It takes a copy of `trust`. `max_age_s` is how far a PASSporT
+ * or Date may lie from the clock, `cache_bytes` how much memory certificates may take; 0 is the
+ * default of each, 60 s and 64 MiB.
+ *
+ * Any number of threads may use one verifier. It may be made before a fork and used in the children,
+ * as long as no other thread is within a call on it while the process forks.
+ */
+shaken_result shaken_verifier_new(const struct shaken_trust *trust,
+                                  uint64_t max_age_s,
+                                  uint64_t cache_bytes,
+                                  struct shaken_verifier **verifier);
+
+/**
+ * Puts a copy of `trust` in the place of the one in force. Certificates at hand are judged again, and
+ * not fetched. Any thread.
+ */
+shaken_result shaken_verifier_set_trust(const struct shaken_verifier *verifier,
+                                        const struct shaken_trust *trust);
+
+/**
+ * Judges the certificates in PEM that the host obtained from `url` and keeps them for `max_age_s`
+ * seconds, at least a day and at most a week; 0 if nothing is known about that. If they are refused,
+ * the URL counts as failed for a minute. Any thread.
+ */
+shaken_result shaken_verifier_insert(const struct shaken_verifier *verifier,
+                                     struct shaken_str url,
+                                     struct shaken_str chain,
+                                     uint64_t max_age_s,
+                                     int64_t now);
+
+/**
+ * Notes that nothing could be had from `url`: for a minute calls are told so instead of
+ * `SHAKEN_PENDING`. Any thread.
+ */
+shaken_result shaken_verifier_insert_failure(const struct shaken_verifier *verifier,
+                                             struct shaken_str url,
+                                             int64_t now);
+
+/**
+ * Makes the tables by which keys in frequent use verify in a third of the time: some milliseconds each,
+ * so call it from a timer, not for a call. A thread that fetches does it too. Any thread.
+ */
+shaken_result shaken_verifier_build_tables(const struct shaken_verifier *verifier);
+
+/**
+ * Frees a verifier, which no thread uses any more. If it fetches, that ends first, which takes at most
+ * two seconds.
+ */
+void shaken_verifier_free(struct shaken_verifier *verifier);
+
+/**
+ * Makes room for verdicts: 180 KB, for one call at a time. One thread at a time may use it.
+ */
+shaken_result shaken_verdict_new(struct shaken_verdict **verdict);
+
+/**
+ * What came of the call that was verified last.
+ */
+shaken_result shaken_verdict_call(const struct shaken_verdict *verdict,
+                                  struct shaken_call_verdict *call);
+
+/**
+ * What came of one of its PASSporTs, from 0, in the order of the headers; those that stand in others
+ * come last.
+ */
+shaken_result shaken_verdict_header(const struct shaken_verdict *verdict,
+                                    size_t index,
+                                    struct shaken_header_verdict *header);
+
+/**
+ * URL of a certificate that is missing, from 0. Only what is worth a download is told: everything else
+ * about its PASSporT holds. The text belongs to the verdict, until that is used again.
+ */
+shaken_result shaken_verdict_missing_url(const struct shaken_verdict *verdict,
+                                         size_t index,
+                                         struct shaken_str *url);
+
+/**
+ * Writes what came of the call, for a person to read; no numbers of the parties are in it. `*len` as in
+ * `shaken_sign`.
+ */
+shaken_result shaken_verdict_text(const struct shaken_verdict *verdict,
+                                  char *buffer,
+                                  size_t capacity,
+                                  size_t *len);
+
+/**
+ * Frees a verdict.
+ */
+void shaken_verdict_free(struct shaken_verdict *verdict);
+
+/**
+ * Verifies the call from `orig` to `dest`: telephone numbers, or URIs. `date` is its Date in seconds
+ * since 1970, 0 if it has none, `identities` the values of all its Identity headers.
+ *
+ * `SHAKEN_OK`: the call passes. `SHAKEN_PENDING`: obtain the certificates of
+ * `shaken_verdict_missing_url`, hand them to `shaken_verifier_insert`, and verify the call again; if it
+ * fetches itself, `shaken_verifier_wait`. Anything else: the call does not pass, and why. Never waits.
+ * Any thread, with a verdict of its own.
+ */
+shaken_result shaken_verify(const struct shaken_verifier *verifier,
+                            struct shaken_str orig,
+                            struct shaken_str dest,
+                            int64_t date,
+                            const struct shaken_str *identities,
+                            size_t count,
+                            int64_t now,
+                            struct shaken_verdict *verdict);
+
+/**
+ * As `shaken_verify`, for a whole SIP message: parties, Date, Identity headers and all else that
+ * PASSporTs speak of are read from it.
+ */
+shaken_result shaken_verify_sip(const struct shaken_verifier *verifier,
+                                struct shaken_str message,
+                                int64_t now,
+                                struct shaken_verdict *verdict);
+
+/**
+ * Makes options for fetching. By default a download may take 2 s, goes to public addresses only, and
+ * trusts the root certificates of the web.
+ */
+shaken_result shaken_fetch_options_new(struct shaken_fetch_options **options);
+
+/**
+ * Sets how long one download may take, whatever the calls' budgets.
+ */
+shaken_result shaken_fetch_options_set_deadline(const struct shaken_fetch_options *options,
+                                                uint32_t deadline_ms);
+
+/**
+ * For the lab: trusts these TLS root certificates in PEM, and no others.
+ */
+shaken_result shaken_fetch_options_set_tls_roots(const struct shaken_fetch_options *options,
+                                                 struct shaken_str roots);
+
+/**
+ * For the lab: connects to `address`, such as `127.0.0.1:8443`, for URLs with this host, although it is
+ * not public.
+ */
+shaken_result shaken_fetch_options_connect_to(const struct shaken_fetch_options *options,
+                                              struct shaken_str host,
+                                              struct shaken_str address);
+
+/**
+ * Frees options. A verifier that was started with them is not touched.
+ */
+void shaken_fetch_options_free(struct shaken_fetch_options *options);
+
+/**
+ * Has the verifier fetch missing certificates itself, on a thread that starts now and ends with the
+ * verifier; names are looked up on up to 32 more. From then on `shaken_verify` and `shaken_verify_sip`
+ * start downloads and still never wait.
+ *
+ * The thread is in this process alone: in a forked child all but `shaken_verifier_free` answers
+ * `SHAKEN_FORKED`. Fork first, then start it in each child.
+ */
+shaken_result shaken_verifier_start_fetching(const struct shaken_verifier *verifier,
+                                             const struct shaken_fetch_options *options);
+
+/**
+ * A file descriptor that is readable while calls are ready, for `poll` and the like. It belongs to the
+ * verifier: do not read or close it. -1 if there is none.
+ */
+shaken_result shaken_verifier_event_fd(const struct shaken_verifier *verifier,
+                                       int32_t *fd);
+
+/**
+ * After `SHAKEN_PENDING`, asks to be told when the downloads for the call in `verdict` have ended, or
+ * `budget_ms` have passed: then `cookie`, a number of the host's choice, is ready. Never waits; the
+ * verdict may be used for other calls at once. At most 4,096 calls wait. Any thread.
+ */
+shaken_result shaken_verifier_wait(const struct shaken_verifier *verifier,
+                                   const struct shaken_verdict *verdict,
+                                   uint32_t budget_ms,
+                                   uint64_t cookie);
+
+/**
+ * Takes the number of a call that is ready; `SHAKEN_PENDING` if none is. Verify that call again: if its
+ * budget has passed, that answers `SHAKEN_PENDING` again, and the host goes on as if the certificate
+ * could not be had (436). Any thread.
+ */
+shaken_result shaken_verifier_next_ready(const struct shaken_verifier *verifier,
+                                         uint64_t *cookie);
+
+/**
+ * Makes a client of the daemon that listens on the Unix socket at `path`. It connects for each call, so
+ * it may be made before a fork and used in the children, by any number of threads.
+ */
+shaken_result shaken_client_new(struct shaken_str path,
+                                struct shaken_client **client);
+
+/**
+ * As `shaken_sign`, by the daemon, which decides about the level: `level` is a wish, 0 for none. Blocks
+ * for at most `deadline_ms`. Any thread.
+ */
+shaken_result shaken_client_sign(const struct shaken_client *client,
+                                 struct shaken_str orig,
+                                 struct shaken_str dest,
+                                 char level,
+                                 struct shaken_str origid,
+                                 int64_t iat,
+                                 uint32_t deadline_ms,
+                                 char *buffer,
+                                 size_t capacity,
+                                 size_t *len);
+
+/**
+ * As `shaken_sign_sip`, by the daemon. Blocks for at most `deadline_ms`. Any thread.
+ */
+shaken_result shaken_client_sign_sip(const struct shaken_client *client,
+                                     struct shaken_str message,
+                                     char level,
+                                     struct shaken_str origid,
+                                     int64_t now,
+                                     uint32_t deadline_ms,
+                                     char *buffer,
+                                     size_t capacity,
+                                     size_t *len);
+
+/**
+ * As `shaken_verify`, by the daemon. Blocks for at most `deadline_ms`; `SHAKEN_PENDING` is never the
+ * answer, as the daemon obtains certificates itself. Any thread, with a verdict of its own.
+ */
+shaken_result shaken_client_verify(const struct shaken_client *client,
+                                   struct shaken_str orig,
+                                   struct shaken_str dest,
+                                   int64_t date,
+                                   const struct shaken_str *identities,
+                                   size_t count,
+                                   uint32_t deadline_ms,
+                                   int64_t now,
+                                   struct shaken_verdict *verdict);
+
+/**
+ * As `shaken_verify_sip`, by the daemon. The rest as in `shaken_client_verify`.
+ */
+shaken_result shaken_client_verify_sip(const struct shaken_client *client,
+                                       struct shaken_str message,
+                                       uint32_t deadline_ms,
+                                       int64_t now,
+                                       struct shaken_verdict *verdict);
+
+/**
+ * Frees a client, which no thread uses any more.
+ */
+void shaken_client_free(struct shaken_client *client);
 
 /** A text of C without its NUL; the empty one for NULL. */
 static inline shaken_str shaken_str_of(const char *text)
