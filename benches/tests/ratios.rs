@@ -6,6 +6,7 @@ use std::process::Command;
 
 const ALWAYS: [&str; 12] = [
     "sign_full/ring_sign",
+    "ffi_sign/core_sign",
     "verify_warm_ring/ring_verify",
     "verify_warm_table/ring_verify",
     "verify_call_warm_ring/ring_verify",
