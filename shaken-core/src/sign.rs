@@ -205,11 +205,7 @@ fn write_signed(
     out.push(header.as_bytes());
     out.push_base64url(payload);
     // When the buffer has overflowed the rest is only counted.
-    if out.overflowed() {
-        Ok(Signature::from_bytes([0; SIGNATURE_LEN]))
-    } else {
-        key.sign(out.written())
-    }
+    if out.overflowed() { Ok(Signature::from_bytes([0; SIGNATURE_LEN])) } else { key.sign(out.written()) }
 }
 
 fn protected_header(ppt: Ppt, x5u: &str) -> Result<Box<str>, Error> {
