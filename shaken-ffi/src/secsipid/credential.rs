@@ -10,7 +10,7 @@ use shaken_core::cache::Failures;
 use shaken_core::cert::{Fingerprint, read_chain};
 use shaken_core::tables::KnownKey;
 use shaken_core::trust::Epoch;
-use shaken_core::{Certificate, Error, Trust, TrustedCert, key};
+use shaken_core::{Certificate, Error, Trust, TrustedCert, X5u, key};
 
 use super::codes::Refusal;
 use super::fetch::fetch;
@@ -144,28 +144,14 @@ impl Credentials {
         options: &Options,
         now: i64,
     ) -> Result<Arc<Credential>, Refusal> {
-        let is_fresh = |at: i64| now.saturating_sub(at) <= i64::from(options.cache_expires_s);
-        if let Some(fetched) = self.fetched.get(url).filter(|fetched| is_fresh(fetched.at)) {
-            return Ok(fetched.credential);
-        }
-        let file = cache_file(url, options);
-        if let Some(file) = &file
-            && Stamp::of(file).is_ok_and(|stamp| is_fresh(stamp.modified_at()))
-            && let Ok(credential) = self.of_file(file, now)
-        {
+        if let Some(credential) = self.kept(url, options, now) {
             return Ok(credential);
         }
         if let Some(error) = self.failures.recent(url, self.epoch, now) {
             return Err(error.into());
         }
-        let body = fetch(url, timeout_s, options).inspect_err(|error| self.note(url, *error, now))?;
-        let credential =
-            Arc::new(Credential::new(&body).inspect_err(|_| self.note(url, Error::CertUnavailable, now))?);
-        if let Some(file) = &file {
-            keep(file, &body);
-        }
-        self.fetched.insert(url.into(), Fetched { credential: Arc::clone(&credential), at: now });
-        Ok(credential)
+        let body = self.download(url, timeout_s, options, now)?;
+        self.keep(url, &body, options, now)
     }
 
     /// The bytes behind a URL, which need not be a certificate; only then they are not kept.
@@ -179,13 +165,45 @@ impl Credentials {
         options: &Options,
         now: i64,
     ) -> Result<Vec<u8>, Refusal> {
-        match self.of_url(url, timeout_s, options, now) {
-            Ok(credential) => Ok(credential.body.to_vec()),
-            Err(Refusal::CertFormat | Refusal::KeyNotP256 | Refusal::CertInvalid) => {
-                Ok(fetch(url, timeout_s, options)?)
-            }
-            Err(refusal) => Err(refusal),
+        if let Some(credential) = self.kept(url, options, now) {
+            return Ok(credential.body.to_vec());
         }
+        match self.failures.recent(url, self.epoch, now) {
+            // It was fetched, and is not kept.
+            None | Some(Error::CertUnavailable) => {}
+            Some(error) => return Err(error.into()),
+        }
+        let body = self.download(url, timeout_s, options, now)?;
+        // Whether it is a certificate is not asked.
+        let _ = self.keep(url, &body, options, now);
+        Ok(body)
+    }
+
+    /// What is at hand for a URL, in memory or in the folder of the cache.
+    fn kept(&self, url: &str, options: &Options, now: i64) -> Option<Arc<Credential>> {
+        let is_fresh = |at: i64| now.saturating_sub(at) <= i64::from(options.cache_expires_s);
+        if let Some(fetched) = self.fetched.get(url).filter(|fetched| is_fresh(fetched.at)) {
+            return Some(fetched.credential);
+        }
+        let file = cache_file(url, options)?;
+        let is_there = Stamp::of(&file).is_ok_and(|stamp| is_fresh(stamp.modified_at()));
+        self.of_file(&file, now).ok().filter(|_| is_there)
+    }
+
+    fn download(&self, url: &str, timeout_s: i32, options: &Options, now: i64) -> Result<Vec<u8>, Refusal> {
+        // What is no URL is not worth a note.
+        X5u::parse(url)?;
+        Ok(fetch(url, timeout_s, options).inspect_err(|error| self.note(url, *error, now))?)
+    }
+
+    fn keep(&self, url: &str, body: &[u8], options: &Options, now: i64) -> Result<Arc<Credential>, Refusal> {
+        let made = Credential::new(body).inspect_err(|_| self.note(url, Error::CertUnavailable, now))?;
+        let credential = Arc::new(made);
+        if let Some(file) = cache_file(url, options) {
+            write_whole(&file, body);
+        }
+        self.fetched.insert(url.into(), Fetched { credential: Arc::clone(&credential), at: now });
+        Ok(credential)
     }
 
     fn note(&self, url: &str, error: Error, now: i64) {
@@ -206,7 +224,7 @@ fn cache_file(url: &str, options: &Options) -> Option<String> {
 
 /// Writes a file of the cache, as a whole or not at all. If it cannot be written, it will be fetched
 /// again.
-fn keep(file: &str, body: &[u8]) {
+fn write_whole(file: &str, body: &[u8]) {
     let partial = PathBuf::from(format!("{file}.{}", std::process::id()));
     if fs::write(&partial, body).and_then(|()| fs::rename(&partial, file)).is_err() {
         let _ = fs::remove_file(&partial);

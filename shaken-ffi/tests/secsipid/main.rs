@@ -91,8 +91,7 @@ fn all_functions_in_valgrind() {
     let mut command = Command::new("valgrind");
     // What the state of the process holds at its end is no leak.
     command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-    command
-        .args(["--errors-for-leak-kinds=definite,indirect,possible", "--show-leak-kinds=definite,possible"]);
+    command.args(["--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"]);
     command.arg(program).arg(keys.folder()).arg("2000").env("LD_LIBRARY_PATH", make().join("lib"));
     checked(&mut command);
 }

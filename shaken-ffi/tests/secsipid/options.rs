@@ -19,9 +19,9 @@ struct Ca {
 }
 
 impl Ca {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Lab CA");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
@@ -95,7 +95,7 @@ impl<'a> Trial<'a> {
 fn certificates_are_asked_what_the_options_say() {
     let keys = Keys::new();
     let write = |name: &str, text: &str| fs::write(keys.path(name), text).unwrap();
-    let (ca, other) = (Ca::new(), Ca::new());
+    let (ca, other) = (Ca::new("Lab CA"), Ca::new("Other CA"));
     write("ca", &ca.pem);
     write("other-ca", &other.pem);
     write("revokes-7", &ca.revoke(7));
