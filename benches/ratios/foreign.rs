@@ -1,7 +1,7 @@
 //! Others' libraries, found at run time. All unsafe code of the benches is here.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_void};
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::{ptr, slice};
 
 use libloading::Library;
@@ -220,4 +220,12 @@ impl Secsipid {
 
 fn done(function: &str, code: c_int) -> Result<(), String> {
     if code == 0 { Ok(()) } else { Err(format!("{function} says {code}")) }
+}
+
+/// What `fill` leaves in a place that begins with `empty`.
+pub(crate) fn filled<T>(empty: T, fill: impl FnOnce(&mut MaybeUninit<T>)) -> T {
+    let mut place = MaybeUninit::new(empty);
+    fill(&mut place);
+    // SAFETY: it began with a value, and functions with a place for a result put one there on every path.
+    unsafe { place.assume_init() }
 }

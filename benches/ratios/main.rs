@@ -5,6 +5,7 @@
 #[path = "../../shaken-core/tests/heap/mod.rs"]
 mod heap;
 
+mod ffi;
 mod foreign;
 mod openssl;
 mod own;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 
     own::print_allocations(&fixture, &verifiers);
     own::print_sign(&rounds, &fixture);
+    ffi::print_sign(&rounds, &fixture);
     own::print_verify(&rounds, &fixture, &verifiers);
     own::print_lookup(&rounds, &fixture);
     own::print_table(&rounds, &fixture);

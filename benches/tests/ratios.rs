@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 12] = [
+const ALWAYS: [&str; 13] = [
     "sign_full/ring_sign",
+    "ffi_sign/core_sign",
     "verify_warm_ring/ring_verify",
     "verify_warm_table/ring_verify",
     "verify_call_warm_ring/ring_verify",

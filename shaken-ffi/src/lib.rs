@@ -52,6 +52,18 @@ pub use verdict::{CallVerdict, HeaderVerdict, Verdict};
 use verifier::Facts;
 pub use verifier::Verifier;
 
+/// What is told of threads holds: a handle that any of them may use can be, and none is bound to one.
+const _: () = {
+    const fn any_thread<T: Send + Sync>() {}
+    const fn one_at_a_time<T: Send>() {}
+    any_thread::<Signer>();
+    any_thread::<Trust>();
+    any_thread::<Verifier>();
+    any_thread::<FetchOptions>();
+    any_thread::<Client>();
+    one_at_a_time::<Verdict>();
+};
+
 /// Version of the library, such as `"0.1.0"`.
 #[unsafe(no_mangle)]
 pub extern "C" fn shaken_version() -> *const c_char {

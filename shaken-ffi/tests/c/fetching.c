@@ -34,17 +34,22 @@ static void fetch_once(const shaken_verifier *verifier, shaken_str message, shak
     int fd = -1;
     uint64_t cookie = 0;
     OK(shaken_verifier_event_fd(verifier, &fd));
+    uint64_t waiting = 0, asked = 0, ready = 0;
     for (uint64_t call = 1; call <= 100; call++) {
-        IS(SHAKEN_PENDING, shaken_verify_sip(verifier, message, now, verdict));
-        OK(shaken_verifier_wait(verifier, verdict, 5000, call));
+        const shaken_result result = shaken_verify_sip(verifier, message, now, verdict);
+        CHECK(result == SHAKEN_PENDING || (result == SHAKEN_OK && call > 1));
+        if (result == SHAKEN_PENDING) {
+            OK(shaken_verifier_wait(verifier, verdict, 5000, call));
+            waiting++;
+            asked += call;
+        }
     }
-    uint64_t sum = 0;
-    for (int i = 0; i < 100; i++) {
+    for (; waiting > 0; waiting--) {
         CHECK(is_readable(fd, 5000));
         OK(shaken_verifier_next_ready(verifier, &cookie));
-        sum += cookie;
+        ready += cookie;
     }
-    CHECK(sum == 5050);
+    CHECK(ready == asked);
     CHECK(!is_readable(fd, 0));
     IS(SHAKEN_PENDING, shaken_verifier_next_ready(verifier, &cookie));
     OK(shaken_verify_sip(verifier, message, now, verdict));

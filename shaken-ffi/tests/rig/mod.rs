@@ -5,13 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use shaken_sidecar::Surroundings;
 use shaken_sidecar::config::Config;
-use shaken_sidecar::lab::{Lab, LabOptions, Repository};
+use shaken_sidecar::lab::{DownloadCount, Lab, LabOptions, Repository};
 use shaken_sidecar::life::activation::Inherited;
 use shaken_sidecar::life::sandbox::Sandbox;
 use tempfile::TempDir;
@@ -106,6 +106,7 @@ pub(crate) struct Rig {
     /// Takes connections and never answers.
     slow: TcpListener,
     repository: SocketAddr,
+    downloads: DownloadCount,
     stop: Option<oneshot::Sender<()>>,
     servers: Option<JoinHandle<()>>,
 }
@@ -117,16 +118,16 @@ impl Rig {
         let options = LabOptions::default().with_repository_port(NonZeroU16::new(port).unwrap());
         let lab = Lab::create(&folder.path().join("lab"), &options, SystemTime::now()).unwrap();
         let (stop, stopped) = oneshot::channel();
-        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (ready, is_ready) = mpsc::channel();
         let of_thread = lab.clone();
         let servers = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(serve(&of_thread, stopped, || ready.send(()).unwrap()));
+            runtime.block_on(serve(&of_thread, stopped, |downloads| ready.send(downloads).unwrap()));
         });
-        is_ready.recv().unwrap();
+        let downloads = is_ready.recv().unwrap();
         let repository = lab.repository_address();
         let slow = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { folder, lab, slow, repository, stop: Some(stop), servers: Some(servers) }
+        Self { folder, lab, slow, repository, downloads, stop: Some(stop), servers: Some(servers) }
     }
 
     /// A file of the lab.
@@ -145,6 +146,11 @@ impl Rig {
     /// Who takes connections and never answers.
     pub(crate) fn silent(&self) -> String {
         self.slow.local_addr().unwrap().to_string()
+    }
+
+    /// How often the repository was asked.
+    pub(crate) fn downloads(&self) -> u64 {
+        self.downloads.total()
     }
 
     /// Writes a file and answers its path.
@@ -179,7 +185,10 @@ impl Rig {
         let program = compile("cc", &test(name), &flags(&["-g"]), &Link::Shared, &format!("{name}-valgrind"));
         let mut command = Command::new("valgrind");
         command.args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=all"]);
-        command.args(["--show-leak-kinds=all"]).arg(program);
+        command.args(["--show-leak-kinds=all"]);
+        command
+            .arg(format!("--suppressions={}", crate_dir().join("tests/c/valgrind.supp").display()))
+            .arg(program);
         checked(self.given(&mut command, more));
     }
 
@@ -202,8 +211,9 @@ impl Drop for Rig {
     }
 }
 
-async fn serve(lab: &Lab, stopped: oneshot::Receiver<()>, ready: impl FnOnce()) {
+async fn serve(lab: &Lab, stopped: oneshot::Receiver<()>, ready: impl FnOnce(DownloadCount)) {
     let repository = Repository::bind(lab, lab.repository_address()).await.unwrap();
+    let downloads = repository.downloads();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let config = Config::load(&lab.config_path(), i64::try_from(now).unwrap()).unwrap();
     let socket = lab.dir().join("shaken.sock");
@@ -214,7 +224,7 @@ async fn serve(lab: &Lab, stopped: oneshot::Receiver<()>, ready: impl FnOnce()) 
         while !socket.exists() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        ready();
+        ready(downloads);
         // An error says that the test is over.
         let _ = stopped.await;
     };
