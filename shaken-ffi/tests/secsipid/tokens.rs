@@ -23,12 +23,20 @@ impl Forge {
 
     /// A token whose header and payload are changed: members of `null` are left out.
     pub(crate) fn token(&self, header: &Value, payload: &Value) -> String {
-        let good = json!({"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": self.x5u});
         let claims = json!({
             "attest": "A", "dest": {"tn": [CALLED]}, "iat": unix_now(), "orig": {"tn": CALLER},
             "origid": "123e4567-e89b-12d3-a456-426655440000",
         });
-        self.sign(&merged(good, header).to_string(), &merged(claims, payload).to_string())
+        self.sign(&merged(self.header(), header).to_string(), &merged(claims, payload).to_string())
+    }
+
+    /// A token with this payload.
+    pub(crate) fn with_payload(&self, payload: &str) -> String {
+        self.sign(&self.header().to_string(), payload)
+    }
+
+    fn header(&self) -> Value {
+        json!({"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": self.x5u})
     }
 
     /// A token of these bytes.
