@@ -186,8 +186,8 @@ impl Credentials {
             return Some(fetched.credential);
         }
         let file = cache_file(url, options)?;
-        let is_there = Stamp::of(&file).is_ok_and(|stamp| is_fresh(stamp.modified_at()));
-        self.of_file(&file, now).ok().filter(|_| is_there)
+        let stamp = Stamp::of(&file).ok()?;
+        if is_fresh(stamp.modified_at()) { self.of_file(&file, now).ok() } else { None }
     }
 
     fn download(&self, url: &str, timeout_s: i32, options: &Options, now: i64) -> Result<Vec<u8>, Refusal> {
