@@ -49,6 +49,9 @@ fn main() -> ExitCode {
     if let Err(absent) = secsipid::print(&rounds, &fixture, &verifiers) {
         eprintln!("left out, libsecsipid.so.1: {absent}");
     }
+    if let Err(absent) = secsipid::print_drop_in(&rounds, &fixture) {
+        eprintln!("left out, the drop-in for it: {absent}");
+    }
     ExitCode::SUCCESS
 }
 

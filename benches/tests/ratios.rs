@@ -21,12 +21,14 @@ const ALWAYS: [&str; 13] = [
 ];
 
 /// Lines that need a library, and how it is named if it is absent.
-const WITH_LIBRARY: [(&str, &str); 5] = [
+const WITH_LIBRARY: [(&str, &str); 7] = [
     ("verify_warm_ring/openssl_verify", "libcrypto.so.3"),
     ("verify_warm_table/openssl_verify", "libcrypto.so.3"),
     ("sign_full/secsipid_sign", "libsecsipid.so.1"),
     ("verify_warm_ring/secsipid_verify_chain", "libsecsipid.so.1"),
     ("verify_warm_table/secsipid_verify_chain", "libsecsipid.so.1"),
+    ("ffi_sign/secsipid_sign", "the drop-in for it"),
+    ("ffi_verify_warm/secsipid_verify_chain", "the drop-in for it"),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! The door that no panic passes, and what every function answers.
 
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,6 +98,12 @@ pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> ShakenResult {
     }
 }
 
+/// Does `work` for a function that answers a number of its own; `panicked` if it panics.
+pub(crate) fn code(panicked: c_int, work: impl FnOnce() -> c_int) -> c_int {
+    // As in `run`.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(panicked)
+}
+
 /// Does `work` and puts what comes of it into `place`; `empty` if it fails.
 pub(crate) fn fill<T>(
     place: Option<&mut MaybeUninit<T>>,
@@ -152,6 +159,7 @@ mod tests {
     #[test]
     fn a_panic_is_a_result() {
         assert_eq!(run(|| panic!("on purpose")).code(), 2);
+        assert_eq!(code(-1, || panic!("on purpose")), -1);
         let mut place = 7;
         assert_eq!(fill(Some(uninit(&mut place)), 0, || panic!("on purpose")).code(), 2);
         assert_eq!(place, 0);

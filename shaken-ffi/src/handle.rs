@@ -5,11 +5,14 @@
 //! which NULL is the `None`. That a pointer that is not NULL came from the function that makes such
 //! handles, and was not freed, is the promise of the caller, as everywhere in C.
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 use core::slice;
 
+use nix::libc;
+
 use crate::guard::Failure;
+use crate::secsipid::Refusal;
 
 /// Text or bytes: `len` of them from `data` on. There is no NUL behind them.
 ///
@@ -104,6 +107,65 @@ impl Buffer {
         // that is done with them is to write, and to read what was written.
         Ok(unsafe { slice::from_raw_parts_mut(self.data.cast(), self.capacity) })
     }
+}
+
+/// A text of C that ends with a NUL, as the functions of libsecsipid take them. NULL is an empty one, as it
+/// is to libsecsipid.
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct CText(*const c_char);
+
+impl CText {
+    /// All before the NUL.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.0.is_null() {
+            return &[];
+        }
+        // SAFETY: not NULL; the caller promises that a NUL ends it and that nobody changes it until the
+        // function returns, which `self`, its parameter, does not outlive.
+        unsafe { CStr::from_ptr(self.0) }.to_bytes()
+    }
+
+    /// As many bytes as `len` says; if that is 0, all before the NUL.
+    ///
+    /// # Errors
+    /// [`Refusal::Other`] for a length that no memory has.
+    pub(crate) fn sized(&self, len: c_int) -> Result<&[u8], Refusal> {
+        let len = usize::try_from(len).map_err(|_| Refusal::Other)?;
+        if len == 0 || self.0.is_null() {
+            return Ok(self.bytes());
+        }
+        // SAFETY: not NULL, and `len` bytes are at most 2 GiB; the caller promises that they are there
+        // and that nobody changes them until the function returns.
+        Ok(unsafe { slice::from_raw_parts(self.0.cast(), len) })
+    }
+
+    /// # Errors
+    /// [`Refusal::Other`] if it is not UTF-8.
+    pub(crate) fn text(&self) -> Result<&str, Refusal> {
+        core::str::from_utf8(self.bytes()).map_err(|_| Refusal::Other)
+    }
+
+    /// # Errors
+    /// [`Refusal::FileUnreadable`] if it is not UTF-8.
+    pub(crate) fn path(&self) -> Result<&str, Refusal> {
+        self.text().map_err(|_| Refusal::FileUnreadable)
+    }
+}
+
+/// A copy of `text` with a NUL behind it, that C frees with `free`. Nothing if there is no memory.
+pub(crate) fn allocated(text: &[u8]) -> Option<*mut c_char> {
+    // SAFETY: any number of bytes may be asked for.
+    let copy: *mut u8 = unsafe { libc::malloc(text.len() + 1) }.cast();
+    if copy.is_null() {
+        return None;
+    }
+    // SAFETY: `copy` has one byte more than `text`, and is none of its bytes.
+    unsafe {
+        copy.copy_from_nonoverlapping(text.as_ptr(), text.len());
+        copy.add(text.len()).write(0);
+    }
+    Some(copy.cast())
 }
 
 /// Where a result goes. It is set on every path: first to `empty`, which says nothing.

@@ -13,6 +13,7 @@
 //!        fetching  downloads on a thread of their own, if that was started
 //!   ── client   the same by way of a daemon
 //!   ── table    name, SIP response and verstat of each result
+//!   ── secsipid the functions of libsecsipid, a library of its own
 //! ```
 //!
 //! The functions are safe to call from Rust, but for what a pointer of C can be: they are for C.
@@ -23,6 +24,8 @@ mod guard;
 mod handle;
 #[cfg(test)]
 mod header;
+/// cbindgen:ignore
+mod secsipid;
 mod signing;
 mod store;
 mod table;

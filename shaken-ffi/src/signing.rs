@@ -27,8 +27,8 @@ impl Signer {
     /// # Errors
     /// [`Failure::FileUnreadable`]; those of [`from_pem`](Self::from_pem).
     pub(crate) fn from_files(key: &str, chain: &str, x5u: &str) -> Result<Self, Failure> {
-        let key = Zeroizing::new(read_file(key)?);
-        Self::from_pem(&key, &read_file(chain)?, x5u)
+        let key = Zeroizing::new(read_file(key, MAX_FILE_LEN)?);
+        Self::from_pem(&key, &read_file(chain, MAX_FILE_LEN)?, x5u)
     }
 
     /// Writes the value of the Identity header and answers its length.
@@ -179,20 +179,24 @@ fn text(buffer: &[u8], len: usize) -> &str {
     buffer.get(..len).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// A key or a chain. Longer files are neither.
-pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, Failure> {
+/// The bytes of a file that has at most `max_len` of them.
+///
+/// # Errors
+/// [`Failure::FileUnreadable`].
+pub(crate) fn read_file(path: &str, max_len: usize) -> Result<Vec<u8>, Failure> {
     let unreadable = |_| Failure::FileUnreadable;
     // In one piece, so that there is no copy of a key that nobody wipes.
-    let mut bytes = Vec::with_capacity(MAX_FILE_LEN + 1);
-    let limit = u64::try_from(MAX_FILE_LEN + 1).unwrap_or(u64::MAX);
+    let mut bytes = Vec::with_capacity(max_len + 1);
+    let limit = u64::try_from(max_len + 1).unwrap_or(u64::MAX);
     File::open(Path::new(path))
         .map_err(unreadable)?
         .take(limit)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    if bytes.len() > MAX_FILE_LEN { Err(Failure::FileUnreadable) } else { Ok(bytes) }
+    if bytes.len() > max_len { Err(Failure::FileUnreadable) } else { Ok(bytes) }
 }
 
+/// Longer files are neither keys nor chains.
 const MAX_FILE_LEN: usize = 256 * 1024;
 
 /// A Date has 29 characters.

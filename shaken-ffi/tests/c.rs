@@ -1,5 +1,6 @@
 //! Programs in C on the library: what they use, on what it is linked with, and what watches them.
 
+#[expect(dead_code, reason = "each test file uses a part of it")]
 mod rig;
 #[path = "../../shaken-sidecar/tests/tool/mod.rs"]
 mod tool;

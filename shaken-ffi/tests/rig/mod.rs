@@ -62,6 +62,8 @@ pub(crate) fn make() -> &'static Path {
 pub(crate) enum Link {
     Shared,
     Static,
+    /// The drop-in; another one of its name may take its place when the program runs.
+    Secsipid,
 }
 
 /// Compiles one file to a program.
@@ -74,6 +76,9 @@ pub(crate) fn compile(compiler: &str, source: &Path, flags: &[&str], link: &Link
     command.args(["-x", "none"]);
     match link {
         Link::Shared => command.arg("-L").arg(library.join("lib")).arg("-lshaken"),
+        Link::Secsipid => {
+            command.arg("-L").arg(library.join("lib")).args(["-lsecsipid", "-Wl,-z,lazy", "-pthread"])
+        }
         Link::Static => {
             command.arg(library.join("lib/libshaken.a")).args(["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"])
         }
@@ -138,6 +143,11 @@ impl Rig {
         self.repository.to_string()
     }
 
+    /// Who takes connections and never answers.
+    pub(crate) fn silent(&self) -> String {
+        self.slow.local_addr().unwrap().to_string()
+    }
+
     /// How often the repository was asked.
     pub(crate) fn downloads(&self) -> u64 {
         self.downloads.total()
@@ -189,9 +199,8 @@ impl Rig {
     }
 
     fn given<'c>(&self, command: &'c mut Command, more: &[&str]) -> &'c mut Command {
-        let slow = self.slow.local_addr().unwrap().to_string();
         command.arg(self.lab.dir()).args([&self.x5u(), HOST, &self.repository()]).args(more);
-        command.env("LD_LIBRARY_PATH", make().join("lib")).env("SLOW", slow)
+        command.env("LD_LIBRARY_PATH", make().join("lib")).env("SLOW", self.silent())
     }
 }
 
@@ -226,7 +235,7 @@ async fn serve(lab: &Lab, stopped: oneshot::Receiver<()>, ready: impl FnOnce(Dow
     }
 }
 
-fn flags<'f>(more: &[&'f str]) -> Vec<&'f str> {
+pub(crate) fn flags<'f>(more: &[&'f str]) -> Vec<&'f str> {
     // With what POSIX adds to C99.
     let strict = ["-std=c99", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread"];
     [&strict, more].concat()
