@@ -115,8 +115,7 @@ fn main() -> ExitCode {
         _ => (Durability::Durable, ""),
     };
     let durability = options.audit.unwrap_or(durability);
-    let daemon =
-        Daemon::start(&options.dir, durability.name(), options.config.as_deref().unwrap_or(config));
+    let daemon = Daemon::start(&options.dir, durability.name(), options.config.as_deref().unwrap_or(config));
     let caller = Caller::new(daemon.lab());
     let is_right = match &options.command {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),

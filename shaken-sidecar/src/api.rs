@@ -412,10 +412,7 @@ impl Echoed {
         };
         let id = |name: &str| request.headers().get(name).filter(usable).cloned();
         let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
-        Self {
-            request_id: request_id.unwrap_or_else(request_id::next),
-            instance_id: id(INSTANCE_ID),
-        }
+        Self { request_id: request_id.unwrap_or_else(request_id::next), instance_id: id(INSTANCE_ID) }
     }
 
     fn write(self, response: &mut Response<Full<Bytes>>) {
