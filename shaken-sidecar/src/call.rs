@@ -94,6 +94,7 @@ impl Calls {
     /// many, are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let force = self.in_force();
+        self.check_in_time(&force, origin)?;
         let (Some(signing), Offers::All) = (force.signing(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
@@ -133,6 +134,7 @@ impl Calls {
     /// [`Refusal::Audit`]; a call that fails verification is no error but an answer.
     pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let force = self.in_force();
+        self.check_in_time(&force, origin)?;
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
         let permit = self.admit(&force, Op::Verify, origin)?;
@@ -181,15 +183,23 @@ impl Calls {
         })
     }
 
-    /// Permission to work on a request that is in time. Those that get none are counted and not recorded
-    /// one by one: that would be the work that there is too much of.
+    /// Nobody waits any more for a request that waited behind others for too long. It is counted, as
+    /// [`admit`](Self::admit) does.
+    fn check_in_time(&self, force: &InForce, origin: &Origin) -> Result<(), Refusal> {
+        if origin.received.elapsed() < force.deadline() {
+            return Ok(());
+        }
+        self.audit.count_undecided(Undecided::Shed, origin.now);
+        Err(Refusal::Late)
+    }
+
+    /// Permission to work on a request. Those that get none are counted and not recorded one by one: that
+    /// would be the work that there is too much of.
     fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
-        let permit = if origin.received.elapsed() >= force.deadline() {
-            Err(Refusal::Late)
-        } else {
-            force.limits().admit(op, Instant::now()).ok_or(Refusal::Overload)
-        };
-        permit.inspect_err(|_| self.audit.count_undecided(Undecided::Shed, origin.now))
+        force.limits().admit(op, Instant::now()).ok_or_else(|| {
+            self.audit.count_undecided(Undecided::Shed, origin.now);
+            Refusal::Overload
+        })
     }
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {

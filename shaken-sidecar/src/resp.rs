@@ -245,11 +245,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     fn call(&mut self, request: stir::Request, names: stir::Names, now: SystemTime, force: &InForce) {
         let door = Arc::clone(self.door);
         let due = self.arrived + force.deadline();
-        if Instant::now() >= due {
-            // It waited behind others for too long: nobody waits for it now.
-            door.calls.audit().count_undecided(Undecided::Shed, now);
-            return self.say(Reply::error(DEADLINE));
-        }
         let request_id = request_id::next();
         let delivery = Delivery::new(request_id.clone());
         let origin = Origin {
