@@ -6,6 +6,9 @@
 //! of its trunks, if the configuration lets it. What it asks for can lower the level of the trunk and
 //! never raise it.
 
+pub(crate) mod map;
+pub mod numbers;
+
 use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
