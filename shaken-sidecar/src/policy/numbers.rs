@@ -23,10 +23,11 @@ use std::fmt;
 use shaken_core::TelephoneNumber;
 
 pub use build::TooLarge;
-pub(crate) use part::Part;
+pub(super) use part::Part;
 pub use sets::Sets;
 pub use sort::{Row, Sorted, Sorter};
 pub use sweep::{Sweep, SweepError};
+pub(super) use table::PARTS;
 pub use table::{Damaged, Table};
 
 /// A number in international form: 1 to 15 digits (E.164 §6), the first of them not 0.
@@ -151,6 +152,19 @@ impl Numbers {
             Some((first, last)) => Span::new(number(first)?, number(last)?)
                 .map(Self::Range)
                 .ok_or("a range goes from a number to one of the same length that is not before it"),
+        }
+    }
+
+    /// Whether `number` is one of them.
+    #[must_use]
+    pub fn contains(self, number: E164) -> bool {
+        match self {
+            Self::One(one) => one == number,
+            Self::Range(span) => (span.start..=span.end).contains(&number.0),
+            Self::Prefix(digits) => {
+                let longer = number.0.ilog10().checked_sub(digits.0.ilog10());
+                longer.is_some_and(|longer| number.0 / 10_u64.pow(longer) == digits.0)
+            }
         }
     }
 
