@@ -8,6 +8,8 @@
 
 pub mod data;
 pub mod decision;
+#[cfg(test)]
+mod fixture;
 mod map;
 pub mod numbers;
 

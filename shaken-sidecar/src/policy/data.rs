@@ -31,7 +31,7 @@ pub use diff::{Change, Changes, diff};
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;
 pub use load::Loader;
-pub use right::{Basis, Evidence, EvidenceKind, Granted, Right, Shortfall};
+pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
 pub use snapshot::SnapshotError;
 
 /// A checked policy: everything that a decision looks at, but for the call.
