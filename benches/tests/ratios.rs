@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 12] = [
+const ALWAYS: [&str; 14] = [
     "sign_full/ring_sign",
     "verify_warm_ring/ring_verify",
     "verify_warm_table/ring_verify",
@@ -14,6 +14,8 @@ const ALWAYS: [&str; 12] = [
     "cache_lookup_ns",
     "table_bytes_per_key",
     "table_build_us",
+    "policy_decision/ring_sign",
+    "policy_allocations",
     "sign_allocations",
     "verify_allocations",
     "verify_call_allocations",
