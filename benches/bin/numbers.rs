@@ -38,7 +38,12 @@ fn main() {
         Layout { name: "20 per block, scattered", blocks: 50_000, per_block: 20, owned_together: Owned::One },
         Layout { name: "100 per block", blocks: 99_000, per_block: 100, owned_together: Owned::One },
         Layout { name: "600 per block", blocks: 164_800, per_block: 600, owned_together: Owned::One },
-        Layout { name: "full blocks, one owner", blocks: 99_300, per_block: 1000, owned_together: Owned::Block },
+        Layout {
+            name: "full blocks, one owner",
+            blocks: 99_300,
+            per_block: 1000,
+            owned_together: Owned::Block,
+        },
     ] {
         if layout.blocks * layout.per_block <= options.most {
             measure(&layout);

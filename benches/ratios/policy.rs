@@ -48,7 +48,10 @@ fn policy(fixture: &Fixture) -> Policy {
     }
     for (name, text) in [
         ("policy.toml", POLICY),
-        ("customers.csv", "customer,provider,kind,kyc,expires_at\nacme,example-telecom,end_user,verified,2999-01-01\n"),
+        (
+            "customers.csv",
+            "customer,provider,kind,kyc,expires_at\nacme,example-telecom,end_user,verified,2999-01-01\n",
+        ),
         ("evidence.csv", "evidence,type,expires_at\nloa-1,loa_pdf,2999-01-01\n"),
         ("rights.csv", &rights),
         ("dno.csv", "numbers\n12155559990-12155559999\n"),

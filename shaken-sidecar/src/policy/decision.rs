@@ -22,8 +22,8 @@ use shaken_core::passport::Ppt;
 use shaken_core::{Attest, TelephoneNumber};
 
 use super::data::{
-    Auth, Basis, CertificateUse, Customer, Fate, KeyState, Policy, Profile, Provider, Requested, Right, Role, Rule,
-    Shortfall, Then, Treatment, Trunk, VettingState,
+    Auth, Basis, CertificateUse, Customer, Fate, KeyState, Policy, Profile, Provider, Requested, Right, Role,
+    Rule, Shortfall, Then, Treatment, Trunk, VettingState,
 };
 use super::numbers::E164;
 pub use level::Level;
@@ -311,7 +311,7 @@ impl<'p> Decision<'p> {
             (Requested::Require, None) => self.cap(&mut level, Reason::CappedByRequest, Attest::C),
             (_, Some(requested)) => self.cap(&mut level, Reason::CappedByRequest, requested),
         }
-        let reason = level.reason.unwrap_or(Self::granted(best));
+        let reason = level.reason.unwrap_or_else(|| Self::granted(best));
         let end = (Outcome::Sign(best.capped(level.caps)), reason);
         self.certify(provider, facts, number, chosen, end, now)
     }
@@ -343,7 +343,9 @@ impl<'p> Decision<'p> {
     /// What comes of the Identity headers that there are, or are not.
     fn treat(&mut self, facts: &Facts<'_>, trunk: &Trunk, number: E164, now: i64) -> Option<End<'p>> {
         let is_signed = facts.received != Received::None;
-        if facts.ppt == Ppt::Div || is_signed && facts.diverting.is_some() && trunk.treatment != Treatment::Pass {
+        if facts.ppt == Ppt::Div
+            || is_signed && facts.diverting.is_some() && trunk.treatment != Treatment::Pass
+        {
             // RFC 8946 §4.1: `div` stands beside the PASSporT that the call came with.
             let may_divert = is_signed && self.may_use_diverting(facts, trunk, now);
             if may_divert && (facts.ppt == Ppt::Div || !self.is_callers(trunk, number)) {
@@ -359,7 +361,9 @@ impl<'p> Decision<'p> {
             (Treatment::Pass, _) | (Treatment::SignUnsigned | Treatment::BlockUnsigned, Received::Others) => {
                 Some(self.unsigned(Reason::PassedThrough))
             }
-            (Treatment::BlockUnsigned, Received::None) => Some(self.meet(Reason::UnsignedBlocked, Fate::Block)),
+            (Treatment::BlockUnsigned, Received::None) => {
+                Some(self.meet(Reason::UnsignedBlocked, Fate::Block))
+            }
             (Treatment::Sign, Received::Others) => {
                 self.note(Reason::Replaced);
                 None
@@ -461,7 +465,8 @@ impl<'p> Decision<'p> {
     }
 
     fn is_callers(&self, trunk: &Trunk, number: E164) -> bool {
-        let of_customer = |right: &Right| trunk.customer.is_some_and(|of| self.policy.is_under(right.customer, of));
+        let of_customer =
+            |right: &Right| trunk.customer.is_some_and(|of| self.policy.is_under(right.customer, of));
         self.policy.rights_to(number).any(of_customer)
     }
 
@@ -477,10 +482,15 @@ impl<'p> Decision<'p> {
         for rule in &policy.rules {
             let when = &rule.when;
             let is_meant = (when.trunks.is_empty() || when.trunks.contains(&trunk.index))
-                && (when.customers.is_empty() || trunk.customer.is_some_and(|of| when.customers.contains(&of)))
+                && (when.customers.is_empty()
+                    || trunk.customer.is_some_and(|of| when.customers.contains(&of)))
                 && (when.from.is_empty() || when.from.iter().any(|numbers| numbers.contains(number)))
                 && (when.to.is_empty()
-                    || facts.dest.iter().filter_map(E164::of).any(|to| when.to.iter().any(|numbers| numbers.contains(to))));
+                    || facts
+                        .dest
+                        .iter()
+                        .filter_map(E164::of)
+                        .any(|to| when.to.iter().any(|numbers| numbers.contains(to))));
             if !is_meant {
                 continue;
             }
@@ -626,8 +636,14 @@ impl fmt::Display for RuleText<'_, '_> {
             }
             (Reason::RightOk | Reason::RightPartial | Reason::DelegateOk, _) => {
                 let Some(right) = decision.right else { return f.write_str("right") };
-                write!(f, "right customer=\"{}\" basis=\"{}\"", customer(right.customer), right.basis.name())?;
-                let named = right.evidence.iter().filter_map(|index| decision.policy.evidence.get(*index as usize));
+                write!(
+                    f,
+                    "right customer=\"{}\" basis=\"{}\"",
+                    customer(right.customer),
+                    right.basis.name()
+                )?;
+                let named =
+                    right.evidence.iter().filter_map(|index| decision.policy.evidence.get(*index as usize));
                 named.enumerate().try_for_each(|(i, evidence)| {
                     write!(f, "{}{}", if i == 0 { " evidence=" } else { ";" }, evidence.id)
                 })
@@ -635,7 +651,9 @@ impl fmt::Display for RuleText<'_, '_> {
             (Reason::CustUnvetted | Reason::CustExpired | Reason::CustRevoked, Some(trunk)) => {
                 write!(f, "customer \"{}\" kyc", trunk.customer.map_or("", customer))
             }
-            (Reason::CappedByTrunk, Some(trunk)) => write!(f, "trunk \"{}\" cap = \"{}\"", trunk.name, trunk.cap),
+            (Reason::CappedByTrunk, Some(trunk)) => {
+                write!(f, "trunk \"{}\" cap = \"{}\"", trunk.name, trunk.cap)
+            }
             (_, Some(trunk)) => write!(f, "trunk \"{}\"", trunk.name),
         }
     }

@@ -95,7 +95,8 @@ impl Span {
     /// From `first` to `last`, if both have the same count of digits and `first` is not after `last`.
     #[must_use]
     pub fn new(first: E164, last: E164) -> Option<Self> {
-        (first <= last && digits_of(first.0) == digits_of(last.0)).then_some(Self { start: first.0, end: last.0 })
+        (first <= last && digits_of(first.0) == digits_of(last.0))
+            .then_some(Self { start: first.0, end: last.0 })
     }
 
     /// The first and the last number as integers.

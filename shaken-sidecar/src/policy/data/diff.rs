@@ -99,7 +99,7 @@ fn files(path: &Path) -> Result<(Vec<Rows>, BTreeMap<String, String>), LoadError
     };
     let text = std::fs::read_to_string(path).map_err(LoadError::io(path))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let named = |key: &str, default: &str| {
         folder.join(table.get(key).and_then(toml::Value::as_str).unwrap_or(default))
     };

@@ -13,7 +13,8 @@ use super::sections::{self, check_id};
 use super::snapshot::{self, Contents, Texts};
 use super::time::{Edge, read as read_time};
 use super::{
-    Customer, CustomerKind, Evidence, Generation, MAX_DEPTH, Policy, Right, Rule, Trunk, Vetting, VettingState,
+    Customer, CustomerKind, Evidence, Generation, MAX_DEPTH, Policy, Right, Rule, Trunk, Vetting,
+    VettingState,
 };
 use crate::hex::hex;
 use crate::policy;
@@ -72,7 +73,7 @@ impl Loader {
 
     fn read(&self, now: i64) -> Result<(Policy, Texts), LoadError> {
         let toml = read_bytes(&self.path)?;
-        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         let mut faults = Faults::default();
         let mut hash = Context::new(&SHA256);
         let file = read_toml(&self.path, &toml, &mut hash)?;
@@ -89,7 +90,8 @@ impl Loader {
         let mut sorting = Ok(());
         let file = File::open(&rights_path).map_err(LoadError::io(&rights_path))?;
         rows::read(&rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
-            let numbers = Numbers::parse(fields[1]).map_err(|error| format!("numbers {:?}: {error}", fields[1]))?;
+            let numbers =
+                Numbers::parse(fields[1]).map_err(|error| format!("numbers {:?}: {error}", fields[1]))?;
             let right = terms.right(fields)?;
             if sorting.is_ok() {
                 sorting = sorter.push(numbers, right);
@@ -125,7 +127,8 @@ impl Loader {
             let path = folder.join(path);
             let file = File::open(&path).map_err(LoadError::io(&path))?;
             rows::read(&path, file, &LIST, hash, faults, |[numbers, _], _| {
-                let numbers = Numbers::parse(numbers).map_err(|error| format!("numbers {numbers:?}: {error}"))?;
+                let numbers =
+                    Numbers::parse(numbers).map_err(|error| format!("numbers {numbers:?}: {error}"))?;
                 if sorting.is_ok() {
                     sorting = sorter.push(numbers, 0);
                 }
@@ -161,7 +164,9 @@ fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
     let mut terms = Terms::new(&head);
     let mut columns = RIGHTS;
     columns[1].1 = Presence::Optional;
-    rows::read(path, &*texts.terms, &columns, &mut hash, &mut faults, |fields, _| terms.right(fields).map(|_| ()));
+    rows::read(path, &*texts.terms, &columns, &mut hash, &mut faults, |fields, _| {
+        terms.right(fields).map(|_| ())
+    });
     faults.check()?;
     let (rights, _) = terms.finish();
     let damaged = |_| LoadError::Snapshot { path: path.to_owned(), error: snapshot::SnapshotError::Damaged };
@@ -206,8 +211,14 @@ struct Tables {
 }
 
 impl Head {
-    fn read(path: &Path, file: sections::File, texts: &Texts, hash: &mut Context, faults: &mut Faults) -> Self {
-        let folder = path.parent().unwrap_or(Path::new(""));
+    fn read(
+        path: &Path,
+        file: sections::File,
+        texts: &Texts,
+        hash: &mut Context,
+        faults: &mut Faults,
+    ) -> Self {
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let read = file.read(|message| faults.add(path, 0, message));
         let (evidence, evidence_index) =
             read_evidence(&folder.join(&file.evidence), &texts.evidence, hash, faults);
@@ -259,23 +270,30 @@ fn read_evidence(
     faults: &mut Faults,
 ) -> (Vec<Evidence>, HashMap<String, u32>) {
     let (mut all, mut index) = (Vec::new(), HashMap::new());
-    rows::read(path, bytes, &EVIDENCE, hash, faults, |[id, kind, sha256, uri, issued, expires, reviewer], _| {
-        take_id(id, all.len(), &mut index)?;
-        let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
-            let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
-            format!("type {kind:?} is none of {names}")
-        })?;
-        all.push(Evidence {
-            id: (*id).to_owned(),
-            kind: kind.1,
-            sha256: read_sha256(sha256)?,
-            uri: (*uri).to_owned(),
-            issued_at: read_time(issued, Edge::Start)?,
-            expires_at: read_time(expires, Edge::End)?,
-            reviewed_by: (*reviewer).to_owned(),
-        });
-        Ok(())
-    });
+    rows::read(
+        path,
+        bytes,
+        &EVIDENCE,
+        hash,
+        faults,
+        |[id, kind, sha256, uri, issued, expires, reviewer], _| {
+            take_id(id, all.len(), &mut index)?;
+            let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
+                let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
+                format!("type {kind:?} is none of {names}")
+            })?;
+            all.push(Evidence {
+                id: (*id).to_owned(),
+                kind: kind.1,
+                sha256: read_sha256(sha256)?,
+                uri: (*uri).to_owned(),
+                issued_at: read_time(issued, Edge::Start)?,
+                expires_at: read_time(expires, Edge::End)?,
+                reviewed_by: (*reviewer).to_owned(),
+            });
+            Ok(())
+        },
+    );
     (all, index)
 }
 
@@ -315,7 +333,14 @@ fn read_customers(
         };
         let evidence = find_all(proof, "evidence", |id| evidence.get(id).copied())?;
         parents.push(((*parent).to_owned(), line));
-        all.push(Customer { id: (*id).to_owned(), provider: provider as u32, kind, parent: None, vetting, evidence });
+        all.push(Customer {
+            id: (*id).to_owned(),
+            provider: provider as u32,
+            kind,
+            parent: None,
+            vetting,
+            evidence,
+        });
         Ok(())
     });
     for (i, (parent, line)) in parents.iter().enumerate().filter(|(_, (parent, _))| !parent.is_empty()) {
@@ -328,7 +353,11 @@ fn read_customers(
     for (i, (_, line)) in parents.iter().enumerate() {
         let parents = std::iter::successors(all[i].parent, |index| all[*index as usize].parent);
         if parents.take(MAX_DEPTH).count() == MAX_DEPTH {
-            faults.add(path, *line, format!("customers of customers go {MAX_DEPTH} deep at most, and in no circle"));
+            faults.add(
+                path,
+                *line,
+                format!("customers of customers go {MAX_DEPTH} deep at most, and in no circle"),
+            );
         }
     }
     (all, index)
@@ -372,14 +401,21 @@ impl<'h> Terms<'h> {
         Ok(index)
     }
 
-    fn read(&self, [customer, _, trunks, basis, evidence, from, until, max_level]: &[&str; 8]) -> Result<Right, String> {
+    fn read(
+        &self,
+        [customer, _, trunks, basis, evidence, from, until, max_level]: &[&str; 8],
+    ) -> Result<Right, String> {
         let head = self.head;
         let find_basis = || Basis::ALL.into_iter().find(|known| known.name() == *basis);
         let right = Right {
-            customer: *head.customer_index.get(*customer).ok_or_else(|| format!("there is no customer {customer:?}"))?,
+            customer: *head
+                .customer_index
+                .get(*customer)
+                .ok_or_else(|| format!("there is no customer {customer:?}"))?,
             trunks: find_all(trunks, "trunk", |name| self.trunk_index.get(name).copied())?,
-            basis: find_basis()
-                .ok_or_else(|| format!("basis {basis:?} is none of {}", Basis::ALL.map(Basis::name).join(", ")))?,
+            basis: find_basis().ok_or_else(|| {
+                format!("basis {basis:?} is none of {}", Basis::ALL.map(Basis::name).join(", "))
+            })?,
             evidence: find_all(evidence, "evidence", |id| head.evidence_index.get(id).copied())?,
             valid_from: read_time(from, Edge::Start)?,
             valid_until: read_time(until, Edge::End)?,
@@ -428,7 +464,8 @@ fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    let bytes = bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
+    let bytes =
+        bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
     bytes.map(Some).ok_or_else(|| "sha256 is 64 hex digits".into())
 }
 

@@ -216,7 +216,8 @@ impl Right {
         }
         let is_presented = || {
             let mut named = self.evidence.iter().filter_map(|index| evidence.get(*index as usize));
-            delegate.is_some() && named.any(|named| named.kind == EvidenceKind::Cert && named.sha256.as_ref() == delegate)
+            delegate.is_some()
+                && named.any(|named| named.kind == EvidenceKind::Cert && named.sha256.as_ref() == delegate)
         };
         if self.basis == Basis::DelegateCert && !is_presented() {
             return Err(Shortfall::DelegateAbsent);

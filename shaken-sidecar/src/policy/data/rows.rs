@@ -59,7 +59,10 @@ pub(super) fn read<const N: usize>(
     }
 }
 
-fn places<const N: usize>(header: &StringRecord, columns: &[Column; N]) -> Result<[Option<usize>; N], String> {
+fn places<const N: usize>(
+    header: &StringRecord,
+    columns: &[Column; N],
+) -> Result<[Option<usize>; N], String> {
     let known = columns.map(|(name, _)| name);
     let mut places = [None; N];
     for (place, name) in header.iter().enumerate() {

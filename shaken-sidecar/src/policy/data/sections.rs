@@ -7,8 +7,8 @@ use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
 use super::{
-    Auth, Candidate, CertificateUse, Fate, Handling, OrigIdMode, Profile, Provider, Requested, Role, Rule, Then,
-    Treatment, Trunk, When,
+    Auth, Candidate, CertificateUse, Fate, Handling, OrigIdMode, Profile, Provider, Requested, Role, Rule,
+    Then, Treatment, Trunk, When,
 };
 use crate::policy::decision::{Mode, Share};
 use crate::policy::numbers::Numbers;
@@ -309,8 +309,9 @@ impl File {
             let customers = all(&section.when.customers, &customer, "customer");
             let from = patterns(&section.when.from, &mut fault);
             let to = patterns(&section.when.to, &mut fault);
-            let is_certificate =
-                |id: &String| providers.iter().flat_map(|provider| &provider.certificates).any(|other| other.id == *id);
+            let is_certificate = |id: &String| {
+                providers.iter().flat_map(|provider| &provider.certificates).any(|other| other.id == *id)
+            };
             let then = match (section.cap.as_deref(), section.act, &section.certificate) {
                 (Some("B"), None, None) => Then::Cap(Attest::B),
                 (Some("C"), None, None) => Then::Cap(Attest::C),
@@ -377,7 +378,8 @@ fn recognizable(section: &TrunkSection, cap: Attest, wrong: &mut impl FnMut(&str
         .with_provider(section.provider.clone())
         .with_replay(section.replay);
     if let Some(names) = &section.sign {
-        let known = |name: &String| [Ppt::Shaken, Ppt::Div, Ppt::Rph].into_iter().find(|ppt| ppt.name() == name);
+        let known =
+            |name: &String| [Ppt::Shaken, Ppt::Div, Ppt::Rph].into_iter().find(|ppt| ppt.name() == name);
         if names.iter().any(|name| known(name).is_none()) {
             wrong("sign is a list of \"shaken\", \"div\" and \"rph\"");
         }
@@ -402,7 +404,8 @@ fn recognizable(section: &TrunkSection, cap: Attest, wrong: &mut impl FnMut(&str
 }
 
 fn patterns(texts: &[String], fault: &mut impl FnMut(String)) -> Vec<Numbers> {
-    let read = texts.iter().map(|text| Numbers::parse(text).map_err(|message| format!("{text:?}: {message}")));
+    let read =
+        texts.iter().map(|text| Numbers::parse(text).map_err(|message| format!("{text:?}: {message}")));
     read.filter_map(|numbers| numbers.map_err(&mut *fault).ok()).collect()
 }
 
@@ -419,7 +422,11 @@ pub(super) fn check_name(what: &str, name: &str, is_taken: bool, fault: &mut imp
 pub(super) fn check_id(name: &str) -> Result<(), String> {
     let is_good = (1..=MAX_ID_LEN).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\";,".contains(&byte));
-    if is_good { Ok(()) } else { Err("a name has 1 to 128 printable characters, no space, quote, comma or semicolon".into()) }
+    if is_good {
+        Ok(())
+    } else {
+        Err("a name has 1 to 128 printable characters, no space, quote, comma or semicolon".into())
+    }
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -61,7 +61,9 @@ impl fmt::Display for SnapshotError {
                 write!(f, "a policy must be a file that only its owner, who is root or the daemon, can write")
             }
             Self::Io(error) => error.fmt(f),
-            Self::Version { found } => write!(f, "the compiled policy has version {found}, and not {VERSION}"),
+            Self::Version { found } => {
+                write!(f, "the compiled policy has version {found}, and not {VERSION}")
+            }
             Self::Damaged => write!(f, "the compiled policy is damaged"),
         }
     }
@@ -75,13 +77,14 @@ pub(super) fn write(to: &Path, policy: &Policy, texts: &Texts) -> io::Result<()>
     let generation = serde_json::to_vec(&policy.generation)?;
     let tables = [&policy.numbers, &policy.do_not_originate, &policy.unallocated];
     let facts = tables.map(|table| table.facts().map(u64::to_le_bytes).concat());
-    let mut sections: Vec<&[u8]> = vec![&generation, &texts.toml, &texts.customers, &texts.evidence, &texts.terms];
+    let mut sections: Vec<&[u8]> =
+        vec![&generation, &texts.toml, &texts.customers, &texts.evidence, &texts.terms];
     sections.extend(policy.sets.parts().map(|part| &**part));
     for (table, facts) in tables.iter().zip(&facts) {
         sections.push(facts);
         sections.extend(table.parts().map(|part| &**part));
     }
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     files::replace_with(dir, name, |file| {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(&head(&sections))?;

@@ -54,8 +54,18 @@ fn unknown_columns_keys_and_references_are_refused() {
         ("rights.csv", RIGHTS.replace("max_level", "basis"), 1, "twice"),
         ("customers.csv", CUSTOMERS.replace(",kyc,", ",,"), 1, "no column \"\""),
         ("customers.csv", CUSTOMERS.replace("branch,example-telecom", "branch,nobody"), 3, "no provider"),
-        ("customers.csv", CUSTOMERS.replace("end_user,acme,pending", "end_user,none,pending"), 4, "no customer"),
-        ("customers.csv", CUSTOMERS.replace("acme,example-telecom,end_user,,", "acme,example-telecom,end_user,branch,"), 2, "circle"),
+        (
+            "customers.csv",
+            CUSTOMERS.replace("end_user,acme,pending", "end_user,none,pending"),
+            4,
+            "no customer",
+        ),
+        (
+            "customers.csv",
+            CUSTOMERS.replace("acme,example-telecom,end_user,,", "acme,example-telecom,end_user,branch,"),
+            2,
+            "circle",
+        ),
         ("customers.csv", CUSTOMERS.replace("other,", "acme,"), 6, "there already"),
         ("customers.csv", CUSTOMERS.replace("kyc-1", "kyc-2"), 2, "no evidence"),
         ("evidence.csv", EVIDENCE.replace("abab", "ab"), 5, "64 hex digits"),
@@ -66,7 +76,12 @@ fn unknown_columns_keys_and_references_are_refused() {
         ("policy.toml", TOML.replace("customer = \"lapsed\"", "customer = \"none\""), 0, "no customer"),
         ("policy.toml", TOML.replace("customer = \"lapsed\"", ""), 0, "originate here"),
         ("policy.toml", TOML.replace("match = { uid = 5 }", "match = { }"), 0, "match needs"),
-        ("policy.toml", TOML.replace("trunks = [\"dialer\"]", "trunks = [\"dailer\"]"), 0, "no trunk \"dailer\""),
+        (
+            "policy.toml",
+            TOML.replace("trunks = [\"dialer\"]", "trunks = [\"dailer\"]"),
+            0,
+            "no trunk \"dailer\"",
+        ),
         ("policy.toml", TOML.replace("cap = \"B\"", "cap = \"A\""), 0, "say one of"),
         ("policy.toml", TOML.replace("name = \"dialer\"", "name = \"teams\""), 0, "taken"),
     ] {
@@ -75,7 +90,8 @@ fn unknown_columns_keys_and_references_are_refused() {
         assert_ne!(good, text.as_bytes(), "{part}");
         fs::write(&file, text).unwrap();
         let found = faults(&path);
-        let is_it = |(of, at, message): &(String, u64, String)| of == name && *at == line && message.contains(part);
+        let is_it =
+            |(of, at, message): &(String, u64, String)| of == name && *at == line && message.contains(part);
         assert!(found.iter().any(is_it), "{part}: {found:?}");
         fs::write(&file, good).unwrap();
     }
@@ -115,7 +131,8 @@ fn a_generation_is_the_content_and_not_its_spelling() {
 fn a_diff_names_what_changed() {
     let ((old, old_path), (new, new_path)) = (files(), files());
     assert!(diff(&old_path, &new_path).unwrap().is_empty());
-    let rights = RIGHTS.replace("acme,12155550110,,loa,loa-old,,,A\n", "").replace("2026-07-01", "2026-08-01");
+    let rights =
+        RIGHTS.replace("acme,12155550110,,loa,loa-old,,,A\n", "").replace("2026-07-01", "2026-08-01");
     fs::write(new.path().join("rights.csv"), format!("{rights}other,12155550140,,assigned,,,,A\n")).unwrap();
     fs::write(&new_path, TOML.replacen("cap = \"A\"", "cap = \"B\"", 1)).unwrap();
     let changes = diff(&old_path, &new_path).unwrap();
@@ -124,7 +141,9 @@ fn a_diff_names_what_changed() {
     let rows = &changes[1].rows;
     assert_eq!(changes[1].from, old.path().join("rights.csv"));
     assert_eq!(rows.len(), 3, "{rows:?}");
-    for change in [Change::Removed { line: 3 }, Change::Changed { from: 7, to: 6 }, Change::Added { line: 16 }] {
+    for change in
+        [Change::Removed { line: 3 }, Change::Changed { from: 7, to: 6 }, Change::Added { line: 16 }]
+    {
         assert!(rows.contains(&change), "{change:?} {rows:?}");
     }
 }
@@ -171,7 +190,10 @@ fn a_damaged_compiled_policy_is_refused_whatever_byte_it_is() {
     newer[8] = 2;
     fs::write(&to, newer).unwrap();
     let error = load(&to).unwrap_err();
-    assert!(matches!(error, LoadError::Snapshot { error: SnapshotError::Version { found: 2 }, .. }), "{error}");
+    assert!(
+        matches!(error, LoadError::Snapshot { error: SnapshotError::Version { found: 2 }, .. }),
+        "{error}"
+    );
     assert!(!refuses(&good));
 }
 

@@ -110,19 +110,25 @@ impl Reason {
             Self::TnUnallocated => ("TN_UNALLOCATED", "nobody has the number"),
             Self::DupAvoided => ("DUP_AVOIDED", "we have signed the call already"),
             Self::PassedThrough => ("PASSED_THROUGH", "the call goes on as it came"),
-            Self::UnsignedBlocked => ("UNSIGNED_BLOCKED", "the trunk takes no calls without an Identity header"),
+            Self::UnsignedBlocked => {
+                ("UNSIGNED_BLOCKED", "the trunk takes no calls without an Identity header")
+            }
             Self::Replaced => ("REPLACED", "the call is signed although it came signed"),
             Self::NotOriginating => ("NOT_ORIGINATING", "the call did not originate here"),
             Self::DivAdded => ("DIV_ADDED", "diverted from a number that the customer may use"),
             Self::DivNoRight => ("DIV_NO_RIGHT", "diverted from a number that the customer may not use"),
             Self::DivCaller => ("DIV_CALLER", "diverted; the calling number is not the customer's"),
-            Self::TrunkUnauthenticated => ("TRUNK_UNAUTHENTICATED", "the connection does not show whose calls they are"),
+            Self::TrunkUnauthenticated => {
+                ("TRUNK_UNAUTHENTICATED", "the connection does not show whose calls they are")
+            }
             Self::CustUnvetted => ("CUST_UNVETTED", "the customer has not been vetted"),
             Self::CustExpired => ("CUST_EXPIRED", "the vetting of the customer has expired"),
             Self::CustRevoked => ("CUST_REVOKED", "the vetting of the customer was revoked"),
             Self::RightOk => ("RIGHT_OK", "the customer may use the number"),
             Self::RightPartial => ("RIGHT_PARTIAL", "the right to the number gives B at most"),
-            Self::DelegateOk => ("DELEGATE_OK", "the customer may use the number and has signed the call itself"),
+            Self::DelegateOk => {
+                ("DELEGATE_OK", "the customer may use the number and has signed the call itself")
+            }
             Self::PortedOut => ("PORTED_OUT", "the number has gone to another provider"),
             Self::DelegateAbsent => ("DELEGATE_ABSENT", "the right needs a PASSporT of the customer's own"),
             Self::EvidenceExpired => ("EVIDENCE_EXPIRED", "evidence for the right does not hold now"),
@@ -130,7 +136,9 @@ impl Reason {
             Self::RightNotOnTrunk => ("RIGHT_NOT_ON_TRUNK", "the right is for other trunks"),
             Self::RightExpired => ("RIGHT_EXPIRED", "the right has expired"),
             Self::RightNotYet => ("RIGHT_NOT_YET", "the right has not begun"),
-            Self::HolderUnvetted => ("HOLDER_UNVETTED", "the right is a sub-customer's who is not vetted now"),
+            Self::HolderUnvetted => {
+                ("HOLDER_UNVETTED", "the right is a sub-customer's who is not vetted now")
+            }
             Self::RightOtherCustomer => ("RIGHT_OTHER_CUSTOMER", "the number is another customer's"),
             Self::RightNone => ("RIGHT_NONE", "nobody has a right to the number"),
             Self::CappedByTrunk => ("CAPPED_BY_TRUNK", "the trunk allows no more"),

@@ -27,7 +27,13 @@ fn the_right_to_the_number_decides() {
     for (trunk, orig, level, reason, rule) in [
         ("teams", "12155550100", Attest::A, "RIGHT_OK", "right customer=\"acme\" basis=\"assigned\""),
         ("teams", "12155550110", Attest::B, "EVIDENCE_EXPIRED", "trunk \"teams\""),
-        ("teams", "12155550111", Attest::A, "RIGHT_OK", "right customer=\"acme\" basis=\"loa\" evidence=loa-1"),
+        (
+            "teams",
+            "12155550111",
+            Attest::A,
+            "RIGHT_OK",
+            "right customer=\"acme\" basis=\"loa\" evidence=loa-1",
+        ),
         ("dialer", "12155550111", Attest::B, "RIGHT_NOT_ON_TRUNK", "trunk \"dialer\""),
         ("teams", "12155550112", Attest::B, "EVIDENCE_MISSING", "trunk \"teams\""),
         ("teams", "12155550113", Attest::B, "RIGHT_EXPIRED", "trunk \"teams\""),
@@ -91,8 +97,14 @@ fn numbers_that_cannot_call_are_stopped_first() {
         (orig(Caller::Number(tn("12155550190"))), ("block", None, "DNO_LISTED")),
         (orig(Caller::Number(tn("12155550191"))), ("block", None, "TN_UNALLOCATED")),
         (Facts { trunk: None, ..orig(Caller::Anonymous) }, ("unsigned", None, "TRUNK_UNKNOWN")),
-        (Facts { ppt: Ppt::Div, ..facts(&policy, "dialer", "12155550100") }, ("unsigned", None, "PPT_NOT_ALLOWED")),
-        (Facts { ppt: Ppt::Rph, ..facts(&policy, "teams", "12155550100") }, ("priority", None, "PRIORITY_ALLOWED")),
+        (
+            Facts { ppt: Ppt::Div, ..facts(&policy, "dialer", "12155550100") },
+            ("unsigned", None, "PPT_NOT_ALLOWED"),
+        ),
+        (
+            Facts { ppt: Ppt::Rph, ..facts(&policy, "teams", "12155550100") },
+            ("priority", None, "PRIORITY_ALLOWED"),
+        ),
     ] {
         assert_eq!(of(&decide(&policy, &facts, NOW)), expected);
     }
@@ -119,8 +131,10 @@ fn calls_that_came_signed_are_treated_as_the_trunk_says() {
 #[test]
 fn a_diversion_is_added_by_who_may_use_the_number_that_diverted() {
     let policy = policy();
-    let call = |orig, diverting, received| {
-        Facts { diverting: Some(tn(diverting)), received, ..facts(&policy, "teams", orig) }
+    let call = |orig, diverting, received| Facts {
+        diverting: Some(tn(diverting)),
+        received,
+        ..facts(&policy, "teams", orig)
     };
     for (orig, diverting, received, expected) in [
         ("12125550142", "12155550100", Received::Others, ("divert", None, "DIV_ADDED")),
@@ -130,7 +144,11 @@ fn a_diversion_is_added_by_who_may_use_the_number_that_diverted() {
         ("12125550142", "12155550110", Received::None, ("sign", Some(Attest::C), "DIV_NO_RIGHT")),
         ("12155550101", "12155550100", Received::None, ("sign", Some(Attest::A), "RIGHT_OK")),
     ] {
-        assert_eq!(of(&decide(&policy, &call(orig, diverting, received), NOW)), expected, "{orig} {diverting}");
+        assert_eq!(
+            of(&decide(&policy, &call(orig, diverting, received), NOW)),
+            expected,
+            "{orig} {diverting}"
+        );
     }
     let asked = Facts { ppt: Ppt::Div, ..call("12125550142", "12155550140", Received::Others) };
     assert_eq!(of(&decide(&policy, &asked, NOW)), ("unsigned", None, "DIV_NO_RIGHT"));
@@ -262,7 +280,8 @@ fn a_call() -> impl Strategy<Value = Made> {
         8 => a_tn().prop_map(Caller::Number),
         1 => prop::sample::select(vec![Caller::Anonymous, Caller::Invalid]),
     ];
-    let received = prop_oneof![4 => Just(Received::None), 1 => Just(Received::Others), 1 => Just(Received::Ours)];
+    let received =
+        prop_oneof![4 => Just(Received::None), 1 => Just(Received::Others), 1 => Just(Received::Ours)];
     let ppt = prop_oneof![8 => Just(Ppt::Shaken), 1 => Just(Ppt::Div), 1 => Just(Ppt::Rph)];
     let delegate = prop::sample::select(vec![None, Some([0xab; 32]), Some([1; 32])]);
     let what = (0..TRUNKS.len(), orig, prop::collection::vec(a_tn(), 0..3), prop::option::of(a_tn()));
@@ -326,7 +345,8 @@ fn explain_is_the_live_decision_and_a_never_comes_without_a_right_in_100_000_cal
     Loader::new(&path).compile(&to, NOW).unwrap();
     // Who explains loads the compiled policy in another process, with the same certificate.
     let credential: Credential = live.providers()[0].certificates[0].credential.clone().unwrap();
-    let explained = Loader::new(&to).load(NOW).unwrap().with_credential("example-telecom", "main", credential);
+    let explained =
+        Loader::new(&to).load(NOW).unwrap().with_credential("example-telecom", "main", credential);
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..100_000 {
@@ -342,9 +362,11 @@ fn explain_is_the_live_decision_and_a_never_comes_without_a_right_in_100_000_cal
         seen.insert(one.reason().name());
         seen.extend(one.trail().iter().map(|step| step.reason.name()));
     }
-    let missing: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).filter(|name| !seen.contains(name)).collect();
+    let missing: Vec<_> =
+        Reason::ALL.iter().map(|reason| reason.name()).filter(|name| !seen.contains(name)).collect();
     // What this policy has no rows for.
-    let absent = ["CUST_REVOKED", "RULE_UNSIGNED", "RULE_CERTIFICATE", "CERT_NOT_COVERING", "KEY_UNAVAILABLE"];
+    let absent =
+        ["CUST_REVOKED", "RULE_UNSIGNED", "RULE_CERTIFICATE", "CERT_NOT_COVERING", "KEY_UNAVAILABLE"];
     assert_eq!(missing, absent);
 }
 

@@ -167,7 +167,8 @@ impl Builder {
             let mut rank = 0_u16;
             for i in 0..SOME_WORDS {
                 let words = values.iter().skip(64 * i).take(64).enumerate();
-                let bits = words.filter(|(_, value)| **value != 0).fold(0_u64, |bits, (bit, _)| bits | 1 << bit);
+                let bits =
+                    words.filter(|(_, value)| **value != 0).fold(0_u64, |bits, (bit, _)| bits | 1 << bit);
                 data.extend_from_slice(&bits.to_le_bytes());
                 data.extend_from_slice(&rank.to_le_bytes());
                 rank += bits.count_ones() as u16;
@@ -199,8 +200,7 @@ impl Builder {
 }
 
 /// The groups of country code 1.
-const NEAR: std::ops::Range<u64> =
-    NORTH_AMERICA.start / BLOCK / GROUP..NORTH_AMERICA.end / BLOCK / GROUP;
+const NEAR: std::ops::Range<u64> = NORTH_AMERICA.start / BLOCK / GROUP..NORTH_AMERICA.end / BLOCK / GROUP;
 
 /// Runs of more numbers are kept as spans: a thousand blocks is what 4 KB of entries hold.
 const WIDE: u64 = 1_000_000;

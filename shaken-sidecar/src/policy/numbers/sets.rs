@@ -47,7 +47,7 @@ impl Sets {
         let fit = ends.len().is_multiple_of(4)
             && members.len().is_multiple_of(4)
             && all_ends().is_sorted()
-            && all_ends().last().is_none_or(|last| last as usize == count)
+            && all_ends().next_back().is_none_or(|last| last as usize == count)
             && (0..count).all(|i| u32_at(&members, i).is_some_and(|member| member < limit));
         if fit { Ok(Self { ends, members }) } else { Err(Damaged) }
     }

@@ -50,7 +50,13 @@ impl From<TooLarge> for SweepError {
 
 impl Default for Sweep {
     fn default() -> Self {
-        Self { builder: Builder::new(), namer: Namer::default(), open: Vec::new(), at: 0, members: Vec::new() }
+        Self {
+            builder: Builder::new(),
+            namer: Namer::default(),
+            open: Vec::new(),
+            at: 0,
+            members: Vec::new(),
+        }
     }
 }
 

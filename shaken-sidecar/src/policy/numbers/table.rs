@@ -121,12 +121,14 @@ impl Table {
         let words = (0..).map_while(|i| word_at(&self.near, i));
         let words = words.chain((0..).map_while(|i| word_at(&self.far, i)));
         let mut blocks = 0;
-        let words_fit = words.map(|word| (word.rank, word.bits.count_ones() as usize)).all(|(rank, count)| {
-            let fits = rank as usize <= entries && rank as usize + count <= entries;
-            blocks += count;
-            fits
-        });
-        let entries_fit = (0..entries).all(|i| u32_at(&self.entries, i).is_some_and(|entry| self.fits(entry)));
+        let words_fit =
+            words.map(|word| (word.rank, word.bits.count_ones() as usize)).all(|(rank, count)| {
+                let fits = rank as usize <= entries && rank as usize + count <= entries;
+                blocks += count;
+                fits
+            });
+        let entries_fit =
+            (0..entries).all(|i| u32_at(&self.entries, i).is_some_and(|entry| self.fits(entry)));
         let bounds = (0..spans).map_while(|i| u64_at(&self.span_starts, i).zip(u64_at(&self.span_ends, i)));
         let spans_fit = bounds.clone().all(|(start, end)| start <= end)
             && bounds.clone().zip(bounds.skip(1)).all(|((_, end), (start, _))| end < start);
@@ -191,7 +193,8 @@ impl Table {
                 let (offsets, values) = data.get(2..)?.split_at_checked(2 * count)?;
                 // Counted and not searched: few fit into two cache lines, and nothing is mispredicted.
                 let (pairs, _) = offsets.as_chunks::<2>();
-                let before = pairs.iter().filter(|pair| usize::from(u16::from_le_bytes(**pair)) < offset).count();
+                let before =
+                    pairs.iter().filter(|pair| usize::from(u16::from_le_bytes(**pair)) < offset).count();
                 if usize::from(u16_at(offsets, before)?) != offset {
                     return None;
                 }

@@ -35,7 +35,8 @@ fn looked_up(table: &Table, sets: &Sets, number: u64) -> Vec<u32> {
 
 /// Numbers near each other, so that rows meet: in three thousand-blocks of two countries, and short.
 fn a_number() -> impl Strategy<Value = u64> {
-    let base = prop::sample::select(vec![12_155_550_000_u64, 19_999_998_000, 442_079_460_000, 33_199_000_000]);
+    let base =
+        prop::sample::select(vec![12_155_550_000_u64, 19_999_998_000, 442_079_460_000, 33_199_000_000]);
     prop_oneof![4 => (base, 0..2000_u64).prop_map(|(base, offset)| base + offset), 1 => 1..3000_u64]
 }
 
@@ -93,8 +94,10 @@ fn each_kind_of_block_holds_what_was_put() {
                 })
                 .collect();
             let (table, sets) = build(&rows, usize::MAX);
-            let all: BTreeMap<u64, u32> =
-                rows.iter().flat_map(|(numbers, value)| numbers.spans().map(|span| (span.start, *value))).collect();
+            let all: BTreeMap<u64, u32> = rows
+                .iter()
+                .flat_map(|(numbers, value)| numbers.spans().map(|span| (span.start, *value)))
+                .collect();
             for number in 12_155_549_900..12_155_553_100 {
                 let expected: Vec<u32> = all.get(&number).copied().into_iter().collect();
                 assert_eq!(looked_up(&table, &sets, number), expected, "step {step} number {number}");
@@ -123,13 +126,30 @@ fn numbers_ranges_and_prefixes_are_read_as_written() {
         assert_eq!(Numbers::parse(&format!("+{text}")).unwrap().to_string(), text);
     }
     for text in [
-        "", "+", "0", "0123", "1215555010a", "1234567890123456", "12155550199-12155550100", "1-", "-1", "*",
-        "99-100", "12**", "1215*5", "++1", "１２", "12155550100-12155550199-1",
+        "",
+        "+",
+        "0",
+        "0123",
+        "1215555010a",
+        "1234567890123456",
+        "12155550199-12155550100",
+        "1-",
+        "-1",
+        "*",
+        "99-100",
+        "12**",
+        "1215*5",
+        "++1",
+        "１２",
+        "12155550100-12155550199-1",
     ] {
         assert!(Numbers::parse(text).is_err(), "{text:?}");
     }
     let spans: Vec<_> = Numbers::parse("1215555*").unwrap().spans().map(Span::bounds).collect();
-    assert_eq!((spans.len(), spans[0], spans[4]), (9, (1_215_555, 1_215_555), (12_155_550_000, 12_155_559_999)));
+    assert_eq!(
+        (spans.len(), spans[0], spans[4]),
+        (9, (1_215_555, 1_215_555), (12_155_550_000, 12_155_559_999))
+    );
     assert_eq!(spans[8].1, 121_555_599_999_999);
 }
 
