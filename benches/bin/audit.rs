@@ -381,7 +381,7 @@ fn record(n: u64) -> Record {
     record.origid = Some(format!("0b0e6a3c-3f50-4f43-9d8b-{:012x}", scrambled(n) >> 16));
     record.ppt = vec!["shaken".into()];
     record.x5u = Some("https://cr.example.com/provider.pem".into());
-    record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) });
+    record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) }.into());
     record.http_status = Some(200);
     record.latency_us = Some(120);
     // Header and address of the certificate are always the same; claims and signature are not.

@@ -103,7 +103,7 @@ fn record(n: u64) -> Record {
     record.origid = Some(format!("{:08x}-e89b-12d3-a456-{:012x}", mix(n) >> 32, mix(n) & 0xffff_ffff_ffff));
     record.ppt = vec!["shaken".into()];
     record.x5u = Some("https://cr.example.com/shaken.pem".into());
-    record.cert = Some(Cert { spc: Some("1234".into()), sha256: "ab".repeat(32) });
+    record.cert = Some(Cert { spc: Some("1234".into()), sha256: "ab".repeat(32) }.into());
     record.latency_us = Some(300 + n % 100);
     // What a token is to a compressor: random.
     let random: String = (0..24).map(|i| format!("{:016x}", mix(n * 24 + i))).collect();

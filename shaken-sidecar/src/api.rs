@@ -6,11 +6,13 @@
 mod admin;
 mod atis;
 mod error;
+mod monitor;
 mod ms;
 mod quick;
 mod remote;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,6 +26,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use shaken_core::OrigId;
@@ -34,22 +37,19 @@ use crate::delivery::{Delivery, Pending};
 use crate::fields::Fields;
 use crate::force::InForce;
 use crate::life::Life;
-use crate::life::health::{Effect, Health};
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
-use crate::telemetry;
+use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
 use error::RequestError;
+pub(crate) use monitor::serve_monitoring;
+use monitor::{HEALTH, LIVE, METRICS, READY};
 pub use remote::Remotes;
 
 const OPENAPI: &str = "/openapi.json";
 const QUICK: &str = "/quick/";
 const QUICK_SIGN: &str = "/quick/v1/sign";
 const QUICK_VERIFY: &str = "/quick/v1/verify";
-const HEALTH: &str = "/healthz";
-const READY: &str = "/ready";
-const LIVE: &str = "/live";
-const METRICS: &str = "/metrics";
 const SEARCH: &str = "/audit/v1/search";
 
 /// Where it is told that records are shown in clear, before they are.
@@ -100,6 +100,26 @@ pub struct Api {
     pub admin: Admin,
     /// The daemon that it is part of.
     pub life: Arc<Life>,
+}
+
+/// Serves a connection over TCP, with or without TLS, as [`serve`] does.
+pub(crate) async fn serve_tcp(
+    stream: TcpStream,
+    from: SocketAddr,
+    door: Arc<Door>,
+    stopping: watch::Receiver<bool>,
+) {
+    let whom = door.api.calls.in_force().http_tcp.whom.clone();
+    let Some(tls) = whom.as_deref().and_then(Remotes::tls) else {
+        return serve(stream, from.into(), door, stopping).await;
+    };
+    match tls.accept(stream).await {
+        Ok((stream, user)) => serve(stream, Client::from(from).known_as(user), door, stopping).await,
+        Err(error) => {
+            door.api.calls.audit().count_undecided(Undecided::Unauthenticated, SystemTime::now());
+            tracing::debug!(%error, %from, "a handshake of TLS failed");
+        }
+    }
 }
 
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
@@ -181,12 +201,10 @@ async fn answer(
     let delivery = Delivery::new(echoed.request_id.clone());
     // Dropped when the connection ends before there is an answer.
     let pending = Pending::new(delivery.clone(), Arc::clone(&api.calls));
-    // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
-    // this request alone.
     let request_id = echoed.request_id.clone();
     let worked = delivery.clone();
     let worker = Arc::clone(&door);
-    let work = tokio::spawn(async move { dispatch(request, client, &worker, request_id, worked).await });
+    let work = to_the_end(async move { dispatch(request, client, &worker, request_id, worked).await });
     let calls = &api.calls;
     let mut response = match tokio::time::timeout(api.calls.in_force().deadline(), work).await {
         Ok(Ok(Ok(response))) => response,
@@ -199,7 +217,7 @@ async fn answer(
             }
             say(&error)
         }
-        Ok(Err(_)) => say(&RequestError::Internal),
+        Ok(Err(Panicked)) => say(&RequestError::Internal),
         Err(_) => {
             delivery.lost(Loss::Deadline, calls.audit());
             given_up.notify_one();
@@ -247,14 +265,11 @@ async fn dispatch(
             Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
             Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
         };
-        return Ok(json(StatusCode::OK, &answer));
+        return Ok(of_json(StatusCode::OK, answer));
     }
     match (request.method(), path.as_str()) {
         (&Method::GET, OPENAPI) => Ok(openapi()),
-        (&Method::GET, HEALTH) => Ok(health(&life.health(SystemTime::now()))),
-        (&Method::GET, READY) => Ok(ready(&life.health(SystemTime::now()))),
-        (&Method::GET, LIVE) => Ok(live(&life.health(SystemTime::now()))),
-        (&Method::GET, METRICS) => Ok(metrics(life)),
+        (&Method::GET, HEALTH | READY | LIVE | METRICS) => Ok(monitor::answer(&path, life)),
         (&Method::GET | &Method::POST, QUICK_SIGN | QUICK_VERIFY) => {
             let mut fields = Fields::default();
             quick::read(&mut fields, request.uri().query().unwrap_or_default().as_bytes())?;
@@ -296,50 +311,9 @@ async fn dispatch(
     }
 }
 
-/// All that is wrong. Whether calls are served is what the status code tells.
-fn health(health: &Health) -> Response<Full<Bytes>> {
-    let status = match (health.is_live(), health.causes().is_empty()) {
-        (false, _) => "failed",
-        (true, true) => "ok",
-        (true, false) => "degraded",
-    };
-    told(health.is_ready(), status, health.causes().iter().map(|cause| cause.name()).collect())
-}
-
-/// Whether calls should come here, and why not.
-fn ready(health: &Health) -> Response<Full<Bytes>> {
-    let status = if health.is_ready() { "ready" } else { "not-ready" };
-    told(health.is_ready(), status, health.causes().iter().map(|cause| cause.name()).collect())
-}
-
-/// Whether a restart would help.
-fn live(health: &Health) -> Response<Full<Bytes>> {
-    let status = if health.is_live() { "live" } else { "dead" };
-    let deadly = health.causes().iter().filter(|cause| cause.effect() == Effect::Dead);
-    told(health.is_live(), status, deadly.map(|cause| cause.name()).collect())
-}
-
-fn told(is_well: bool, status: &str, causes: Vec<&str>) -> Response<Full<Bytes>> {
-    let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut body = serde_json::json!({ "status": status });
-    if let Some(first) = causes.first() {
-        body["cause"] = (*first).into();
-        body["causes"] = causes.into();
-    }
-    json(code, &body)
-}
-
-fn metrics(life: &Life) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(telemetry::metrics(life))));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(telemetry::CONTENT_TYPE));
-    response
-}
-
 /// What is offered here, for programs.
 fn openapi() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(include_bytes!("../openapi.json"))));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    response
+    of_json(StatusCode::OK, Bytes::from_static(include_bytes!("../openapi.json")))
 }
 
 /// The body of a request that takes and gives JSON (ATIS-1000082).
@@ -384,7 +358,11 @@ fn accepts_json(accept: &str) -> bool {
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    of_json(status, body.to_string().into())
+}
+
+fn of_json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     response

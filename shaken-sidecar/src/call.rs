@@ -2,11 +2,10 @@
 //! knows the order of these steps.
 
 mod answer;
-mod header;
 mod request;
+mod signing;
 mod verification;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,8 +20,8 @@ use crate::policy::{self, Decision, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::telemetry::Tally;
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
-use header::make_header;
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
+pub use signing::Signing;
 use verification::Work;
 pub use verification::{FETCH_BUDGET, HeaderParams, Verification};
 
@@ -95,18 +94,15 @@ impl Calls {
     /// many, are only counted.
     pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let force = self.in_force();
-        let (Some(signer), Offers::All) = (force.signer(), origin.offers) else {
+        let (Some(signing), Offers::All) = (force.signing(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
         let _permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
-        record.x5u = Some(signer.x5u().to_owned());
-
-        record.decided_by =
-            Some(trunk.provider().map_or(Cow::Borrowed("policy"), |provider| provider.to_owned().into()));
-
+        record.x5u = Some(Arc::clone(&signing.x5u));
+        record.decided_by = Some(trunk.decides());
         let Some(Decision { attest, reason, rule }) = trunk.decide(request.wanted.ppt(), request.attest)
         else {
             record.reason = Some(policy::Reason::PptNotAllowed.name().into());
@@ -114,14 +110,14 @@ impl Calls {
         };
         record.attest = attest.map(|attest| attest.as_str().into());
         record.reason = Some(reason.name().into());
-        record.rule = Some(rule.clone().into());
-        match make_header(signer, &request, attest, origin.unix_s()) {
+        record.rule = Some(Arc::clone(&rule));
+        match signing.sign(&request, attest, origin.unix_s()) {
             Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
             Ok((identity, origid)) => {
                 record.verdict = "signed".into();
                 record.ppt = vec![request.wanted.ppt().name().to_owned()];
                 record.origid.clone_from(&origid);
-                record.cert = Some(cert_of(signer.certificate()));
+                record.cert = Some(Arc::clone(&signing.cert));
                 record.http_status = Some(200);
                 keep_identity(force.identity, &mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
@@ -252,9 +248,7 @@ fn new_record(
     let mut record =
         Record::new(op, interface, origin.client.clone(), origin.request_id.clone(), "refused", origin.now);
     record.call_id.clone_from(&origin.call_id);
-    record.trunk = Some(trunk.name().to_owned());
-    record.customer = trunk.customer().map(str::to_owned);
-    record.provider = trunk.provider().map(str::to_owned);
+    trunk.put_on(&mut record);
     record.generation.clone_from(&force.generation);
     record.orig = Some(number(orig));
     record.dest = dest.iter().map(number).collect();

@@ -10,10 +10,12 @@ mod fixed;
 mod folder;
 mod proving;
 mod sip;
+mod tls;
 mod trunks;
 mod verification;
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use crate::call::IdentityKept;
 use crate::limits::LimitOptions;
 use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::{self, Trunk};
+use crate::telemetry::LogFormat;
 use audit::{AuditSection, read_audit};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
@@ -85,6 +88,10 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Who may look into the audit log besides root and the daemon's own user.
     pub admin_uids: Vec<u32>,
+    /// Where metrics and health are told on TCP, to whoever asks.
+    pub monitoring: Option<SocketAddr>,
+    /// What a line of the log is.
+    pub log: LogFormat,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
     /// What cannot change while the daemon runs.
@@ -132,6 +139,8 @@ struct File {
     #[serde(default)]
     admin: AdminSection,
     #[serde(default)]
+    log: LogSection,
+    #[serde(default)]
     limits: LimitsSection,
 }
 
@@ -162,6 +171,14 @@ impl From<LimitsSection> for LimitOptions {
 struct AdminSection {
     #[serde(default)]
     uids: Vec<u32>,
+    listen: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogSection {
+    #[serde(default)]
+    format: LogFormat,
 }
 
 #[derive(Deserialize)]
@@ -225,6 +242,8 @@ impl Config {
         }
         let (UnixPlace { path: socket, mode: socket_mode, group: socket_group }, http_tcp) =
             doors::read_http(&file.http, folder, &mut warnings)?;
+        let monitoring = file.admin.listen.as_deref();
+        let monitoring = monitoring.map(|text| doors::read_monitoring(text, &mut warnings)).transpose()?;
         let resp = match &file.resp {
             None => None,
             Some(section) => Some(doors::read_resp(section, &socket, folder, &mut warnings)?),
@@ -265,6 +284,8 @@ impl Config {
             generation: folder.generation(text),
             trunks,
             admin_uids: file.admin.uids,
+            monitoring,
+            log: file.log.format,
             warnings,
             fixed: Fixed::of(text, folder.files())?,
             path: PathBuf::new(),

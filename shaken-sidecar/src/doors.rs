@@ -21,6 +21,7 @@ use crate::{resp, sip};
 pub(crate) struct Doors {
     pub(crate) http: UnixListen,
     pub(crate) http_tcp: Option<TcpListen>,
+    pub(crate) monitoring: Option<TcpListen>,
     pub(crate) resp: Option<UnixListen>,
     pub(crate) resp_tcp: Option<TcpListen>,
     pub(crate) sip: Option<SipSockets>,
@@ -64,6 +65,7 @@ impl Doors {
             ("resp", inherited.resp.is_some(), resp_unix.is_some()),
             ("resp-tcp", inherited.resp_tcp.is_some(), resp_address.is_some()),
             ("http-tcp", inherited.http_tcp.is_some(), http_address.is_some()),
+            ("admin", inherited.admin.is_some(), config.monitoring.is_some()),
         ] {
             if is_handed && !is_configured {
                 let why = format!("the configuration has no door for {name:?}");
@@ -73,6 +75,7 @@ impl Doors {
         let resp = resp_unix.map(|place| unix(place, inherited.resp)).transpose()?;
         let resp_tcp = resp_address.map(|address| tcp(address, inherited.resp_tcp)).transpose()?;
         let http_tcp = http_address.map(|address| tcp(address, inherited.http_tcp)).transpose()?;
+        let monitoring = config.monitoring.map(|address| tcp(address, inherited.admin)).transpose()?;
         let sip = match config.sip.take() {
             Some(sip) => Some(SipSockets::bind(sip).await?),
             None => None,
@@ -84,13 +87,17 @@ impl Doors {
             group: config.socket_group.clone(),
         };
         let http = unix(&place, inherited.http)?;
-        Ok(Self { http, http_tcp, resp, resp_tcp, sip })
+        Ok(Self { http, http_tcp, monitoring, resp, resp_tcp, sip })
     }
 
     pub(crate) fn pulses(&self) -> Vec<Pulse> {
         let unix = [Some(&self.http), self.resp.as_ref()].into_iter().flatten().map(UnixListen::pulse);
         let sip = self.sip.iter().flat_map(|sip| &sip.tcp);
-        let tcp = [&self.http_tcp, &self.resp_tcp].into_iter().flatten().chain(sip).map(TcpListen::pulse);
+        let tcp = [&self.http_tcp, &self.monitoring, &self.resp_tcp]
+            .into_iter()
+            .flatten()
+            .chain(sip)
+            .map(TcpListen::pulse);
         unix.chain(tcp).collect()
     }
 
@@ -99,9 +106,9 @@ impl Doors {
     }
 
     /// Serves until `shutdown` resolves and all calls under way are answered, or their time is up.
-    pub(crate) async fn serve(self, api: &Arc<Api>, life: &Life, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn serve(self, api: &Arc<Api>, life: &Arc<Life>, shutdown: impl Future<Output = ()>) {
         let pulses = self.pulses();
-        let Self { http, http_tcp, resp, resp_tcp, sip } = self;
+        let Self { http, http_tcp, monitoring, resp, resp_tcp, sip } = self;
         let (close, closing) = watch::channel(false);
         let (stop, stopping) = watch::channel(false);
         let closed = || {
@@ -117,9 +124,14 @@ impl Doors {
         let http_tcp = async {
             let door = Arc::new(api::Door { listener: Listener::HttpTcp, api: Arc::clone(api) });
             let handler = |stream, address: SocketAddr| {
-                api::serve(stream, address.into(), Arc::clone(&door), stopping.clone())
+                api::serve_tcp(stream, address, Arc::clone(&door), stopping.clone())
             };
             Some(http_tcp?.serve(handler, closed(), DRAIN).await)
+        };
+        let monitoring = async {
+            let handler =
+                |stream, _: SocketAddr| api::serve_monitoring(stream, Arc::clone(life), stopping.clone());
+            Some(monitoring?.serve(handler, closed(), DRAIN).await)
         };
         let resp = async {
             let door = Arc::new(resp::Door::new(Listener::Resp, Arc::clone(&api.calls)));
@@ -158,9 +170,9 @@ impl Doors {
             }
             stop.send_replace(true);
         };
-        let (http, http_tcp, resp, resp_tcp, sip, ()) =
-            tokio::join!(http, http_tcp, resp, resp_tcp, sip, shutdown);
-        tracing::info!(?http, ?http_tcp, ?resp, ?resp_tcp, ?sip, "stopped");
+        let (http, http_tcp, monitoring, resp, resp_tcp, sip, ()) =
+            tokio::join!(http, http_tcp, monitoring, resp, resp_tcp, sip, shutdown);
+        tracing::info!(?http, ?http_tcp, ?monitoring, ?resp, ?resp_tcp, ?sip, "stopped");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shaken_core::Signer;
 
 use crate::api::Remotes;
-use crate::call::{IdentityKept, Offers, Verification};
+use crate::call::{IdentityKept, Offers, Signing, Verification};
 use crate::config::Config;
 use crate::limits::{LimitOptions, Limits};
 use crate::listen::Users;
@@ -16,10 +16,10 @@ use crate::policy::Trunk;
 /// The state in force.
 #[derive(Clone, Debug)]
 pub struct InForce {
-    pub(crate) signer: Option<Arc<Signer>>,
+    pub(crate) signing: Option<Arc<Signing>>,
     pub(crate) verification: Option<Arc<Verification>>,
     pub(crate) trunks: Arc<[Trunk]>,
-    pub(crate) generation: Option<String>,
+    pub(crate) generation: Option<Arc<str>>,
     pub(crate) identity: IdentityKept,
     pub(crate) deadline: Duration,
     pub(crate) admin_uids: Arc<[u32]>,
@@ -46,7 +46,7 @@ impl InForce {
     #[must_use]
     pub fn new(signer: Option<Signer>, verification: Option<Verification>, trunks: Vec<Trunk>) -> Self {
         Self {
-            signer: signer.map(Arc::new),
+            signing: signer.map(|signer| Arc::new(Signing::new(signer))),
             verification: verification.map(Arc::new),
             trunks: trunks.into(),
             generation: None,
@@ -79,7 +79,7 @@ impl InForce {
             whom: resp.tcp.map(|(_, users)| Arc::new(users)),
         });
         Self {
-            generation: Some(config.generation),
+            generation: Some(config.generation.into()),
             identity: config.identity,
             deadline: config.deadline,
             admin_uids: config.admin_uids.into(),
@@ -110,8 +110,8 @@ impl InForce {
 
     /// What signs, if the daemon offers it.
     #[must_use]
-    pub fn signer(&self) -> Option<&Signer> {
-        self.signer.as_deref()
+    pub fn signing(&self) -> Option<&Signing> {
+        self.signing.as_deref()
     }
 
     /// What verifies, if the daemon offers it.

@@ -1,12 +1,11 @@
 //! Bytes as lower-case hexadecimal digits.
 
-use std::fmt::Write as _;
-
 pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) });
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
-        // A String takes all of it.
-        let _ = write!(text, "{byte:02x}");
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
     text
 }

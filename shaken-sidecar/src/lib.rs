@@ -37,6 +37,7 @@ pub mod replay;
 pub mod resp;
 pub mod sip;
 pub mod telemetry;
+mod to_the_end;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -127,6 +128,7 @@ pub async fn run(
     tracing::info!(
         http = %doors.http.path().display(),
         http_tcp = doors.http_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
+        admin = doors.monitoring.as_ref().map(|listener| tracing::field::display(listener.address())),
         resp = doors.resp.as_ref().map(|listener| tracing::field::display(listener.path().display())),
         resp_tcp = doors.resp_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),
         sip_udp = ?doors.sip.iter().flat_map(|sip| &sip.udp).flat_map(UdpSocket::local_addr).collect::<Vec<_>>(),

@@ -159,7 +159,7 @@ impl Life {
         let health = self.health(now);
         let force = self.calls.in_force();
         let lists = force.verification().and_then(|verification| verification.lists());
-        let own = force.signer().map(|signer| signer.certificate().not_after());
+        let own = force.signing().map(|signing| signing.signer().certificate().not_after());
         let anchors = force.verification().map(|verification| verification.trust().anchors().len());
         let facts = self.facts();
         LifeState {

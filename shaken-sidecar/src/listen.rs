@@ -12,6 +12,7 @@ mod error;
 mod guard;
 mod pulse;
 mod socket_file;
+mod tls;
 mod users;
 
 use std::fmt::Display;
@@ -34,6 +35,7 @@ pub use pulse::Pulse;
 pub use socket_file::MAX_PATH_LEN;
 use socket_file::SocketFile;
 pub use socket_file::SocketWatch;
+pub use tls::{ClientCertificates, Tls, TlsError, WithoutCertificate};
 pub use users::{Known, Users};
 
 /// The group that a socket file is given to.

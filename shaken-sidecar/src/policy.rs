@@ -13,9 +13,12 @@ mod fixture;
 mod map;
 pub mod numbers;
 
+use std::sync::Arc;
+
 use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
+use crate::audit::Record;
 use crate::listen::Client;
 
 /// Where requests come in.
@@ -47,7 +50,7 @@ impl Listener {
 /// A customer or carrier connection that calls come in on, and how far we vouch for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
-    name: String,
+    name: Arc<str>,
     listener: Option<Listener>,
     uid: Option<u32>,
     user: Option<String>,
@@ -55,8 +58,11 @@ pub struct Trunk {
     named: Named,
     max_attest: Attest,
     signs: Vec<Ppt>,
-    customer: Option<String>,
-    provider: Option<String>,
+    /// What the highest level is said to come from.
+    rule: Arc<str>,
+    customer: Option<Arc<str>>,
+    provider: Option<Arc<str>>,
+    decides: Arc<str>,
     replay: Replay,
 }
 
@@ -86,7 +92,8 @@ impl Trunk {
     #[must_use]
     pub fn new(name: String) -> Self {
         Self {
-            name,
+            rule: rule(&name, Attest::C),
+            name: name.into(),
             listener: None,
             uid: None,
             user: None,
@@ -96,6 +103,7 @@ impl Trunk {
             signs: vec![Ppt::Shaken],
             customer: None,
             provider: None,
+            decides: "policy".into(),
             replay: Replay::Allow,
         }
     }
@@ -146,7 +154,7 @@ impl Trunk {
     /// none.
     #[must_use]
     pub fn with_max_attest(self, max_attest: Attest) -> Self {
-        Self { max_attest, ..self }
+        Self { max_attest, rule: rule(&self.name, max_attest), ..self }
     }
 
     /// The types of PASSporTs that are signed on it; `shaken` alone unless set.
@@ -158,25 +166,27 @@ impl Trunk {
     /// Whose calls they are, for the record.
     #[must_use]
     pub fn with_customer(self, customer: String) -> Self {
-        Self { customer: Some(customer), ..self }
+        Self { customer: Some(customer.into()), ..self }
     }
 
     /// The voice service provider on whose behalf they are signed and verified, for the record.
     #[must_use]
     pub fn with_provider(self, provider: String) -> Self {
-        Self { provider: Some(provider), ..self }
+        let provider: Arc<str> = provider.into();
+        Self { decides: Arc::clone(&provider), provider: Some(provider), ..self }
     }
 
-    /// The customer, if the configuration names one.
-    #[must_use]
-    pub fn customer(&self) -> Option<&str> {
-        self.customer.as_deref()
+    /// Says in a record whose call it is.
+    pub(crate) fn put_on(&self, record: &mut Record) {
+        record.trunk = Some(Arc::clone(&self.name));
+        record.customer.clone_from(&self.customer);
+        record.provider.clone_from(&self.provider);
     }
 
-    /// The provider, if the configuration names one.
+    /// Whose decision a level is: that of the provider who owns the rule (FCC 24-120), if it is named.
     #[must_use]
-    pub fn provider(&self) -> Option<&str> {
-        self.provider.as_deref()
+    pub fn decides(&self) -> Arc<str> {
+        Arc::clone(&self.decides)
     }
 
     /// The name from the configuration.
@@ -207,7 +217,7 @@ impl Trunk {
         }
         if ppt != Ppt::Shaken {
             let rule = format!("trunk \"{}\" sign has \"{}\"", self.name, ppt.name());
-            return Some(Decision { attest: None, reason: Reason::AsRequested, rule });
+            return Some(Decision { attest: None, reason: Reason::AsRequested, rule: rule.into() });
         }
         let (attest, reason) = match requested {
             None => (self.max_attest, Reason::TrunkDefault),
@@ -216,9 +226,12 @@ impl Trunk {
                 attest => (attest, Reason::CappedByTrunk),
             },
         };
-        let rule = format!("trunk \"{}\" max_attest = \"{}\"", self.name, self.max_attest);
-        Some(Decision { attest: Some(attest), reason, rule })
+        Some(Decision { attest: Some(attest), reason, rule: Arc::clone(&self.rule) })
     }
+}
+
+fn rule(trunk: &str, max_attest: Attest) -> Arc<str> {
+    format!("trunk \"{trunk}\" max_attest = \"{max_attest}\"").into()
 }
 
 /// The first trunk, in the order of the configuration, that a request belongs to. If the request
@@ -269,7 +282,7 @@ pub struct Decision {
     /// Why it is this one.
     pub reason: Reason,
     /// The line of the configuration that decided.
-    pub rule: String,
+    pub rule: Arc<str>,
 }
 
 /// Why a call got its level, or was refused.

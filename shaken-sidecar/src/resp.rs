@@ -30,6 +30,7 @@ use crate::force::InForce;
 use crate::life::clock::unix_s;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
+use crate::to_the_end::{Panicked, to_the_end};
 use parse::{Command, MAX_COMMAND_LEN, ProtocolError, parse};
 use reply::Reply;
 use session::{Session, Then};
@@ -263,14 +264,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             delivery: delivery.clone(),
         };
         let pending = Pending::new(delivery.clone(), Arc::clone(&door.calls));
-        // A task of its own: a client that goes away does not stop a call half-way, and a panic ends
-        // this request alone.
         let calls = Arc::clone(&door.calls);
-        let work = tokio::spawn(async move { stir::answer(request, &calls, &origin).await });
+        let work = to_the_end(async move { stir::answer(request, &calls, &origin).await });
         self.underway.push_back(Box::pin(async move {
             let reply = match timeout_at(due.into(), work).await {
                 Ok(Ok(reply)) => reply,
-                Ok(Err(_)) => Reply::error("INTERNAL internal"),
+                Ok(Err(Panicked)) => Reply::error("INTERNAL internal"),
                 Err(_) => {
                     delivery.lost(Loss::Deadline, door.calls.audit());
                     Reply::error(DEADLINE)

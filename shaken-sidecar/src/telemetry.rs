@@ -1,5 +1,6 @@
 //! Metrics for Prometheus. No phone numbers, Call-IDs or URLs in names or labels.
 
+pub(crate) mod log;
 mod supply;
 mod tally;
 
@@ -16,6 +17,7 @@ use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
 use crate::audit::{AuditState, SealState};
 use crate::life::{Life, LifeState};
+pub use log::LogFormat;
 pub use tally::Tally;
 
 /// The media type of [`metrics`].
@@ -174,6 +176,8 @@ impl Collector for LifeCollector {
             "Jumps of the clock by more than a second, since start",
             *clock_steps,
         )?;
+        let help = "Lines of the log left out because there were too many like them, since start";
+        counter(encoder, "log_lines_left_out", help, log::left_out())?;
         let help = "0 if the kernel confines the daemon to its files by nothing, 1 in part, 2 wholly";
         gauge(encoder, "sandbox", help, self.0.sandbox)?;
         if let Some(not_after) = self.0.own_not_after {

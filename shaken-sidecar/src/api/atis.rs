@@ -3,11 +3,13 @@
 //! Members that we do not know are passed over, as clients of this interface send some. What we
 //! add to an answer stands in one object named `shaken`.
 
-use serde_json::{Map, Value, json};
+use hyper::body::Bytes;
+use serde::Serialize;
+use shaken_core::json::Raw;
 use shaken_core::passport::Ppt;
 use shaken_core::passport::rph::Callback;
 use shaken_core::sip::Uri;
-use shaken_core::{Attest, TelephoneNumber, json as strict};
+use shaken_core::{Attest, Error, TelephoneNumber};
 
 use super::error::RequestError;
 use super::ms;
@@ -44,23 +46,21 @@ pub(super) async fn sign(
     resource: Resource,
     calls: &Calls,
     origin: &Origin,
-) -> Result<Value, RequestError> {
+) -> Result<Bytes, RequestError> {
     let members = members(body, "signingRequest")?;
-    let signed = calls.sign(read_sign(&members, resource)?, origin).await?;
-    let mut answer = Map::new();
-    // ATIS-1000082 has one name for it, 3GPP the other, and a request does not tell whose it is.
-    answer.insert("identity".into(), signed.identity.as_str().into());
-    answer.insert("identityHeader".into(), signed.identity.into());
-    echo(&members, &mut answer);
-    let ours = json!({
-        "attest": signed.attest.map(Attest::as_str),
-        "reason": signed.reason.name(),
-        "rule": signed.rule,
-        "origid": signed.origid,
-        "record": signed.record,
-    });
-    answer.insert("shaken".into(), ours);
-    Ok(json!({ "signingResponse": answer }))
+    let signed = calls.sign(read_sign(members, resource)?, origin).await?;
+    Ok(written(&Answer::SigningResponse {
+        identity: &signed.identity,
+        identity_header: &signed.identity,
+        request_id: request_id(members),
+        shaken: OursOfSigned {
+            attest: signed.attest.map(Attest::as_str),
+            reason: signed.reason.name(),
+            rule: &signed.rule,
+            origid: signed.origid.as_deref(),
+            record: signed.record,
+        },
+    }))
 }
 
 pub(super) async fn verify(
@@ -68,104 +68,173 @@ pub(super) async fn verify(
     resource: Resource,
     calls: &Calls,
     origin: &Origin,
-) -> Result<Value, RequestError> {
+) -> Result<Bytes, RequestError> {
     let members = members(body, "verificationRequest")?;
-    if resource != Resource::Any || ms::is_of_3gpp(&members) {
-        return ms::verify(&members, calls, origin).await;
+    if resource != Resource::Any || ms::is_of_3gpp(members) {
+        return ms::verify(members, calls, origin).await;
     }
-    let judged = calls.verify(read_verify(&members)?, origin).await?;
-    let mut answer = Map::new();
-    answer.insert("verstat".into(), judged.verstat().as_str().into());
-    if let Err(error) = &judged.outcome {
-        // Clients differ in the case of these names.
-        for (lower, mixed, value) in [
-            ("reasoncode", "reasonCode", Value::from(error.sip().code)),
-            ("reasontext", "reasonText", error.sip().reason.into()),
-            ("reasondesc", "reasonDesc", error.to_string().into()),
-        ] {
-            answer.insert(lower.into(), value.clone());
-            answer.insert(mixed.into(), value);
-        }
-    }
-    answer.insert("shaken".into(), ours(&judged));
-    Ok(json!({ "verificationResponse": answer }))
+    let judged = calls.verify(read_verify(members)?, origin).await?;
+    let error = judged.outcome.as_ref().err();
+    let (code, text) = (error.map(|error| error.sip().code), error.map(|error| error.sip().reason));
+    let desc = error.map(ToString::to_string);
+    Ok(written(&Answer::VerificationResponse {
+        verstat: judged.verstat().as_str(),
+        reasoncode: code,
+        reason_code: code,
+        reasontext: text,
+        reason_text: text,
+        reasondesc: desc.as_deref(),
+        reason_desc: desc.as_deref(),
+        shaken: Ours::of(&judged),
+    }))
+}
+
+/// The answers of ATIS-1000082.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Answer<'a> {
+    SigningResponse {
+        /// ATIS-1000082 has one name for it, 3GPP the other, and a request does not tell whose it is.
+        identity: &'a str,
+        identity_header: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+        shaken: OursOfSigned<'a>,
+    },
+    VerificationResponse {
+        verstat: &'static str,
+        /// Clients differ in the case of these names.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoncode: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason_code: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasontext: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason_text: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasondesc: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason_desc: Option<&'a str>,
+        shaken: Ours<'a>,
+    },
+}
+
+/// What we add to a signed call.
+#[derive(Serialize)]
+struct OursOfSigned<'a> {
+    attest: Option<&'static str>,
+    reason: &'static str,
+    rule: &'a str,
+    origid: Option<&'a str>,
+    record: Option<u64>,
 }
 
 /// What we add to a verdict.
-pub(super) fn ours(judged: &Judged) -> Value {
-    let mut ours = Map::new();
-    match &judged.outcome {
-        Ok(attested) => {
-            ours.insert("attest".into(), attested.attest.as_str().into());
-            ours.insert("origid".into(), attested.origid.as_str().into());
+#[derive(Serialize)]
+pub(super) struct Ours<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attest: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<OursOfHeader>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replay: bool,
+    record: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct OursOfHeader {
+    r#type: Option<&'static str>,
+    error: Option<&'static str>,
+}
+
+impl<'a> Ours<'a> {
+    pub(super) fn of(judged: &'a Judged) -> Self {
+        let attested = judged.outcome.as_ref().ok();
+        let header = |header: &JudgedHeader| OursOfHeader {
+            r#type: header.ppt.map(Ppt::name),
+            error: header.error.map(|error| error.name()),
+        };
+        // One header is what the verdict is about.
+        let headers = if judged.headers.len() > 1 { judged.headers.as_slice() } else { &[] };
+        Self {
+            attest: attested.map(|attested| attested.attest.as_str()),
+            origid: attested.map(|attested| attested.origid.as_str()),
+            error: judged.outcome.as_ref().err().map(Error::name),
+            headers: headers.iter().map(header).collect(),
+            replay: judged.replay,
+            record: judged.record,
         }
-        Err(error) => drop(ours.insert("error".into(), error.name().into())),
     }
-    if judged.headers.len() > 1 {
-        let header = |header: &JudgedHeader| json!({ "type": header.ppt.map(Ppt::name), "error": header.error.map(|error| error.name()) });
-        ours.insert("headers".into(), judged.headers.iter().map(header).collect());
-    }
-    if judged.replay {
-        ours.insert("replay".into(), true.into());
-    }
-    ours.insert("record".into(), judged.record.into());
-    ours.into()
 }
 
 /// The client's name for the request, as 3GPP has it in the body.
-pub(super) fn echo(request: &Map<String, Value>, answer: &mut Map<String, Value>) {
-    if let Some(id @ Value::String(_)) = request.get("requestId") {
-        answer.insert("requestId".into(), id.clone());
-    }
+pub(super) fn request_id(request: Raw<'_>) -> Option<String> {
+    member(request, "requestId").and_then(string)
 }
 
-fn members(body: &[u8], wrapper: &'static str) -> Result<Map<String, Value>, RequestError> {
+pub(super) fn written(answer: &impl Serialize) -> Bytes {
+    // unwrap: texts and integers have a JSON form, and a Vec takes all of it.
+    serde_json::to_vec(answer).expect("an answer serializes").into()
+}
+
+fn members<'a>(body: &'a [u8], wrapper: &'static str) -> Result<Raw<'a>, RequestError> {
     let unparsable = |why: String| RequestError::Unparsable { why };
-    // Two parsers must not read two things: names that stand twice are refused here too. The error
-    // tells the place and never the text, which holds numbers.
-    strict::check(body).map_err(|error| unparsable(error.to_string()))?;
-    let body: Value = serde_json::from_slice(body).map_err(|_| unparsable("not JSON".to_owned()))?;
-    let Value::Object(mut body) = body else {
+    // The error tells the place and never the text, which holds numbers.
+    let body = Raw::parse(body).map_err(|error| unparsable(error.to_string()))?;
+    if body.members().is_none() {
         return Err(unparsable("not a JSON object".to_owned()));
-    };
-    match body.remove(wrapper) {
-        None => Err(RequestError::ParameterMissing { name: wrapper }),
-        Some(Value::Object(members)) => Ok(members),
-        Some(_) => Err(RequestError::ParameterInvalid { name: wrapper, why: "not an object".to_owned() }),
     }
+    let members = member(body, wrapper).ok_or(RequestError::ParameterMissing { name: wrapper })?;
+    members.members().ok_or_else(|| invalid(wrapper, "not an object"))?;
+    Ok(members)
 }
 
-fn read_sign(request: &Map<String, Value>, resource: Resource) -> Result<SignRequest, RequestError> {
+/// A member of `object`; nothing if it has none of that name, or is no object.
+pub(super) fn member<'a>(object: Raw<'a>, name: &str) -> Option<Raw<'a>> {
+    object.members()?.find(|(found, _)| found == name).map(|(_, value)| value)
+}
+
+/// `value`, if it is a string.
+fn string(value: Raw<'_>) -> Option<String> {
+    let text = value.string()?;
+    Some(text.unescaped().map_or_else(|| text.chars().collect(), str::to_owned))
+}
+
+/// `value`, if it is a whole number that is not negative.
+fn unsigned(value: Raw<'_>) -> Option<u64> {
+    value.reader().unsigned().ok()?
+}
+
+fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, RequestError> {
     let orig = one(request, "orig", "orig.tn")?;
     Ok(SignRequest {
         wanted: read_wanted(request, resource)?,
-        attest: match request.get("attest") {
+        attest: match member(request, "attest") {
             None => None,
             Some(level) => Some(read_attest(level)?),
         },
         orig,
         dest: parties(request, "dest", "dest.tn")?,
-        iat: request
-            .get("iat")
-            .ok_or(RequestError::ParameterMissing { name: "iat" })?
-            .as_u64()
-            .ok_or_else(|| invalid("iat", "not a whole number of seconds"))?,
-        origid: match request.get("origid") {
+        iat: seconds(request, "iat")?,
+        origid: match member(request, "origid") {
             None => None,
-            Some(origid) => {
-                Some(origid.as_str().ok_or_else(|| invalid("origid", "not a string"))?.to_owned())
-            }
+            Some(origid) => Some(string(origid).ok_or_else(|| invalid("origid", "not a string"))?),
         },
     })
 }
 
 /// The type is that of the resource, or in `ppt`; `shaken` if nothing says.
-fn read_wanted(request: &Map<String, Value>, resource: Resource) -> Result<Wanted, RequestError> {
-    let named = match request.get("ppt") {
-        None => "",
-        Some(name) => name.as_str().ok_or_else(|| invalid("ppt", "not a string"))?,
+fn read_wanted(request: Raw<'_>, resource: Resource) -> Result<Wanted, RequestError> {
+    let named = match member(request, "ppt") {
+        None => String::new(),
+        Some(name) => string(name).ok_or_else(|| invalid("ppt", "not a string"))?,
     };
-    let ppt = match (resource, named) {
+    let ppt = match (resource, named.as_str()) {
         (Resource::Of(ppt), name) if name.is_empty() || name == ppt.name() => ppt,
         (Resource::Any, "" | "shaken") => Ppt::Shaken,
         (Resource::Any, "div") => Ppt::Div,
@@ -176,20 +245,20 @@ fn read_wanted(request: &Map<String, Value>, resource: Resource) -> Result<Wante
     match ppt {
         Ppt::Div => Ok(Wanted::Div {
             div: one(request, "div", "div.tn")?,
-            hi: match request.get("div").and_then(|div| div.get("hi")) {
+            hi: match request.at("/div/hi") {
                 None => None,
-                Some(hi) => Some(hi.as_str().ok_or_else(|| invalid("div.hi", "not a string"))?.to_owned()),
+                Some(hi) => Some(string(hi).ok_or_else(|| invalid("div.hi", "not a string"))?),
             },
         }),
         Ppt::Rph => {
-            let auth = request.get("rph").ok_or(RequestError::ParameterMissing { name: "rph" })?.get("auth");
-            let auth = auth.ok_or(RequestError::ParameterMissing { name: "rph.auth" })?;
-            let auth = auth.as_array().ok_or_else(|| invalid("rph.auth", "not an array"))?;
-            let auth = auth.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<_>>();
+            let rph = member(request, "rph").ok_or(RequestError::ParameterMissing { name: "rph" })?;
+            let auth = member(rph, "auth").ok_or(RequestError::ParameterMissing { name: "rph.auth" })?;
+            let auth = auth.elements().ok_or_else(|| invalid("rph.auth", "not an array"))?;
+            let auth = auth.map(string).collect::<Option<_>>();
             let auth = auth.ok_or_else(|| invalid("rph.auth", "not an array of strings"))?;
-            let callback = match request.get("sph").map(Value::as_str) {
+            let callback = match member(request, "sph").map(|sph| sph.string()) {
                 None => Callback::No,
-                Some(Some("psap-callback")) => Callback::Psap,
+                Some(Some(sph)) if &sph == "psap-callback" => Callback::Psap,
                 Some(_) => return Err(invalid("sph", "\"psap-callback\" is the one value")),
             };
             Ok(Wanted::Rph { auth, callback })
@@ -198,19 +267,17 @@ fn read_wanted(request: &Map<String, Value>, resource: Resource) -> Result<Wante
     }
 }
 
-fn read_attest(level: &Value) -> Result<Attest, RequestError> {
-    level
-        .as_str()
-        .and_then(|level| level.parse().ok())
-        .ok_or_else(|| invalid("attest", "\"A\", \"B\" or \"C\" is wanted"))
+fn read_attest(level: Raw<'_>) -> Result<Attest, RequestError> {
+    let level = level.string().and_then(|level| level.unescaped()?.parse().ok());
+    level.ok_or_else(|| invalid("attest", "\"A\", \"B\" or \"C\" is wanted"))
 }
 
-fn read_verify(request: &Map<String, Value>) -> Result<VerifyRequest, RequestError> {
+fn read_verify(request: Raw<'_>) -> Result<VerifyRequest, RequestError> {
     // In the order of the document: from, to, time, identity.
     let orig = one(request, "from", "from.tn")?;
     let dest = parties(request, "to", "to.tn")?;
-    let date = read_time(request)?;
-    let identity = request.get("identity").ok_or_else(|| {
+    let date = seconds(request, "time")?;
+    let identity = member(request, "identity").ok_or_else(|| {
         if is_heartbeat(&orig, &dest) {
             RequestError::Heartbeat
         } else {
@@ -228,27 +295,23 @@ fn read_verify(request: &Map<String, Value>) -> Result<VerifyRequest, RequestErr
     })
 }
 
-pub(super) fn read_time(request: &Map<String, Value>) -> Result<u64, RequestError> {
-    let time = request.get("time").ok_or(RequestError::ParameterMissing { name: "time" })?;
-    time.as_u64().ok_or_else(|| invalid("time", "not a whole number of seconds"))
+/// A time in seconds since 1970.
+pub(super) fn seconds(request: Raw<'_>, name: &'static str) -> Result<u64, RequestError> {
+    let time = member(request, name).ok_or(RequestError::ParameterMissing { name })?;
+    unsigned(time).ok_or_else(|| invalid(name, "not a whole number of seconds"))
 }
 
 /// A string, or an array of them.
-pub(super) fn texts(value: &Value, name: &'static str) -> Result<Vec<String>, RequestError> {
-    let values = match value {
-        Value::Array(values) => values.as_slice(),
-        value => std::slice::from_ref(value),
+pub(super) fn texts(value: Raw<'_>, name: &'static str) -> Result<Vec<String>, RequestError> {
+    let texts = match value.elements() {
+        Some(values) => values.map(string).collect::<Option<_>>(),
+        None => string(value).map(|text| vec![text]),
     };
-    let values = values.iter().map(|value| value.as_str().map(str::to_owned));
-    values.collect::<Option<_>>().ok_or_else(|| invalid(name, "neither a string nor an array of strings"))
+    texts.ok_or_else(|| invalid(name, "neither a string nor an array of strings"))
 }
 
 /// The one number of `object`.
-pub(super) fn one(
-    request: &Map<String, Value>,
-    object: &'static str,
-    name: &'static str,
-) -> Result<Party, RequestError> {
+pub(super) fn one(request: Raw<'_>, object: &'static str, name: &'static str) -> Result<Party, RequestError> {
     let [party] = <[Party; 1]>::try_from(parties(request, object, name)?)
         .map_err(|_| invalid(name, "one number is wanted"))?;
     Ok(party)
@@ -257,13 +320,13 @@ pub(super) fn one(
 /// The numbers of `{"tn": "…"}`, `{"tn": ["…", …]}`, or the same with `uri`: clients differ in which
 /// they send.
 pub(super) fn parties(
-    request: &Map<String, Value>,
+    request: Raw<'_>,
     object: &'static str,
     name: &'static str,
 ) -> Result<Vec<Party>, RequestError> {
-    let object = request.get(object).ok_or(RequestError::ParameterMissing { name: object })?;
-    let (values, read): (_, fn(&str) -> Option<TelephoneNumber>) = match (object.get("tn"), object.get("uri"))
-    {
+    let object = member(request, object).ok_or(RequestError::ParameterMissing { name: object })?;
+    let (numbers, uris) = (member(object, "tn"), member(object, "uri"));
+    let (values, read): (_, fn(&str) -> Option<TelephoneNumber>) = match (numbers, uris) {
         (Some(numbers), _) => (numbers, |text| TelephoneNumber::parse(text).ok()),
         (None, Some(uris)) => (uris, |text| Uri::parse(text.as_bytes()).ok()?.telephone_number().ok()),
         (None, None) => return Err(RequestError::ParameterMissing { name }),

@@ -1,24 +1,23 @@
 //! Verification as 3GPP TS 24.229 Annex V has it (reference point Ms): several Identity headers by their
 //! types, and a verdict on each.
 
+use hyper::body::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use shaken_core::json::Raw;
 use shaken_core::passport::Ppt;
 use shaken_core::{Error, base64url};
 
-use super::atis::{echo, one, ours, parties, read_time, texts};
+use super::atis::{Ours, member, one, parties, request_id, seconds, texts, written};
 use super::error::RequestError;
 use crate::call::{Calls, Judged, JudgedHeader, Origin, VerifyRequest};
 
 /// Whether a request is spelled so.
-pub(super) fn is_of_3gpp(request: &Map<String, Value>) -> bool {
-    [HEADER, HEADERS].iter().any(|name| request.contains_key(*name))
+pub(super) fn is_of_3gpp(request: Raw<'_>) -> bool {
+    [HEADER, HEADERS].iter().any(|name| member(request, name).is_some())
 }
 
-pub(super) async fn verify(
-    request: &Map<String, Value>,
-    calls: &Calls,
-    origin: &Origin,
-) -> Result<Value, RequestError> {
+pub(super) async fn verify(request: Raw<'_>, calls: &Calls, origin: &Origin) -> Result<Bytes, RequestError> {
     let (request_of_call, identity) = read(request)?;
     let judged = calls.verify(request_of_call, origin).await?;
     let mut answer = Map::new();
@@ -45,17 +44,25 @@ pub(super) async fn verify(
         answer.insert("divResult".into(), diversions.into());
     }
     answer.insert("verifyResults".into(), results(&judged, &identity).into());
-    echo(request, &mut answer);
-    answer.insert("shaken".into(), ours(&judged));
-    Ok(json!({ "verificationResponse": answer }))
+    if let Some(id) = request_id(request) {
+        answer.insert("requestId".into(), id.into());
+    }
+    Ok(written(&json!({ "verificationResponse": Answer { answer, shaken: Ours::of(&judged) } })))
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    answer: Map<String, Value>,
+    shaken: Ours<'a>,
 }
 
 /// The call, and its Identity headers once more, in the order in which they are judged.
-fn read(request: &Map<String, Value>) -> Result<(VerifyRequest, Vec<String>), RequestError> {
+fn read(request: Raw<'_>) -> Result<(VerifyRequest, Vec<String>), RequestError> {
     let orig = one(request, "from", "from.tn")?;
     let mut dest = parties(request, "to", "to.tn")?;
-    let date = read_time(request)?;
-    let target = match request.get("dest") {
+    let date = seconds(request, "time")?;
+    let target = match member(request, "dest") {
         None => None,
         Some(_) => Some(one(request, "dest", "dest.tn")?),
     };
@@ -68,7 +75,7 @@ fn read(request: &Map<String, Value>) -> Result<(VerifyRequest, Vec<String>), Re
     }
     let mut identity = Vec::new();
     for name in [HEADER, HEADERS] {
-        if let Some(values) = request.get(name) {
+        if let Some(values) = member(request, name) {
             identity.extend(texts(values, name)?);
         }
     }
@@ -88,8 +95,8 @@ fn read(request: &Map<String, Value>) -> Result<(VerifyRequest, Vec<String>), Re
 }
 
 /// The value of a SIP header that came along.
-fn protected(request: &Map<String, Value>, wanted: &str) -> Result<Option<String>, RequestError> {
-    let Some(headers) = request.get("protectedHeaders") else { return Ok(None) };
+fn protected(request: Raw<'_>, wanted: &str) -> Result<Option<String>, RequestError> {
+    let Some(headers) = member(request, "protectedHeaders") else { return Ok(None) };
     let headers = texts(headers, "protectedHeaders")?;
     Ok(headers.iter().find_map(|header| {
         let (name, value) = header.split_once(':')?;

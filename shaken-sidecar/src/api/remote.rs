@@ -5,13 +5,14 @@ use hyper::Request;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 
 use super::error::RequestError;
-use crate::listen::{Client, Users};
+use crate::listen::{Client, Tls, Users};
 
 /// Whom a TCP port lets in.
 #[derive(Debug)]
 pub struct Remotes {
     users: Users,
     hosts: Vec<String>,
+    tls: Option<Tls>,
 }
 
 impl Remotes {
@@ -19,14 +20,24 @@ impl Remotes {
     /// `localhost` or one of `hosts`.
     #[must_use]
     pub fn new(users: Users, hosts: Vec<String>) -> Self {
-        Self { users, hosts }
+        Self { users, hosts, tls: None }
+    }
+
+    /// Only over TLS, where users may also be known by their certificates.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// What every connection begins with, if it is to be private.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// The client, known as the user that it is.
     pub(super) fn admit<B>(&self, request: &Request<B>, client: Client) -> Result<Client, RequestError> {
         let headers = request.headers();
-        // Browsers put one of these on whatever a page sends, and SBCs never do.
-        if headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE) {
+        if is_of_a_page(headers) {
             return Err(RequestError::Refused { reason: "CROSS_ORIGIN" });
         }
         // A page can have its own name lead here; then the Host is still that name.
@@ -34,7 +45,8 @@ impl Remotes {
         if !self.is_host(only(headers)) || target.is_some_and(|target| !self.is_host(Some(target))) {
             return Err(RequestError::Refused { reason: "HOST_UNKNOWN" });
         }
-        if self.users.is_empty() {
+        let is_open = self.users.is_empty() && !self.tls.as_ref().is_some_and(Tls::names_users);
+        if is_open || client.user().is_some() {
             return Ok(client);
         }
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
@@ -57,6 +69,11 @@ impl Remotes {
             || name.eq_ignore_ascii_case("localhost")
             || self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known))
     }
+}
+
+/// Browsers put one of these on whatever a page sends, and SBCs never do.
+pub(super) fn is_of_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE)
 }
 
 /// The Host, if there is one and no other.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,9 @@ use crate::listen::Client;
 /// Phone numbers are in clear here, for this is the record of law. The [`Debug`](fmt::Debug) form
 /// is made for program logs and leaves out every member that can carry a number or a token.
 ///
-/// Words from our own tables (`reason`, `error`, `verdict`, ...) are [`Cow`]s, so that filling a
-/// record costs no allocation for them: `record.reason = Some("RIGHT_NONE".into())`.
+/// Words from our own tables (`reason`, `error`, `verdict`, ...) are [`Cow`]s, and what the configuration
+/// says is shared, so that filling a record costs no allocation for them:
+/// `record.reason = Some("RIGHT_NONE".into())`.
 ///
 /// In the log a record is a line of JSON of the kind `call` that also carries the schema version,
 /// the index, a salt and a checksum: see [`Entry`](super::Entry). Members that are `None` or empty
@@ -37,14 +39,14 @@ pub struct Record {
     pub call_id: Option<String>,
     /// Name of the trunk that the call came in on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trunk: Option<String>,
+    pub trunk: Option<Arc<str>>,
     /// The customer whose trunk it is, if the configuration names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<String>,
+    pub customer: Option<Arc<str>>,
     /// The voice service provider on whose behalf the call is signed or verified, if the
     /// configuration names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
+    pub provider: Option<Arc<str>>,
     /// Attestation level that the client asked for: `A`, `B` or `C`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_attest: Option<Cow<'static, str>>,
@@ -56,15 +58,15 @@ pub struct Record {
     pub reason: Option<Cow<'static, str>>,
     /// The rule that decided: `trunk "lab" max_attest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rule: Option<Cow<'static, str>>,
+    pub rule: Option<Arc<str>>,
     /// The configuration that was in force; see
     /// [`Config::generation`](crate::config::Config::generation).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generation: Option<String>,
+    pub generation: Option<Arc<str>>,
     /// Whose decision it was: the provider that owns the rule, not whoever runs the signer
     /// (FCC 24-120 wants the two told apart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<Cow<'static, str>>,
+    pub decided_by: Option<Arc<str>>,
     /// The calling number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig: Option<Number>,
@@ -79,10 +81,10 @@ pub struct Record {
     pub ppt: Vec<String>,
     /// URL of the certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub x5u: Option<String>,
+    pub x5u: Option<Arc<str>>,
     /// The certificate that signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cert: Option<Cert>,
+    pub cert: Option<Arc<Cert>>,
     /// How the request ended: `signed`, `unsigned`, `passed`, `failed`, ...
     pub verdict: Cow<'static, str>,
     /// `verstat` value (3GPP TS 24.229 §7.2A.20), when verifying.
@@ -308,16 +310,24 @@ pub struct Cert {
 /// trailing zeros.
 pub(super) fn rfc3339_ms(at: SystemTime) -> String {
     let at = OffsetDateTime::from(at);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond()
-    )
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    // The clocks of SystemTime reach from year 0 to 9999 wherever `time` has a value for them.
+    let parts = [
+        (0..4, at.year().unsigned_abs()),
+        (5..7, u32::from(u8::from(at.month()))),
+        (8..10, u32::from(at.day())),
+        (11..13, u32::from(at.hour())),
+        (14..16, u32::from(at.minute())),
+        (17..19, u32::from(at.second())),
+        (20..23, u32::from(at.millisecond())),
+    ];
+    for (place, mut number) in parts {
+        for digit in text[place].iter_mut().rev() {
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    text.iter().map(|&digit| char::from(digit)).collect()
 }
 
 #[cfg(test)]
@@ -357,7 +367,7 @@ mod tests {
         record.origid = Some("12155550112".into());
         record.ppt = vec!["shaken".into(), "div".into()];
         record.x5u = Some("https://certs.example.com/12155550112.pem".into());
-        record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) });
+        record.cert = Some(Cert { spc: Some("709J".into()), sha256: "ab".repeat(32) }.into());
         record.error = Some("cert-expired".into());
         record.verstat = Some("TN-Validation-Passed".into());
         record.sip_status = Some(200);

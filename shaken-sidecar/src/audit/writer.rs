@@ -118,11 +118,12 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     /// Runs until the queue is closed and empty. `clock` only tells when a second is over.
     pub(super) fn run(mut self, clock: &Runtime) {
         loop {
-            if self.options.durability == Durability::Queued {
-                std::thread::sleep(
-                    self.last_write
-                        .map_or(Duration::ZERO, |last| QUEUED_PAUSE.saturating_sub(last.elapsed())),
-                );
+            // What was left over of a full commit does not wait.
+            if self.options.durability == Durability::Queued
+                && self.waiting.is_empty()
+                && let Some(last_write) = self.last_write
+            {
+                std::thread::sleep(QUEUED_PAUSE.saturating_sub(last_write.elapsed()));
             }
             let room = self.queue.max_capacity().saturating_sub(self.waiting.len());
             if self.waiting.is_empty() {
@@ -311,7 +312,9 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         let len_bytes = self.segment.as_ref().map_or(0, |segment| segment.len_bytes);
         // Two threads must not prepare files of one name.
         let is_prepared = self.preparation.is_some() || self.prepared.is_some();
-        if is_prepared || self.has_prepared || len_bytes < self.options.prepare_after_bytes {
+        // It makes syncs quicker, for which nobody waits there.
+        let is_of_use = self.options.durability == Durability::Durable;
+        if !is_of_use || is_prepared || self.has_prepared || len_bytes < self.options.prepare_after_bytes {
             return;
         }
         self.has_prepared = true;
@@ -446,8 +449,8 @@ pub(super) const MAX_COMMIT_LEN: usize = 1024 * 1024;
 const MAX_COMMIT_RECORDS: usize = 4096;
 
 /// Between two commits while nobody waits for them: each costs the same, whether it holds one record or
-/// a hundred.
-const QUEUED_PAUSE: Duration = Duration::from_millis(5);
+/// a thousand. It is also what a crash may take.
+const QUEUED_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often the log is looked after, and how often it tries again.
 const TICK: Duration = Duration::from_secs(1);

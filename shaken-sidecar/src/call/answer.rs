@@ -1,5 +1,7 @@
 //! What comes of a request.
 
+use std::sync::Arc;
+
 use shaken_core::passport::Ppt;
 use shaken_core::{Attest, Error, Verstat};
 
@@ -20,7 +22,7 @@ pub struct Signed {
     /// Why it was signed so.
     pub reason: policy::Reason,
     /// The line of the configuration that decided.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// Index of the record, if it is durable.
     pub record: Option<u64>,
 }

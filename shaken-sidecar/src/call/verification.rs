@@ -182,7 +182,7 @@ impl Verification {
             }
         }
         let found = self.certificates(&x5us, permit, now).await;
-        record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate())));
+        record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate()).into()));
         let verdict = self.verifier.verify_call(
             screened,
             |x5u| {
@@ -194,7 +194,7 @@ impl Verification {
         // What is nested in a header comes behind all of them.
         let of_headers = || verdict.headers().take(request.identity.len());
         record.ppt = of_headers().filter_map(|header| Some(header.ppt()?.name().to_owned())).collect();
-        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(str::to_owned));
+        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(Arc::from));
         *headers = of_headers()
             .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
             .collect();

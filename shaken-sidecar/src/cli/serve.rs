@@ -3,12 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::Metadata;
-use tracing_appender::non_blocking::NonBlockingBuilder;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::input::{clock, note};
 use super::{Exit, Failure, online};
@@ -16,6 +10,7 @@ use crate::Surroundings;
 use crate::config::Config;
 use crate::life::activation::Inherited;
 use crate::life::sandbox::Sandbox;
+use crate::telemetry::log;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -40,11 +35,7 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     let inherited = Inherited::take().map_err(|error| Failure::new(Exit::BadConfig, error))?;
     let config = load(&args.config)?;
     let sandbox = Sandbox::enter(&config).map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    // Whoever reads the log may be slow or gone: lines are dropped then, calls go on.
-    let (log, _flushed_at_end) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
-    let filter = EnvFilter::try_from_env("SHAKEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(log).log_internal_errors(false);
-    tracing_subscriber::registry().with(lines).with(filter).with(filter_fn(is_ours_to_tell)).init();
+    let _flushed_at_end = log::begin(config.log);
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
@@ -62,12 +53,6 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
         })
     })?;
     Ok(Exit::Yes)
-}
-
-/// The client of NATS tells each attempt anew, and on its lower levels what passes the wire. What
-/// matters of it the export tells, once.
-fn is_ours_to_tell(facts: &Metadata<'_>) -> bool {
-    !facts.target().starts_with("async_nats")
 }
 
 pub(super) fn check(args: &CheckArgs) -> Result<Exit, Failure> {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::export::read_secret;
+use super::tls::{TlsSection, read_certificate_name, read_tls};
 use super::{ConfigError, Folder, PlaceFor, is_name, read_group, read_mode, read_place};
 use crate::api::Remotes;
 use crate::call::Offers;
-use crate::listen::{Group, Users, is_loopback};
+use crate::listen::{Group, Tls, Users, WithoutCertificate, is_loopback};
 
 /// A Unix socket to make.
 #[derive(Debug)]
@@ -56,8 +57,9 @@ pub(super) struct HttpSection {
     verify_only: bool,
     #[serde(default)]
     hosts: Vec<String>,
+    tls: Option<TlsSection>,
     #[serde(default)]
-    user: Vec<UserSection>,
+    user: Vec<HttpUserSection>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +77,15 @@ pub(super) struct RespSection {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UserSection {
+struct HttpUserSection {
+    name: String,
+    secret_file: Option<PathBuf>,
+    certificate_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserSection {
     name: String,
     secret_file: PathBuf,
 }
@@ -91,24 +101,26 @@ pub(super) fn read_http(
         mode: read_mode("http.mode", section.mode.as_deref())?,
         group: section.group.as_deref().map(|group| read_group("http.group", group)).transpose()?,
     };
-    let HttpSection { verify_only, hosts, user, .. } = section;
+    let HttpSection { verify_only, hosts, tls, user, .. } = section;
     let Some(listen) = &section.listen else {
-        if *verify_only || !hosts.is_empty() || !user.is_empty() {
+        if *verify_only || !hosts.is_empty() || tls.is_some() || !user.is_empty() {
             return Err(ConfigError::new(
-                "http.verify_only, hosts and user are for http.listen, which is missing",
+                "http.verify_only, hosts, tls and user are for http.listen, which is missing",
             ));
         }
         return Ok((unix, None));
     };
     let address = read_address("http.listen", listen)?;
-    let users = read_users("http", user, folder)?;
-    if users.is_empty() && !is_loopback(address.ip()) {
+    if user.is_empty() && !is_loopback(address.ip()) {
         return Err(ConfigError::new(
             "http.listen can be reached from elsewhere: give [[http.user]] with a secret_file, or listen on \
              127.0.0.1",
         ));
     }
-    warn_of_clear_text("http.listen", address, warnings);
+    let (users, tls) = read_http_users(user, tls.as_ref(), folder)?;
+    if tls.is_none() {
+        warn_of_clear_text("http.listen", address, warnings);
+    }
     let is_host = |host: &String| {
         !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
     };
@@ -116,6 +128,10 @@ pub(super) fn read_http(
         return Err(ConfigError::new("http.hosts are names without port, such as \"stir.example.com\""));
     }
     let remotes = Remotes::new(users, hosts.clone());
+    let remotes = match tls {
+        Some(tls) => remotes.with_tls(tls),
+        None => remotes,
+    };
     Ok((unix, Some(HttpTcp { address, remotes, offers: offers(*verify_only) })))
 }
 
@@ -162,10 +178,21 @@ pub(super) fn read_resp(
     Ok(Resp { unix, tcp, offers: offers(*verify_only) })
 }
 
+/// The port of metrics and health.
+pub(super) fn read_monitoring(listen: &str, warnings: &mut Vec<String>) -> Result<SocketAddr, ConfigError> {
+    let address = read_address("admin.listen", listen)?;
+    if !is_loopback(address.ip()) {
+        warnings.push(format!(
+            "admin.listen = \"{address}\" can be reached from elsewhere, and tells everyone how many calls there are"
+        ));
+    }
+    Ok(address)
+}
+
 /// All names of users.
 pub(super) fn users<'a>(http: &'a HttpSection, resp: Option<&'a RespSection>) -> Vec<&'a str> {
-    let all = http.user.iter().chain(resp.into_iter().flat_map(|resp| &resp.user));
-    all.map(|user| user.name.as_str()).collect()
+    let http = http.user.iter().map(|user| user.name.as_str());
+    http.chain(resp.into_iter().flat_map(|resp| &resp.user).map(|user| user.name.as_str())).collect()
 }
 
 fn offers(verify_only: bool) -> Offers {
@@ -186,12 +213,56 @@ fn warn_of_clear_text(key: &str, address: SocketAddr, warnings: &mut Vec<String>
     }
 }
 
+/// Who is known by a secret, and TLS, by which others may be known.
+fn read_http_users(
+    sections: &[HttpUserSection],
+    tls: Option<&TlsSection>,
+    folder: &Folder,
+) -> Result<(Users, Option<Tls>), ConfigError> {
+    let (mut secrets, mut certificates) = (Vec::new(), Vec::new());
+    for HttpUserSection { name, secret_file, certificate_name } in sections {
+        let wrong = |what: &str| ConfigError::new(format_args!("http.user {name:?}: {what}"));
+        if !is_name(name) {
+            return Err(wrong(NAME_RULE));
+        }
+        match (secret_file, certificate_name) {
+            (Some(secret_file), None) => {
+                secrets.push(UserSection { name: name.clone(), secret_file: secret_file.clone() });
+            }
+            (None, Some(certificate_name)) => {
+                let known_by = read_certificate_name(certificate_name).ok_or_else(|| {
+                    wrong("certificate_name must be a DNS name, such as \"sbc.example.com\"")
+                })?;
+                let is_taken = |(other, user): &(_, String)| *other == known_by || user == name;
+                if certificates.iter().any(is_taken) || secrets.iter().any(|user| user.name == *name) {
+                    return Err(wrong("the name is that of another one"));
+                }
+                certificates.push((known_by, name.clone()));
+            }
+            _ => return Err(wrong("give secret_file or certificate_name, and not both")),
+        }
+    }
+    let users = read_users("http", &secrets, folder)?;
+    let Some(tls) = tls else {
+        if !certificates.is_empty() {
+            return Err(ConfigError::new("http.user.certificate_name needs [http.tls]"));
+        }
+        return Ok((users, None));
+    };
+    // Where some are known by secrets, they need no certificate beside it.
+    let without = match users.is_empty() || certificates.is_empty() {
+        true => WithoutCertificate::Refused,
+        false => WithoutCertificate::AskedForSecret,
+    };
+    read_tls(tls, certificates, without, folder).map(|tls| (users, Some(tls)))
+}
+
 fn read_users(table: &str, sections: &[UserSection], folder: &Folder) -> Result<Users, ConfigError> {
     let mut users = Users::nobody().ok_or_else(|| ConfigError::new("the system gives no random bytes"))?;
     for UserSection { name, secret_file } in sections {
         let wrong = |what: &str| ConfigError::new(format_args!("{table}.user {name:?}: {what}"));
         if !is_name(name) {
-            return Err(wrong("the name must be printable ASCII without spaces and quotes"));
+            return Err(wrong(NAME_RULE));
         }
         let secret = read_secret(&format!("{table}.user.secret_file"), secret_file, folder)?;
         if secret.len() < MIN_SECRET_LEN {
@@ -206,6 +277,8 @@ fn read_users(table: &str, sections: &[UserSection], folder: &Folder) -> Result<
     }
     Ok(users)
 }
+
+const NAME_RULE: &str = "the name must be printable ASCII without spaces and quotes";
 
 /// Nothing that can be guessed over a network.
 const MIN_SECRET_LEN: usize = 16;

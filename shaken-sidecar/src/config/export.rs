@@ -5,12 +5,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::proving::tls_to;
+use super::tls::read_roots;
 use super::{ConfigError, Folder, read_file};
 use crate::audit::export::{Export, Login, Nats, NatsError};
 use crate::audit::proof::Origin;
@@ -49,7 +48,7 @@ pub(super) fn read(
             ));
         }
     };
-    let tls = tls_to(read_roots(section.ca.as_deref(), folder)?)?;
+    let tls = tls_to(roots(section.ca.as_deref(), folder)?)?;
     let mut nats = Nats::parse(&section.url, tls).map_err(|error| wrong("url", error))?;
     if let Some(subject) = &section.subject {
         nats = nats.with_subject(subject).map_err(|error| wrong("subject", error))?;
@@ -103,18 +102,11 @@ pub(super) fn read_secret(key: &str, path: &Path, folder: &Folder) -> Result<Zer
 }
 
 /// Those in the file, or the ones that everybody trusts.
-fn read_roots(path: Option<&Path>, folder: &Folder) -> Result<RootCertStore, ConfigError> {
-    let Some(path) = path else {
-        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
-    };
-    let wrong = |why: &str| ConfigError::new(format_args!("audit.nats.ca: {} {why}", path.display()));
-    let pem = read_file(folder, path, "audit.nats.ca")?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| wrong("is not PEM"))?;
-        roots.add(certificate).map_err(|_| wrong("holds a certificate that cannot be read"))?;
+fn roots(path: Option<&Path>, folder: &Folder) -> Result<RootCertStore, ConfigError> {
+    match path {
+        None => Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }),
+        Some(path) => read_roots("audit.nats.ca", path, folder),
     }
-    if roots.is_empty() { Err(wrong("holds no certificate")) } else { Ok(roots) }
 }
 
 /// What is under way is in memory, and is sent again after a failure.

@@ -48,7 +48,7 @@ fn is_changeable(key: &str) -> bool {
 
 /// Everything else is fixed.
 const CHANGEABLE: &[&str] = &[
-    "admin",
+    "admin.uids",
     "audit.identity",
     "fetch.budget_ms",
     "fetch.cache_mib",
@@ -60,6 +60,7 @@ const CHANGEABLE: &[&str] = &[
     "fetch.max_stale_s",
     "http.deadline_ms",
     "http.hosts",
+    "http.tls",
     "http.user",
     "http.verify_only",
     "limits",
@@ -95,6 +96,8 @@ mod tests {
             ("[trust]", "[fetch]\nbudget_ms = 7\nlab.tls_roots = \"t\"\n[trust]", &[]),
             ("[trust]", "[fetch]\ncache_dir = \"c\"\n[trust]", &["fetch.cache_dir"]),
             ("[trust]", "[sip]\nlisten = \"r\"\n[trust]", &["sip.listen"]),
+            ("[trust]", "[admin]\nuids = [7]\n[trust]", &[]),
+            ("[trust]", "[admin]\nlisten = \"r\"\n[trust]", &["admin.listen"]),
         ] {
             assert_eq!(before.changed(&fixed(&text.replace(from, to), b"1")), changed, "{to}");
         }

@@ -16,6 +16,8 @@ pub struct Inherited {
     pub http: Option<UnixListener>,
     /// `http-tcp`: HTTP on TCP.
     pub http_tcp: Option<TcpListener>,
+    /// `admin`: metrics and health on TCP.
+    pub admin: Option<TcpListener>,
     /// `resp`: the Redis protocol on its Unix socket.
     pub resp: Option<UnixListener>,
     /// `resp-tcp`: the Redis protocol on TCP.
@@ -52,11 +54,12 @@ impl Inherited {
                 "http" => place(&mut inherited.http, handed.take_unix_listener(index)),
                 "resp" => place(&mut inherited.resp, handed.take_unix_listener(index)),
                 "http-tcp" => place(&mut inherited.http_tcp, handed.take_tcp_listener(index)),
+                "admin" => place(&mut inherited.admin, handed.take_tcp_listener(index)),
                 "resp-tcp" => place(&mut inherited.resp_tcp, handed.take_tcp_listener(index)),
                 name => {
                     return Err(wrong(format!(
-                        "one is named {name:?}; the doors are http, http-tcp, resp and resp-tcp \
-                         (FileDescriptorName= in the .socket unit)"
+                        "one is named {name:?}; the doors are http, http-tcp, resp, resp-tcp \
+                         and admin (FileDescriptorName= in the .socket unit)"
                     )));
                 }
             };

@@ -135,8 +135,8 @@ impl Life {
 
     fn add_own(&self, health: &mut Health, now: i64) {
         let force = self.calls.in_force();
-        let Some(signer) = force.signer() else { return };
-        let certificate = signer.certificate();
+        let Some(signing) = force.signing() else { return };
+        let certificate = signing.signer().certificate();
         if certificate.check_valid(now).is_err() {
             health.add("certificate-expired", Effect::NotReady);
         } else if now.saturating_add(EXPIRY_TOLD_S) > certificate.not_after() {

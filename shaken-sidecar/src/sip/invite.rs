@@ -23,6 +23,7 @@ use crate::fields::MAX_CALL_ID_LEN;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
+use crate::to_the_end::{Panicked, to_the_end};
 
 /// A call that waits for its answer.
 pub(crate) struct Invite {
@@ -111,15 +112,14 @@ impl Invite {
             received: self.received,
             delivery: delivery.clone(),
         };
-        // A task of its own: a deadline does not stop a call half-way, and a panic ends this call alone.
         let calls = Arc::clone(&door.calls);
-        let work = tokio::spawn(async move { question.put_to(&calls, &origin).await });
+        let work = to_the_end(async move { question.put_to(&calls, &origin).await });
         let answer = match timeout_at(due.into(), work).await {
             Ok(Ok(Outcome::Signed(signed))) => signed_answer(asked, peer, &signed),
             Ok(Ok(Outcome::Judged(judged))) => judged_answer(asked, peer, &judged),
             Ok(Ok(Outcome::Refused(Refusal::Overload))) => overloaded(asked, peer),
             Ok(Ok(Outcome::Refused(refusal))) => undecided(asked, peer, refusal.name()),
-            Ok(Err(_)) => undecided(asked, peer, "internal"),
+            Ok(Err(Panicked)) => undecided(asked, peer, "internal"),
             Err(_) => {
                 delivery.lost(Loss::Deadline, door.calls.audit());
                 undecided(asked, peer, "deadline")

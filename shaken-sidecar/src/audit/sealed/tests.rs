@@ -51,8 +51,9 @@ fn event(index: u64) -> Event {
             });
             call.dest = (0..index % 4).map(|n| both(index * 7 + n)).collect();
             call.origid = Some(format!("00000000-0000-4000-8000-{index:012}"));
-            call.cert =
-                Some(Cert { spc: index.is_multiple_of(3).then(|| "709J".into()), sha256: "ab".repeat(32) });
+            call.cert = Some(
+                Cert { spc: index.is_multiple_of(3).then(|| "709J".into()), sha256: "ab".repeat(32) }.into(),
+            );
             Event::Call(Box::new(call))
         }
     }

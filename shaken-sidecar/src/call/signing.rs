@@ -1,12 +1,47 @@
 //! The Identity header of a call.
 
+use std::sync::Arc;
+
 use shaken_core::passport::{base, div, rph, shaken};
 use shaken_core::{Attest, Error, OrigId, Signer, sign};
 
-use super::{SignRequest, Wanted};
+use super::{SignRequest, Wanted, cert_of};
+use crate::audit::Cert;
 
-/// The header for a call, and its tracing value if it has one.
-pub(super) fn make_header(
+/// What signs, and what every record says of it.
+#[derive(Debug)]
+pub struct Signing {
+    signer: Signer,
+    pub(super) x5u: Arc<str>,
+    pub(super) cert: Arc<Cert>,
+}
+
+impl Signing {
+    /// Signs with `signer`.
+    #[must_use]
+    pub fn new(signer: Signer) -> Self {
+        let (x5u, cert) = (signer.x5u().into(), cert_of(signer.certificate()).into());
+        Self { signer, x5u, cert }
+    }
+
+    /// The key with its certificate.
+    #[must_use]
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// The header for a call, and its tracing value if it has one.
+    pub(super) fn sign(
+        &self,
+        request: &SignRequest,
+        attest: Option<Attest>,
+        now: i64,
+    ) -> Result<(String, Option<String>), Error> {
+        make_header(&self.signer, request, attest, now)
+    }
+}
+
+fn make_header(
     signer: &Signer,
     request: &SignRequest,
     attest: Option<Attest>,
