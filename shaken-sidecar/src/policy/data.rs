@@ -30,7 +30,7 @@ use crate::listen::Client;
 pub use diff::{Change, Changes, diff};
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;
-pub use load::Loader;
+pub use load::{Compiled, Loader};
 pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
 pub use snapshot::SnapshotError;
 

@@ -143,6 +143,7 @@ pub struct Decision<'p> {
     rule: Option<&'p Rule>,
     right: Option<&'p Right>,
     certificate: Option<&'p CertificateUse>,
+    before: Option<End<'p>>,
     emergency: bool,
 }
 
@@ -210,6 +211,17 @@ impl<'p> Decision<'p> {
         self.certificate
     }
 
+    /// The same decision before the last stage, which looks for a certificate; nothing if it ended earlier.
+    /// Who has no certificates at hand tells by it what the call gets once there is one.
+    #[must_use]
+    pub fn before_certificate(&self) -> Option<Self> {
+        let (outcome, reason) = self.before?;
+        let mut before = Self { outcome, reason, certificate: None, before: None, ..self.clone() };
+        // The last stage notes one thing.
+        before.trail.pop();
+        Some(before)
+    }
+
     /// Whether it is an emergency call, which must not wait for anything.
     #[must_use]
     pub fn is_emergency(&self) -> bool {
@@ -234,6 +246,7 @@ pub fn decide<'p>(policy: &'p Policy, facts: &Facts<'_>, now: i64) -> Decision<'
         rule: None,
         right: None,
         certificate: None,
+        before: None,
         emergency: facts.dest.iter().any(|dest| policy.is_emergency(dest)),
     };
     let (outcome, reason) = decision.work(facts, now);
@@ -531,6 +544,7 @@ impl<'p> Decision<'p> {
         end: End<'p>,
         now: i64,
     ) -> End<'p> {
+        self.before = Some(end);
         // RFC 8946 §4.1: a `div` PASSporT is signed for the number that diverted.
         let signed_for = match (&end.0, facts.diverting, facts.orig) {
             (Outcome::Divert, Some(diverting), _) => Some(diverting),

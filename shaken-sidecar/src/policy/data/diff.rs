@@ -92,13 +92,8 @@ struct Rows {
 
 /// The CSV files of a policy, and its keys with their values.
 fn files(path: &Path) -> Result<(Vec<Rows>, BTreeMap<String, String>), LoadError> {
-    let refuse = |message: String| {
-        let mut faults = Faults::default();
-        faults.add(path, 0, message.trim_end());
-        LoadError::Faults(faults)
-    };
     let text = std::fs::read_to_string(path).map_err(LoadError::io(path))?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| LoadError::toml(path, &text, &error))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let named = |key: &str, default: &str| {
         folder.join(table.get(key).and_then(toml::Value::as_str).unwrap_or(default))

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::snapshot::SnapshotError;
+use crate::audit::mask::mask_runs;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +97,15 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// A TOML file that is none, or says what it may not.
+    pub(super) fn toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(0, |before| 1 + before.matches('\n').count() as u64);
+        let mut faults = Faults::default();
+        faults.add(path, line, mask_runs(error.message()));
+        Self::Faults(faults)
+    }
+
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         |error| Self::Io { path, error }
@@ -107,6 +117,9 @@ impl fmt::Display for LoadError {
         match self {
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Faults(faults) => faults.fmt(f),
+            Self::Snapshot { path, error: error @ SnapshotError::Io(_) } => {
+                write!(f, "{}: {error}", path.display())
+            }
             Self::Snapshot { path, error } => {
                 write!(f, "{}: {error}; make it again with `shaken policy compile`", path.display())
             }
@@ -115,6 +128,12 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+/// What a file says, for a message. Messages reach logs, so numbers are masked, wherever they stand: a
+/// field that lacks its comma is in the column of another.
+pub(super) fn quoted(field: &str) -> String {
+    format!("{:?}", mask_runs(field))
+}
 
 /// A file of a million wrong rows is wrong in one way.
 const MAX_NAMED: usize = 100;

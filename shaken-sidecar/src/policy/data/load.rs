@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 
-use super::fault::{Faults, LoadError};
+use super::fault::{Faults, LoadError, quoted};
 use super::right::{Basis, EvidenceKind, MaxLevel};
 use super::rows::{self, Column, Presence};
 use super::sections::{self, check_id};
@@ -26,6 +26,16 @@ pub struct Loader {
     path: PathBuf,
     author: Option<String>,
     scratch: PathBuf,
+}
+
+/// What was put into a compiled file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// Which policy it is.
+    pub generation: Generation,
+    /// How many rows of rights there are.
+    pub rows: u64,
 }
 
 impl Loader {
@@ -55,7 +65,7 @@ impl Loader {
     pub fn load(&self, now: i64) -> Result<Policy, LoadError> {
         match snapshot::open(&self.path) {
             Ok(Some(contents)) => of_contents(contents, &self.path),
-            Ok(None) => self.read(now).map(|(policy, _)| policy),
+            Ok(None) => self.read(now).map(|(policy, ..)| policy),
             Err(error) => Err(LoadError::Snapshot { path: self.path.clone(), error }),
         }
     }
@@ -65,13 +75,14 @@ impl Loader {
     ///
     /// # Errors
     /// [`LoadError`]; what was at `to` is still there then.
-    pub fn compile(&self, to: &Path, now: i64) -> Result<Generation, LoadError> {
-        let (policy, texts) = self.read(now)?;
+    pub fn compile(&self, to: &Path, now: i64) -> Result<Compiled, LoadError> {
+        let (policy, texts, rows) = self.read(now)?;
         snapshot::write(to, &policy, &texts).map_err(LoadError::io(to))?;
-        Ok(policy.generation)
+        Ok(Compiled { generation: policy.generation, rows })
     }
 
-    fn read(&self, now: i64) -> Result<(Policy, Texts), LoadError> {
+    /// The policy, what a compiled file has beside its tables, and the count of rows of rights.
+    fn read(&self, now: i64) -> Result<(Policy, Texts, u64), LoadError> {
         let toml = read_bytes(&self.path)?;
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         let mut faults = Faults::default();
@@ -87,12 +98,13 @@ impl Loader {
         let mut terms = Terms::new(&head);
         let rights_path = folder.join(&head.file.rights);
         let mut sorter = Sorter::new(&self.scratch);
-        let mut sorting = Ok(());
+        let (mut sorting, mut count) = (Ok(()), 0);
         let file = File::open(&rights_path).map_err(LoadError::io(&rights_path))?;
         rows::read(&rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
-            let numbers =
-                Numbers::parse(fields[1]).map_err(|error| format!("numbers {:?}: {error}", fields[1]))?;
+            let numbers = Numbers::parse(fields[1])
+                .map_err(|error| format!("numbers {}: {error}", quoted(fields[1])))?;
             let right = terms.right(fields)?;
+            count += 1;
             if sorting.is_ok() {
                 sorting = sorter.push(numbers, right);
             }
@@ -110,7 +122,7 @@ impl Loader {
             loaded_at: now,
         };
         let tables = Tables { numbers, sets, do_not_originate, unallocated };
-        Ok((head.policy(generation, rights, tables), Texts { terms, ..texts }))
+        Ok((head.policy(generation, rights, tables), Texts { terms, ..texts }, count))
     }
 
     /// The table of the numbers in some files.
@@ -127,8 +139,8 @@ impl Loader {
             let path = folder.join(path);
             let file = File::open(&path).map_err(LoadError::io(&path))?;
             rows::read(&path, file, &LIST, hash, faults, |[numbers, _], _| {
-                let numbers =
-                    Numbers::parse(numbers).map_err(|error| format!("numbers {numbers:?}: {error}"))?;
+                let numbers = Numbers::parse(numbers)
+                    .map_err(|error| format!("numbers {}: {error}", quoted(numbers)))?;
                 if sorting.is_ok() {
                     sorting = sorter.push(numbers, 0);
                 }
@@ -185,9 +197,10 @@ fn read_toml(path: &Path, bytes: &[u8], hash: &mut Context) -> Result<sections::
         LoadError::Faults(faults)
     };
     let text = str::from_utf8(bytes).map_err(|_| refuse("the file is not UTF-8".into()))?;
-    let table: toml::Table = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
+    let wrong = |error| LoadError::toml(path, text, &error);
+    let table: toml::Table = toml::from_str(text).map_err(wrong)?;
     hash.update(toml::to_string(&table).map_err(|error| refuse(error.to_string()))?.as_bytes());
-    toml::from_str(text).map_err(|error| refuse(error.to_string()))
+    toml::from_str(text).map_err(wrong)
 }
 
 /// What is not numbers.
@@ -280,7 +293,7 @@ fn read_evidence(
             take_id(id, all.len(), &mut index)?;
             let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
                 let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
-                format!("type {kind:?} is none of {names}")
+                format!("type {} is none of {names}", quoted(kind))
             })?;
             all.push(Evidence {
                 id: (*id).to_owned(),
@@ -310,13 +323,14 @@ fn read_customers(
     rows::read(path, bytes, &CUSTOMERS, hash, faults, |fields, line| {
         let [id, provider, kind, parent, kyc, verified, expires, proof] = fields;
         take_id(id, all.len(), &mut index)?;
-        let provider = find_provider(provider).ok_or_else(|| format!("there is no provider {provider:?}"))?;
+        let provider =
+            find_provider(provider).ok_or_else(|| format!("there is no provider {}", quoted(provider)))?;
         let kind = match *kind {
             "end_user" => CustomerKind::EndUser,
             "reseller" => CustomerKind::Reseller,
             "vasp" => CustomerKind::Vasp,
             "carrier" => CustomerKind::Carrier,
-            _ => return Err(format!("kind {kind:?} is none of end_user, reseller, vasp, carrier")),
+            _ => return Err(format!("kind {} is none of end_user, reseller, vasp, carrier", quoted(kind))),
         };
         let state = match *kyc {
             "none" => VettingState::None,
@@ -324,7 +338,12 @@ fn read_customers(
             "verified" => VettingState::Verified,
             "expired" => VettingState::Expired,
             "revoked" => VettingState::Revoked,
-            _ => return Err(format!("kyc {kyc:?} is none of none, pending, verified, expired, revoked")),
+            _ => {
+                return Err(format!(
+                    "kyc {} is none of none, pending, verified, expired, revoked",
+                    quoted(kyc)
+                ));
+            }
         };
         let vetting = Vetting {
             state,
@@ -346,8 +365,10 @@ fn read_customers(
     for (i, (parent, line)) in parents.iter().enumerate().filter(|(_, (parent, _))| !parent.is_empty()) {
         match index.get(parent) {
             Some(found) if all[*found as usize].provider == all[i].provider => all[i].parent = Some(*found),
-            Some(_) => faults.add(path, *line, format!("parent {parent:?} is another provider's customer")),
-            None => faults.add(path, *line, format!("there is no customer {parent:?}")),
+            Some(_) => {
+                faults.add(path, *line, format!("parent {} is another provider's customer", quoted(parent)))
+            }
+            None => faults.add(path, *line, format!("there is no customer {}", quoted(parent))),
         }
     }
     for (i, (_, line)) in parents.iter().enumerate() {
@@ -411,10 +432,10 @@ impl<'h> Terms<'h> {
             customer: *head
                 .customer_index
                 .get(*customer)
-                .ok_or_else(|| format!("there is no customer {customer:?}"))?,
+                .ok_or_else(|| format!("there is no customer {}", quoted(customer)))?,
             trunks: find_all(trunks, "trunk", |name| self.trunk_index.get(name).copied())?,
             basis: find_basis().ok_or_else(|| {
-                format!("basis {basis:?} is none of {}", Basis::ALL.map(Basis::name).join(", "))
+                format!("basis {} is none of {}", quoted(basis), Basis::ALL.map(Basis::name).join(", "))
             })?,
             evidence: find_all(evidence, "evidence", |id| head.evidence_index.get(id).copied())?,
             valid_from: read_time(from, Edge::Start)?,
@@ -422,7 +443,7 @@ impl<'h> Terms<'h> {
             max_level: match *max_level {
                 "A" => MaxLevel::A,
                 "B" | "" => MaxLevel::B,
-                _ => return Err(format!("max_level {max_level:?} is neither A nor B")),
+                _ => return Err(format!("max_level {} is neither A nor B", quoted(max_level))),
             },
         };
         match (right.valid_from, right.valid_until) {
@@ -447,14 +468,14 @@ fn take_id(id: &str, len: usize, index: &mut HashMap<String, u32>) -> Result<(),
         None => Ok(()),
         Some(first) => {
             index.insert(id.to_owned(), first);
-            Err(format!("{id:?} is there already"))
+            Err(format!("{} is there already", quoted(id)))
         }
     }
 }
 
 fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {
     let names = list.split(';').map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| find(name).ok_or_else(|| format!("there is no {what} {name:?}"))).collect()
+    names.map(|name| find(name).ok_or_else(|| format!("there is no {what} {}", quoted(name)))).collect()
 }
 
 fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {

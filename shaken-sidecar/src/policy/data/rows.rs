@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::{ErrorKind, StringRecord, Trim};
 use ring::digest::Context;
 
-use super::fault::Faults;
+use super::fault::{Faults, quoted};
 
 /// A column: its name, and whether a file may go without it.
 pub(super) type Column = (&'static str, Presence);
@@ -67,7 +67,7 @@ fn places<const N: usize>(
     let mut places = [None; N];
     for (place, name) in header.iter().enumerate() {
         let Some(index) = known.iter().position(|known| *known == name) else {
-            return Err(format!("there is no column {name:?}; there are {}", known.join(", ")));
+            return Err(format!("there is no column {}; there are {}", quoted(name), known.join(", ")));
         };
         if places[index].replace(place).is_some() {
             return Err(format!("column {name:?} is there twice"));

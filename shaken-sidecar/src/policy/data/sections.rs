@@ -6,6 +6,7 @@ use serde::Deserialize;
 use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
+use super::fault::quoted;
 use super::{
     Auth, Candidate, CertificateUse, Fate, Handling, OrigIdMode, Profile, Provider, Requested, Role, Rule,
     Then, Treatment, Trunk, When,
@@ -404,8 +405,9 @@ fn recognizable(section: &TrunkSection, cap: Attest, wrong: &mut impl FnMut(&str
 }
 
 fn patterns(texts: &[String], fault: &mut impl FnMut(String)) -> Vec<Numbers> {
-    let read =
-        texts.iter().map(|text| Numbers::parse(text).map_err(|message| format!("{text:?}: {message}")));
+    let read = texts
+        .iter()
+        .map(|text| Numbers::parse(text).map_err(|message| format!("{}: {message}", quoted(text))));
     read.filter_map(|numbers| numbers.map_err(&mut *fault).ok()).collect()
 }
 

@@ -153,7 +153,8 @@ fn a_compiled_policy_is_the_same() {
     let (dir, path) = files();
     let to = dir.path().join("policy.shaken");
     let loader = Loader::new(&path);
-    let generation = loader.compile(&to, NOW).unwrap();
+    let Compiled { generation, rows } = loader.compile(&to, NOW).unwrap();
+    assert_eq!(rows, 15);
     let (read, compiled) = (loader.load(NOW).unwrap(), Loader::new(&to).load(NOW + 9).unwrap());
     assert_eq!(compiled.generation(), &generation);
     assert_eq!((compiled.rights(), compiled.evidence()), (read.rights(), read.evidence()));

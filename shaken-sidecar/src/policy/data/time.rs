@@ -4,6 +4,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
+use super::fault::quoted;
+
 /// Which second of a day counts.
 #[derive(Clone, Copy)]
 pub(super) enum Edge {
@@ -22,8 +24,9 @@ pub(super) fn read(text: &str, edge: Edge) -> Result<Option<i64>, String> {
         return Ok(Some(time.unix_timestamp()));
     }
     let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
-    let day =
-        day.map_err(|_| format!("{text:?} is no day like 2026-01-31 and no time like 2026-01-31T12:00:00Z"))?;
+    let day = day.map_err(|_| {
+        format!("{} is no day like 2026-01-31 and no time like 2026-01-31T12:00:00Z", quoted(text))
+    })?;
     let start = day.midnight().assume_utc().unix_timestamp();
     Ok(Some(match edge {
         Edge::Start => start,

@@ -16,6 +16,19 @@ pub enum Mode {
     Canary(Share),
 }
 
+impl Mode {
+    /// In one word: `observe`, `enforce`, `shadow`, `canary`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Canary(_) => "canary",
+        }
+    }
+}
+
 /// A share of calls: those of some trunks, and a part of all others by their calling number, so that a
 /// number stays on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
