@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shaken_core::{Attest, TelephoneNumber};
 
 use super::{Exit, Failure, load};
@@ -158,27 +158,24 @@ impl<'p> Explained<'p> {
             Stage::NotLookedAt => ("not-looked-at", None),
             Stage::Missing(reason) => ("missing", Some(reason.name())),
         };
-        Value::Object(Map::from_iter(
-            [
-                ("time", json!(show_time(at))),
-                ("orig", json!(args.from)),
-                ("dest", args.to.iter().map(TelephoneNumber::as_str).collect()),
-                ("diverting", json!(args.diverting.as_ref().map(TelephoneNumber::as_str))),
-                ("requested_attest", json!(args.attest.map(|attest| attest.to_string()))),
-                ("trunk", json!(args.trunk)),
-                ("customer", json!(decision.customer().map(|customer| &customer.id))),
-                ("decided_by", json!(decision.decided_by())),
-                ("generation", json!(decision.generation())),
-                ("mode", json!(policy.mode().name())),
-                ("outcome", json!(decision.outcome().name())),
-                ("attest", json!(decision.attest().map(|attest| attest.to_string()))),
-                ("reason", json!(decision.reason().name())),
-                ("meaning", json!(decision.reason().meaning())),
-                ("rule", json!(decision.rule().to_string())),
-                ("trail", decision.trail().iter().map(step).collect()),
-                ("certificate", json!({ "state": state, "reason": missing })),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        ))
+        json!({
+            "time": show_time(at),
+            "orig": args.from,
+            "dest": args.to.iter().map(TelephoneNumber::as_str).collect::<Vec<_>>(),
+            "diverting": args.diverting.as_ref().map(TelephoneNumber::as_str),
+            "requested_attest": args.attest.map(|attest| attest.to_string()),
+            "trunk": args.trunk,
+            "customer": decision.customer().map(|customer| &customer.id),
+            "decided_by": decision.decided_by(),
+            "generation": decision.generation(),
+            "mode": policy.mode().name(),
+            "outcome": decision.outcome().name(),
+            "attest": decision.attest().map(|attest| attest.to_string()),
+            "reason": decision.reason().name(),
+            "meaning": decision.reason().meaning(),
+            "rule": decision.rule().to_string(),
+            "trail": decision.trail().iter().map(step).collect::<Vec<_>>(),
+            "certificate": { "state": state, "reason": missing },
+        })
     }
 }
