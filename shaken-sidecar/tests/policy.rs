@@ -114,7 +114,7 @@ fn wrong_rows_are_named_by_file_and_line_without_their_numbers() {
 fn wrong_keys_are_named_by_line_without_their_numbers() {
     for (good, bad, line) in [
         ("author =", "autor =", 7),
-        ("when = { to = [\"1900*\"] }", "when = { to = [12155550177] }", 40),
+        ("when = { to = [\"1900*\"] }", "when = { to = [12155550177] }", 42),
         ("mode = \"observe\"", "mode = \"12155550177\"", 6),
     ] {
         let example = Example::new();
