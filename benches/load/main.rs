@@ -32,12 +32,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Options {
     #[command(subcommand)]
     command: Command,
-    /// What the daemon promises before it answers.
-    #[arg(long, global = true, value_enum, default_value_t = Durability::Durable)]
-    audit: Durability,
-    /// Further lines of the daemon's configuration.
-    #[arg(long, global = true, default_value = "")]
-    config: String,
+    /// What the daemon promises before it answers; `queued` for `cost`, otherwise `durable`.
+    #[arg(long, global = true, value_enum)]
+    audit: Option<Durability>,
+    /// Further lines of the daemon's configuration; for `cost` verification tables, as its other side has.
+    #[arg(long, global = true)]
+    config: Option<String>,
     /// Folder on the disk of the audit log.
     #[arg(long, global = true, default_value_os_t = std::env::temp_dir())]
     dir: std::path::PathBuf,
@@ -110,7 +110,12 @@ fn main() -> ExitCode {
     }
     let options = Options::parse();
     println!("load average: {}", std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
-    let daemon = Daemon::start(&options.dir, options.audit.name(), &options.config);
+    let (durability, config) = match &options.command {
+        Command::Cost { .. } => (Durability::Queued, "[verification]\nverify_tables = \"on\""),
+        _ => (Durability::Durable, ""),
+    };
+    let durability = options.audit.unwrap_or(durability);
+    let daemon = Daemon::start(&options.dir, durability.name(), options.config.as_deref().unwrap_or(config));
     let caller = Caller::new(daemon.lab());
     let is_right = match &options.command {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),

@@ -1,26 +1,26 @@
 //! Others' libraries, found at run time. All unsafe code of the benches is here.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_void};
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::{ptr, slice};
 
 use libloading::Library;
 
 /// Declares functions of a library as they stand in its header file, with `void` for its own
-/// structures, and `load`, which finds them.
+/// structures, and `load`, which finds them in a file.
 macro_rules! library {
-    ($table:ident = $file:literal: $($name:ident($($argument:ty),*) -> $result:ty;)*) => {
+    ($table:ident: $($name:ident($($argument:ty),*) -> $result:ty;)*) => {
         #[expect(non_snake_case, reason = "the library's names")]
         struct $table {
             $($name: unsafe extern "C" fn($($argument),*) -> $result,)*
         }
 
         impl $table {
-            fn load() -> Result<Self, String> {
+            fn load(file: &str) -> Result<Self, String> {
                 // The functions stay loaded as long as the process.
                 // SAFETY: loading runs the library's own initialization, which any program that is
                 // linked with it runs too.
-                let library = ManuallyDrop::new(unsafe { Library::new($file) }.map_err(|e| e.to_string())?);
+                let library = ManuallyDrop::new(unsafe { Library::new(file) }.map_err(|e| e.to_string())?);
                 Ok(Self {
                     // SAFETY: the type is that of the library's header file.
                     $($name: *unsafe { library.get(stringify!($name)) }.map_err(|e| e.to_string())?,)*
@@ -30,7 +30,7 @@ macro_rules! library {
     };
 }
 
-library! { Libcrypto = "libcrypto.so.3":
+library! { Libcrypto:
     OpenSSL_version(c_int) -> *const c_char;
     EVP_sha256() -> *const c_void;
     EVP_MD_CTX_new() -> *mut c_void;
@@ -57,7 +57,7 @@ impl Openssl {
     /// # Errors
     /// Why the library cannot be used.
     pub(crate) fn load(key: &[u8]) -> Result<Self, String> {
-        let library = Libcrypto::load()?;
+        let library = Libcrypto::load("libcrypto.so.3")?;
         let len_bytes = c_long::try_from(key.len()).map_err(|error| error.to_string())?;
         // SAFETY: the second argument points to `len_bytes` bytes, that the function only reads; the
         // others may be null or take no argument.
@@ -116,7 +116,7 @@ impl Drop for Openssl {
     }
 }
 
-library! { Libsecsipid = "libsecsipid.so.1":
+library! { Libsecsipid:
     SecSIPIDGetIdentity(
         *mut c_char, *mut c_char, *mut c_char, *mut c_char, *mut c_char, *mut c_char, *mut *mut c_char
     ) -> c_int;
@@ -129,7 +129,7 @@ unsafe extern "C" {
     fn free(pointer: *mut c_void);
 }
 
-/// libsecsipid. Its functions take `char *` and only read through it.
+/// A libsecsipid: the original, or ours. Its functions take `char *` and only read through it.
 pub(crate) struct Secsipid(Libsecsipid);
 
 /// What goes into a header.
@@ -143,10 +143,12 @@ pub(crate) struct NewIdentity {
 }
 
 impl Secsipid {
+    /// The one in `file`: a path, or a name that the system finds.
+    ///
     /// # Errors
     /// Why the library cannot be used.
-    pub(crate) fn load() -> Result<Self, String> {
-        Libsecsipid::load().map(Self)
+    pub(crate) fn load(file: &str) -> Result<Self, String> {
+        Libsecsipid::load(file).map(Self)
     }
 
     /// `SecSIPIDGetIdentity`: what `read` makes of the header's value.
@@ -220,4 +222,12 @@ impl Secsipid {
 
 fn done(function: &str, code: c_int) -> Result<(), String> {
     if code == 0 { Ok(()) } else { Err(format!("{function} says {code}")) }
+}
+
+/// What `fill` leaves in a place that begins with `empty`.
+pub(crate) fn filled<T>(empty: T, fill: impl FnOnce(&mut MaybeUninit<T>)) -> T {
+    let mut place = MaybeUninit::new(empty);
+    fill(&mut place);
+    // SAFETY: it began with a value, and functions with a place for a result put one there on every path.
+    unsafe { place.assume_init() }
 }

@@ -5,6 +5,7 @@
 #[path = "../../shaken-core/tests/heap/mod.rs"]
 mod heap;
 
+mod ffi;
 mod foreign;
 mod openssl;
 mod own;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 
     own::print_allocations(&fixture, &verifiers);
     own::print_sign(&rounds, &fixture);
+    ffi::print_sign(&rounds, &fixture);
     own::print_verify(&rounds, &fixture, &verifiers);
     own::print_lookup(&rounds, &fixture);
     own::print_table(&rounds, &fixture);
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
     // Last: it brings a runtime with threads of its own into the process.
     if let Err(absent) = secsipid::print(&rounds, &fixture, &verifiers) {
         eprintln!("left out, libsecsipid.so.1: {absent}");
+    }
+    if let Err(absent) = secsipid::print_drop_in(&rounds, &fixture) {
+        eprintln!("left out, the drop-in for it: {absent}");
     }
     ExitCode::SUCCESS
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 14] = [
+const ALWAYS: [&str; 15] = [
     "sign_full/ring_sign",
+    "ffi_sign/core_sign",
     "verify_warm_ring/ring_verify",
     "verify_warm_table/ring_verify",
     "verify_call_warm_ring/ring_verify",
@@ -22,12 +23,14 @@ const ALWAYS: [&str; 14] = [
 ];
 
 /// Lines that need a library, and how it is named if it is absent.
-const WITH_LIBRARY: [(&str, &str); 5] = [
+const WITH_LIBRARY: [(&str, &str); 7] = [
     ("verify_warm_ring/openssl_verify", "libcrypto.so.3"),
     ("verify_warm_table/openssl_verify", "libcrypto.so.3"),
     ("sign_full/secsipid_sign", "libsecsipid.so.1"),
     ("verify_warm_ring/secsipid_verify_chain", "libsecsipid.so.1"),
     ("verify_warm_table/secsipid_verify_chain", "libsecsipid.so.1"),
+    ("ffi_sign/secsipid_sign", "the drop-in for it"),
+    ("ffi_verify_warm/secsipid_verify_chain", "the drop-in for it"),
 ];
 
 #[test]

@@ -1,5 +1,7 @@
 //! A bounded cache of certificates by URL. No clock, no I/O.
 
+mod failures;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use quick_cache::sync::{Cache, EntryAction};
 use crate::Error;
 use crate::cert::TrustedCert;
 use crate::trust::{Epoch, Trust};
+pub use failures::Failures;
 
 /// Least time that an entry counts as fresh (ATIS-1000074: 24 hours where the repository says
 /// nothing, or less).

@@ -128,38 +128,21 @@ impl Signer {
 
     /// Writes what is signed, `header.payload`, and signs it.
     fn write_signed(&self, claims: &impl Unsigned, out: &mut Out<'_>) -> Result<Signature, Error> {
+        self.check_authority(claims)?;
+        let header = self.headers.iter().zip(Ppt::ALL).find(|(_, ppt)| *ppt == claims.ppt());
+        write_signed(&self.key, header.map_or("", |(header, _)| header), claims, out)
+    }
+
+    /// Whether the certificate may sign for the caller, at the time of the call.
+    fn check_authority(&self, claims: &impl Unsigned) -> Result<(), Error> {
         self.certificate.check_valid(i64::try_from(claims.base().iat()).unwrap_or(i64::MAX))?;
         match claims.authority_over() {
             Party::Number(number) if self.tn_auth_list.coverage(number) == Coverage::Uncovered => {
-                return Err(Error::TnNotAuthorized);
+                Err(Error::TnNotAuthorized)
             }
             // RFC 8226 §9: a provider speaks for its users, whatever they are called.
-            Party::Uri(_) if self.tn_auth_list.spc().is_none() => return Err(Error::TnNotAuthorized),
-            Party::Number(_) | Party::Uri(_) => {}
-        }
-
-        let mut usual_room = [0; USUAL_PAYLOAD_LEN];
-        let mut large_room;
-        let mut json = Out::new(&mut usual_room);
-        claims.write(&mut json);
-        if json.overflowed() {
-            large_room = [0; MAX_PAYLOAD_LEN];
-            json = Out::new(&mut large_room);
-            claims.write(&mut json);
-        }
-        if json.overflowed() {
-            return Err(Error::TokenTooLarge { len_bytes: json.len() });
-        }
-        let payload = json.written();
-
-        let header = self.headers.iter().zip(Ppt::ALL).find(|(_, ppt)| *ppt == claims.ppt());
-        out.push(header.map_or("", |(header, _)| header).as_bytes());
-        out.push_base64url(payload);
-        // When the buffer has overflowed the rest is only counted.
-        if out.overflowed() {
-            Ok(Signature::from_bytes([0; SIGNATURE_LEN]))
-        } else {
-            self.key.sign(out.written())
+            Party::Uri(_) if self.tn_auth_list.spc().is_none() => Err(Error::TnNotAuthorized),
+            Party::Number(_) | Party::Uri(_) => Ok(()),
         }
     }
 
@@ -174,6 +157,55 @@ impl Signer {
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
+}
+
+/// Writes the value of the Identity header for `claims` with nothing but a key, for callers that have no
+/// certificate at hand. Nobody has checked that what stands at `x5u` belongs to the key, is valid, or
+/// may sign for the caller: whoever has the certificate uses [`Signer`].
+///
+/// # Errors
+/// [`Error::TokenTooLarge`], [`Error::BufferTooSmall`], [`Error::SigningFailed`], as
+/// [`Signer::sign`].
+pub fn sign_with_bare_key<'b>(
+    key: &SigningKey,
+    x5u: &X5u<'_>,
+    claims: &impl Unsigned,
+    out: &'b mut [u8],
+) -> Result<&'b str, Error> {
+    let header = protected_header(claims.ppt(), x5u.as_str())?;
+    let mut out = Out::new(out);
+    let signature = write_signed(key, &header, claims, &mut out)?;
+    out.push(b".");
+    out.push_base64url(signature.as_ref());
+    identity::write_params(&mut out, x5u.as_str(), claims.ppt());
+    out.finish()
+}
+
+/// Writes what is signed, `header.payload`, and signs it. `header` is encoded, with its dot.
+fn write_signed(
+    key: &SigningKey,
+    header: &str,
+    claims: &impl Unsigned,
+    out: &mut Out<'_>,
+) -> Result<Signature, Error> {
+    let mut usual_room = [0; USUAL_PAYLOAD_LEN];
+    let mut large_room;
+    let mut json = Out::new(&mut usual_room);
+    claims.write(&mut json);
+    if json.overflowed() {
+        large_room = [0; MAX_PAYLOAD_LEN];
+        json = Out::new(&mut large_room);
+        claims.write(&mut json);
+    }
+    if json.overflowed() {
+        return Err(Error::TokenTooLarge { len_bytes: json.len() });
+    }
+    let payload = json.written();
+
+    out.push(header.as_bytes());
+    out.push_base64url(payload);
+    // When the buffer has overflowed the rest is only counted.
+    if out.overflowed() { Ok(Signature::from_bytes([0; SIGNATURE_LEN])) } else { key.sign(out.written()) }
 }
 
 fn protected_header(ppt: Ppt, x5u: &str) -> Result<Box<str>, Error> {

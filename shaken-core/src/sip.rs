@@ -39,6 +39,7 @@
 //! Max-Forwards, nor whether they are there. The body is lent out and not read.
 
 mod address;
+mod content;
 pub mod date;
 mod diversion;
 mod headers;
@@ -53,6 +54,7 @@ pub(crate) mod uri;
 use core::fmt;
 
 pub use address::Address;
+pub use content::Content;
 pub use diversion::{Diversion, HistoryEntry};
 pub use headers::{Headers, Hints, MAX_IDENTITY_LEN};
 pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Source};
@@ -60,6 +62,7 @@ pub use reply::{Reason, ReasonProtocol, write_response, write_uri_header_value};
 pub use uri::{Scheme, Uri};
 
 use crate::Error;
+use crate::write::Sink;
 use lex::{is_token, is_token_byte, trim};
 
 /// Longest start line and headers that are read: 64 KB of Identity and as much of all else.
@@ -154,6 +157,20 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn is_initial_invite(&self) -> bool {
         self.method == "INVITE" && self.headers.to().param("tag").is_none()
+    }
+
+    /// Writes the request with more header fields, names and values, behind its own.
+    pub fn write_with_headers(&self, headers: &[(&str, &str)], out: &mut impl Sink) {
+        // Before the empty line.
+        let head_len = self.len_bytes.saturating_sub(self.body.len() + 2);
+        out.push(self.fields.head.get(..head_len).unwrap_or_default());
+        for (name, value) in headers {
+            for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                out.push(part);
+            }
+        }
+        out.push(b"\r\n");
+        out.push(self.body);
     }
 
     /// Who calls whom.

@@ -34,6 +34,7 @@ pub use admission::Builder;
 use admission::Message;
 use hot::Candidate;
 pub(crate) use hot::HotKey;
+pub use hot::KnownKey;
 
 /// Tables for hot keys, shared by all threads that verify.
 pub struct Tables {

@@ -29,8 +29,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-use shaken_core::OrigId;
-
 use crate::audit::{Loss, Op, Undecided};
 use crate::call::{Calls, Offers, Origin};
 use crate::delivery::{Delivery, Pending};
@@ -39,6 +37,7 @@ use crate::force::InForce;
 use crate::life::Life;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
+use crate::request_id;
 use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
 use error::RequestError;
@@ -413,12 +412,7 @@ impl Echoed {
         };
         let id = |name: &str| request.headers().get(name).filter(usable).cloned();
         let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
-        Self {
-            request_id: request_id
-                .or_else(|| OrigId::random().ok().map(|id| id.to_string()))
-                .unwrap_or_default(),
-            instance_id: id(INSTANCE_ID),
-        }
+        Self { request_id: request_id.unwrap_or_else(request_id::next), instance_id: id(INSTANCE_ID) }
     }
 
     fn write(self, response: &mut Response<Full<Bytes>>) {

@@ -9,7 +9,6 @@
 //!        └─ missing ──> wait ──> join the download of this URL, or start it if there is a place
 //! ```
 
-mod failures;
 mod places;
 mod shelf;
 #[cfg(test)]
@@ -20,12 +19,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use shaken_core::cache::Failures;
 use shaken_core::fetch::Fetcher;
 use shaken_core::{CertCache, Error, Lookup, Trust, TrustedCert, X5u};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
-use failures::Failures;
 use places::{Place, Places, Standing};
 use shelf::{Shelf, Shelved};
 

@@ -16,7 +16,7 @@ mod verification;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +92,8 @@ pub struct Config {
     pub monitoring: Option<SocketAddr>,
     /// What a line of the log is.
     pub log: LogFormat,
+    /// How many threads work on requests.
+    pub workers: NonZeroUsize,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
     /// What cannot change while the daemon runs.
@@ -141,6 +143,8 @@ struct File {
     #[serde(default)]
     log: LogSection,
     #[serde(default)]
+    daemon: DaemonSection,
+    #[serde(default)]
     limits: LimitsSection,
 }
 
@@ -172,6 +176,19 @@ struct AdminSection {
     #[serde(default)]
     uids: Vec<u32>,
     listen: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DaemonSection {
+    workers: Option<NonZeroUsize>,
+}
+
+/// The rest is for the SBC beside it and for the audit log's own threads. Workers that find no work cost
+/// more in waking one another than they save.
+fn half_of_the_processors() -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 #[derive(Default, Deserialize)]
@@ -286,6 +303,7 @@ impl Config {
             admin_uids: file.admin.uids,
             monitoring,
             log: file.log.format,
+            workers: file.daemon.workers.unwrap_or_else(half_of_the_processors),
             warnings,
             fixed: Fixed::of(text, folder.files())?,
             path: PathBuf::new(),

@@ -34,6 +34,7 @@ pub mod listen;
 pub mod lists;
 pub mod policy;
 pub mod replay;
+mod request_id;
 pub mod resp;
 pub mod sip;
 pub mod telemetry;

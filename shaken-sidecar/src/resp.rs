@@ -18,7 +18,6 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Buf as _, BytesMut};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use shaken_core::OrigId;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
@@ -30,6 +29,7 @@ use crate::force::InForce;
 use crate::life::clock::unix_s;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
+use crate::request_id;
 use crate::to_the_end::{Panicked, to_the_end};
 use parse::{Command, MAX_COMMAND_LEN, ProtocolError, parse};
 use reply::Reply;
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             door.calls.audit().count_undecided(Undecided::Shed, now);
             return self.say(Reply::error(DEADLINE));
         }
-        let request_id = OrigId::random().map(|id| id.to_string()).unwrap_or_default();
+        let request_id = request_id::next();
         let delivery = Delivery::new(request_id.clone());
         let origin = Origin {
             listener: door.listener,

@@ -87,7 +87,7 @@ fn kamailio_signs_and_verifies_over_the_redis_protocol() {
     let running = Running::start(|config| config + "\n[resp]\nsocket = \"resp.sock\"\n");
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let script = script(&running.lab().join("resp.sock"), port, &installed.modules);
-    let kamailio = installed.start(&running.lab(), port, &script);
+    let kamailio = installed.start(&running.lab(), port, &script, None);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

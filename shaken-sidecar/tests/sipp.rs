@@ -54,7 +54,7 @@ impl Rig {
         let callee = Callee::start(&sipp, &running.lab(), free_port());
         let ports = Ports { sbc: sbc_port, door, http, callee: callee.port };
         let script = script(&installed.modules, &running.lab().join("resp.sock"), &ports);
-        let sbc = installed.start(&running.lab(), sbc_port, &script);
+        let sbc = installed.start(&running.lab(), sbc_port, &script, None);
         Some(Self { sbc, sbc_port, callee, running, sipp, others })
     }
 

@@ -5,8 +5,47 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arrayvec::ArrayVec;
 
+use super::Tables;
+use crate::Error;
 use crate::es256::table::Table;
 use crate::es256::{Signature, VerifyingKey};
+
+/// A public key and how much it is in use, for those who verify signatures without a
+/// [`TrustedCert`](crate::TrustedCert): nothing says whose key it is.
+#[derive(Debug)]
+pub struct KnownKey {
+    key: VerifyingKey,
+    hot: Arc<HotKey>,
+}
+
+impl KnownKey {
+    /// A key that was not used yet.
+    #[must_use]
+    pub fn new(key: VerifyingKey) -> Self {
+        Self { key, hot: Arc::default() }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// As [`VerifyingKey::verify`], by the table of the key if it has one in `tables`, at `now` in
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`].
+    pub fn verify(
+        &self,
+        tables: &Tables,
+        message: &[u8],
+        signature: &Signature,
+        now: i64,
+    ) -> Result<(), Error> {
+        tables.verify(&self.key, &self.hot, message, signature, now)
+    }
+}
 
 /// The use of one certificate's key. Made with the certificate, so that no call allocates it.
 #[derive(Debug, Default)]

@@ -36,7 +36,10 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     let config = load(&args.config)?;
     let sandbox = Sandbox::enter(&config).map_err(|error| Failure::new(Exit::Unavailable, error))?;
     let _flushed_at_end = log::begin(config.log);
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers.get())
+        .enable_all()
+        .build()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;
     runtime.block_on(async {
         let no_signal =

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shaken_core::mky::Fingerprints;
 use shaken_core::passport::shaken;
-use shaken_core::sip::{self, Parties, Reason, Request};
+use shaken_core::sip::{self, Content, Parties, Reason, Request};
 use shaken_core::verify::{CallScratch, Chain, HeaderVerdict};
 use shaken_core::write::Out;
 use shaken_core::{Attest, Error, Identity, Party, Signer, Verified, Verstat, sign::MAX_HEADER_LEN};
@@ -55,19 +54,12 @@ pub(super) fn sign(
     } else {
         let date = date.as_deref().map(|date| ("Date", date));
         let headers: Vec<(&str, &str)> = date.into_iter().chain([("Identity", identity)]).collect();
-        out.bytes(&with_headers(&request, &bytes, &headers))?;
+        let mut message = Vec::new();
+        request.write_with_headers(&headers, &mut message);
+        out.bytes(&message)?;
     }
     out.finish()?;
     Ok(Exit::Yes)
-}
-
-/// The request with more headers, behind its own; `bytes` is what it was read from.
-pub(super) fn with_headers(request: &Request<'_>, bytes: &[u8], headers: &[(&str, &str)]) -> Vec<u8> {
-    // Before the empty line.
-    let head_len = request.len_bytes() - request.body().len() - 2;
-    let (head, rest) = bytes[..request.len_bytes()].split_at(head_len);
-    let added: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    [head, added.as_bytes(), rest].concat()
 }
 
 /// Verifies all Identity headers of the message against the call that it starts.
@@ -75,24 +67,13 @@ pub(super) fn verify(path: &Path, rules: &Rules, json: bool) -> Result<Exit, Fai
     let bytes = read_message(path)?;
     let request = Request::parse(&bytes).map_err(|error| unusable(path, error))?;
     let parties = request.parties();
+    let content = Content::of(&request);
     let mut scratch = CallScratch::new();
     // Without a call there is nothing to verify them against.
-    let judged = parties.as_ref().map_err(|error| *error).and_then(|parties| {
-        // Without a body there is no key of the media, which a `mky` must find out (RFC 8225
-        // §5.2.2); and fingerprints that cannot be read are none that a `mky` could hold.
-        let sdp = if request.body().is_empty() { Some(&[][..]) } else { request.sdp() };
-        let fingerprints = sdp.map(|sdp| Fingerprints::from_sdp(sdp).unwrap_or_default());
-        let resource_priority = joined(&request, "Resource-Priority");
-        let priority = joined(&request, "Priority");
-        let mut call = parties.call().with_resource_priority(&resource_priority).with_priority(&priority);
-        if let Some(fingerprints) = &fingerprints {
-            call = call.with_fingerprints(fingerprints);
-        }
-        if request.method() == "MESSAGE" {
-            call = call.with_body(request.body());
-        }
-        rules.judge(request.headers().identity(), &call, &mut scratch)
-    });
+    let judged = parties
+        .as_ref()
+        .map_err(|error| *error)
+        .and_then(|parties| rules.judge(request.headers().identity(), &content.call(parties), &mut scratch));
     let verdict = match &judged {
         Err(error) => Err(*error),
         Ok(judged) => judged.verdict.result().map(Verified::attest),
@@ -115,12 +96,6 @@ pub(super) fn verify(path: &Path, rules: &Rules, json: bool) -> Result<Exit, Fai
     }
     out.finish()?;
     Ok(exit_of(&verdict))
-}
-
-/// The values of a header field that may stand several times, joined as RFC 3261 §7.3.1 has it.
-fn joined(request: &Request<'_>, name: &str) -> String {
-    let values = request.fields().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-    values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>().join(",")
 }
 
 fn unusable(path: &Path, error: Error) -> Failure {

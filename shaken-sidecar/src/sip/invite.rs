@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use shaken_core::error::SipResponse;
 use shaken_core::sip::{self, Caller, Parties, Reason, ReasonProtocol, Request};
-use shaken_core::{Error, Identity, OrigId, Verstat};
+use shaken_core::{Error, Identity, Verstat};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
@@ -23,6 +23,7 @@ use crate::fields::MAX_CALL_ID_LEN;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
+use crate::request_id;
 use crate::to_the_end::{Panicked, to_the_end};
 
 /// A call that waits for its answer.
@@ -96,7 +97,7 @@ impl Invite {
         door: &Arc<Door>,
     ) -> (Vec<u8>, Pending) {
         let due = self.received + door.deadline();
-        let request_id = OrigId::random().map(|id| id.to_string()).unwrap_or_default();
+        let request_id = request_id::next();
         let delivery = Delivery::new(request_id.clone());
         let pending = Pending::new(delivery.clone(), Arc::clone(&door.calls));
         let call_id = asked.request.headers().call_id();

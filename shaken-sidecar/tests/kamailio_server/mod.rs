@@ -28,8 +28,9 @@ impl Installed {
         })
     }
 
-    /// Starts it in `folder` with this script, which listens on UDP `port` of 127.0.0.1.
-    pub(crate) fn start(&self, folder: &Path, port: u16, script: &str) -> Kamailio {
+    /// Starts it in `folder` with this script, which listens on UDP `port` of 127.0.0.1, and with the
+    /// libraries of another folder before those of the system.
+    pub(crate) fn start(&self, folder: &Path, port: u16, script: &str, libraries: Option<&Path>) -> Kamailio {
         let config = folder.join("kamailio.cfg");
         fs::write(&config, script).unwrap();
         let log = fs::File::create(folder.join("kamailio.log")).unwrap();
@@ -38,6 +39,7 @@ impl Installed {
             .arg(&config)
             .arg("-Y")
             .arg(folder)
+            .envs(libraries.map(|folder| ("LD_LIBRARY_PATH", folder)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -4,7 +4,6 @@ use shaken_core::sip::{Parties, Request, date};
 use shaken_core::write::Out;
 
 use super::{CALLED, CALLER};
-use crate::cli::sip::with_headers;
 use crate::cli::{Exit, Failure};
 
 /// An INVITE as it goes over the wire.
@@ -35,7 +34,8 @@ impl Message {
 
     /// The same with this Identity header behind the others.
     pub(super) fn signed(&self, identity: &str) -> Result<Self, Failure> {
-        let bytes = with_headers(&self.request()?, self.0.as_bytes(), &[("Identity", identity)]);
+        let mut bytes = Vec::new();
+        self.request()?.write_with_headers(&[("Identity", identity)], &mut bytes);
         Ok(Self(String::from_utf8_lossy(&bytes).into_owned()))
     }
 

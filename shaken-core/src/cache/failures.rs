@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use shaken_core::Error;
-use shaken_core::trust::Epoch;
+use crate::Error;
+use crate::trust::Epoch;
 
+/// URLs that gave no certificate that is trusted, beside the [`CertCache`](super::CertCache): for 10 to
+/// 13 seconds after a time-out or a fault of the repository, a minute after anything else. Bounded.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<HashMap<Box<str>, Failed>>);
+pub struct Failures(Mutex<HashMap<Box<str>, Failed>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failed {
@@ -18,14 +20,16 @@ struct Failed {
 }
 
 impl Failures {
-    /// Why `url` is not to be tried now.
-    pub(super) fn recent(&self, url: &str, epoch: Epoch, now: i64) -> Option<Error> {
+    /// Why `url` is not to be tried at `now`, in seconds since 1970, by the trust of `epoch`.
+    #[must_use]
+    pub fn recent(&self, url: &str, epoch: Epoch, now: i64) -> Option<Error> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = failures.get(url)?;
         (now < failed.until && failed.epoch == epoch).then_some(failed.error)
     }
 
-    pub(super) fn note(&self, url: &str, error: Error, epoch: Epoch, now: i64) {
+    /// Notes that `url` gave nothing at `now` but `error`, by the trust of `epoch`.
+    pub fn note(&self, url: &str, error: Error, epoch: Epoch, now: i64) {
         let keep_s = match error {
             // Nobody knows about the URL itself: it was never asked.
             Error::FetchOverload => return,
@@ -61,9 +65,8 @@ const MAX_FAILURES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
-    use shaken_core::Trust;
-
     use super::*;
+    use crate::Trust;
 
     #[test]
     fn failures_end_and_are_bounded() {
