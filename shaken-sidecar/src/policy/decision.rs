@@ -143,7 +143,7 @@ pub struct Decision<'p> {
     rule: Option<&'p Rule>,
     right: Option<&'p Right>,
     certificate: Option<&'p CertificateUse>,
-    before: Option<End<'p>>,
+    before: Option<(Outcome<'p>, Reason)>,
     emergency: bool,
 }
 
@@ -255,11 +255,8 @@ pub fn decide<'p>(policy: &'p Policy, facts: &Facts<'_>, now: i64) -> Decision<'
     decision
 }
 
-/// What ends the way of a call.
-type End<'p> = (Outcome<'p>, Reason);
-
 impl<'p> Decision<'p> {
-    fn work(&mut self, facts: &Facts<'_>, now: i64) -> End<'p> {
+    fn work(&mut self, facts: &Facts<'_>, now: i64) -> (Outcome<'p>, Reason) {
         if self.emergency {
             self.note(Reason::Emergency);
         }
@@ -330,7 +327,11 @@ impl<'p> Decision<'p> {
     }
 
     /// The calling number, if there is one that calls can come from.
-    fn check_number(&mut self, facts: &Facts<'_>, level: &mut Descent) -> Result<E164, End<'p>> {
+    fn check_number(
+        &mut self,
+        facts: &Facts<'_>,
+        level: &mut Descent,
+    ) -> Result<E164, (Outcome<'p>, Reason)> {
         let handling = self.policy.handling;
         let number = match facts.orig {
             Caller::Anonymous => return Err(self.unsigned(Reason::TnAnonymous)),
@@ -354,7 +355,13 @@ impl<'p> Decision<'p> {
     }
 
     /// What comes of the Identity headers that there are, or are not.
-    fn treat(&mut self, facts: &Facts<'_>, trunk: &Trunk, number: E164, now: i64) -> Option<End<'p>> {
+    fn treat(
+        &mut self,
+        facts: &Facts<'_>,
+        trunk: &Trunk,
+        number: E164,
+        now: i64,
+    ) -> Option<(Outcome<'p>, Reason)> {
         let is_signed = facts.received != Received::None;
         if facts.ppt == Ppt::Div
             || is_signed && facts.diverting.is_some() && trunk.treatment != Treatment::Pass
@@ -490,7 +497,7 @@ impl<'p> Decision<'p> {
         number: E164,
         level: &mut Descent,
         chosen: &mut Option<&'p str>,
-    ) -> Option<End<'p>> {
+    ) -> Option<(Outcome<'p>, Reason)> {
         let policy = self.policy;
         for rule in &policy.rules {
             let when = &rule.when;
@@ -541,9 +548,9 @@ impl<'p> Decision<'p> {
         facts: &Facts<'_>,
         number: E164,
         chosen: Option<&str>,
-        end: End<'p>,
+        end: (Outcome<'p>, Reason),
         now: i64,
-    ) -> End<'p> {
+    ) -> (Outcome<'p>, Reason) {
         self.before = Some(end);
         // RFC 8946 §4.1: a `div` PASSporT is signed for the number that diverted.
         let signed_for = match (&end.0, facts.diverting, facts.orig) {
@@ -604,7 +611,7 @@ impl<'p> Decision<'p> {
         }
     }
 
-    fn meet(&mut self, reason: Reason, fate: Fate) -> End<'p> {
+    fn meet(&mut self, reason: Reason, fate: Fate) -> (Outcome<'p>, Reason) {
         match fate {
             Fate::Block if !self.emergency => {
                 self.note(reason);
@@ -614,7 +621,7 @@ impl<'p> Decision<'p> {
         }
     }
 
-    fn unsigned(&mut self, reason: Reason) -> End<'p> {
+    fn unsigned(&mut self, reason: Reason) -> (Outcome<'p>, Reason) {
         self.note(reason);
         (Outcome::Unsigned, reason)
     }

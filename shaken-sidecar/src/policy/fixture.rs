@@ -126,10 +126,10 @@ other,example-telecom,end_user,,verified,,,
 
 pub(super) const EVIDENCE: &str = "\
 evidence,type,sha256,uri,issued_at,expires_at,reviewed_by
-kyc-1,kyc_report,,https://docs.example.com/kyc-1,2026-01-01,,ada
-loa-1,loa_pdf,,https://docs.example.com/loa-1,2026-01-01,2026-12-31,ada
-loa-old,loa_pdf,,https://docs.example.com/loa-old,2025-01-01,2025-12-31,ada
-cert-1,cert,abababababababababababababababababababababababababababababababab,,,,ada
+kyc-1,kyc_report,,https://docs.example.com/kyc-1,2026-01-01,,compliance
+loa-1,loa_pdf,,https://docs.example.com/loa-1,2026-01-01,2026-12-31,compliance
+loa-old,loa_pdf,,https://docs.example.com/loa-old,2025-01-01,2025-12-31,compliance
+cert-1,cert,abababababababababababababababababababababababababababababababab,,,,compliance
 ";
 
 pub(super) const RIGHTS: &str = "\

@@ -114,7 +114,7 @@ fn a_generation_is_the_content_and_not_its_spelling() {
         (&rights, RIGHTS.replace("2026-07-01", "2026-07-02")),
         (&dir.path().join("dno.csv"), "numbers\n12155550190\n12155550189\n".into()),
         (&dir.path().join("customers.csv"), CUSTOMERS.replace("pending", "none")),
-        (&dir.path().join("evidence.csv"), EVIDENCE.replace("ada", "bob")),
+        (&dir.path().join("evidence.csv"), EVIDENCE.replace("compliance", "audit")),
         (&path, TOML.replace("cap = \"A\"", "cap = \"B\"")),
     ] {
         let before = fs::read(file).unwrap();

@@ -6,7 +6,7 @@ use proptest::strategy::ValueTree as _;
 use super::*;
 use crate::lab::TnEntryDer;
 use crate::policy::data::{Credential, Loader, MaxLevel};
-use crate::policy::fixture::{NOW, files, load, policy, with_key};
+use crate::policy::fixture::{CUSTOMERS, NOW, TOML, files, load, policy, with_key};
 
 fn tn(digits: &str) -> TelephoneNumber {
     TelephoneNumber::parse(digits).unwrap()
@@ -61,6 +61,32 @@ fn the_right_to_the_number_decides() {
         assert_eq!(decision.generation(), policy.generation().id());
         assert_eq!(decision.certificate().map(|used| used.id.as_str()), Some("main"));
         assert!(decision.trail().iter().any(|step| step.reason == decision.reason()));
+    }
+}
+
+/// A right is the customer's, and counts as far as it is known who they are.
+#[test]
+fn vetting_bounds_what_a_right_gives() {
+    let (dir, path) = files();
+    for (kyc, profile, level, reason) in [
+        ("verified,,", "us", Attest::A, "RIGHT_OK"),
+        ("none,,", "us", Attest::C, "CUST_UNVETTED"),
+        ("pending,,", "us", Attest::C, "CUST_UNVETTED"),
+        // Verified from a day on that has not come.
+        ("verified,2026-07-01,", "us", Attest::C, "CUST_UNVETTED"),
+        ("expired,,", "us", Attest::B, "CUST_EXPIRED"),
+        ("verified,,2026-03-31", "ca", Attest::B, "CUST_EXPIRED"),
+        ("expired,,", "fr", Attest::C, "CUST_EXPIRED"),
+        ("revoked,,", "us", Attest::C, "CUST_REVOKED"),
+        ("revoked,,", "fr", Attest::C, "CUST_REVOKED"),
+    ] {
+        let customers = CUSTOMERS.replace("verified,,2026-03-31", kyc);
+        std::fs::write(dir.path().join("customers.csv"), customers).unwrap();
+        let toml = TOML.replace("profile = \"us\"", &format!("profile = \"{profile}\""));
+        std::fs::write(&path, toml).unwrap();
+        let policy = load(&path);
+        let decision = decide(&policy, &facts(&policy, "lapsed", "12155550130"), NOW);
+        assert_eq!((decision.attest(), decision.reason().name()), (Some(level), reason), "{kyc} {profile}");
     }
 }
 
