@@ -9,6 +9,7 @@ mod ffi;
 mod foreign;
 mod openssl;
 mod own;
+mod policy;
 mod round;
 mod secsipid;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     own::print_verify(&rounds, &fixture, &verifiers);
     own::print_lookup(&rounds, &fixture);
     own::print_table(&rounds, &fixture);
+    policy::print_policy(&rounds, &fixture);
     if let Err(absent) = openssl::print(&rounds, &fixture, &verifiers) {
         eprintln!("left out, libcrypto.so.3: {absent}");
     }

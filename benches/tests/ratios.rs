@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 15] = [
     "sign_full/ring_sign",
     "ffi_sign/core_sign",
     "verify_warm_ring/ring_verify",
@@ -15,6 +15,8 @@ const ALWAYS: [&str; 13] = [
     "cache_lookup_ns",
     "table_bytes_per_key",
     "table_build_us",
+    "policy_decision/ring_sign",
+    "policy_allocations",
     "sign_allocations",
     "verify_allocations",
     "verify_call_allocations",

@@ -28,7 +28,7 @@ mod find;
 mod inspect;
 mod line;
 mod lock;
-mod mask;
+pub(crate) mod mask;
 mod note;
 mod observer;
 mod options;

@@ -11,6 +11,7 @@ mod demo;
 mod input;
 mod lab;
 mod online;
+mod policy;
 mod reload;
 mod serve;
 mod sign;
@@ -100,6 +101,9 @@ enum Command {
     /// Audit log: make its key, check it, find and trace calls in it
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Attestation by right: check a policy, explain a decision, compile and compare policies
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Run the daemon
     Serve(serve::Args),
     /// Have a running daemon read its configuration again, all of it or nothing
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Cert(command) => cert::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Policy(command) => policy::run(&command),
         Command::Serve(args) => serve::serve(&args),
         Command::Reload(args) => reload::run(&args),
         Command::CheckConfig(args) => serve::check(&args),

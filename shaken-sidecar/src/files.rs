@@ -21,9 +21,18 @@ pub(crate) fn name_of(url: &str) -> String {
 /// After this, what was at `name` in `dir` is there or `bytes`, whole, also after a power cut. Nobody
 /// but our user may read it. One caller at a time for each name.
 pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_with(dir, name, |file| file.write_all(bytes))
+}
+
+/// As [`replace`], with what `write` writes.
+pub(crate) fn replace_with(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let fresh = dir.join(format!("{name}{UNFINISHED}"));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
+    write(&mut file)?;
     file.sync_all()?;
     fs::rename(&fresh, dir.join(name))?;
     File::open(dir)?.sync_all()

@@ -13,7 +13,7 @@
 //! life    health, reload, watchdog, sandbox, sockets that were handed over
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod api;
 pub mod audit;

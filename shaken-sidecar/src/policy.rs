@@ -6,6 +6,13 @@
 //! of its trunks, if the configuration lets it. What it asks for can lower the level of the trunk and
 //! never raise it.
 
+pub mod data;
+pub mod decision;
+#[cfg(test)]
+mod fixture;
+mod map;
+pub mod numbers;
+
 use std::sync::Arc;
 
 use shaken_core::Attest;
@@ -188,6 +195,12 @@ impl Trunk {
         &self.name
     }
 
+    /// Whether PASSporTs of type `ppt` are signed on it.
+    #[must_use]
+    pub fn signs(&self, ppt: Ppt) -> bool {
+        self.signs.contains(&ppt)
+    }
+
     fn matches(&self, listener: Listener, client: &Client) -> bool {
         self.listener.is_none_or(|wanted| wanted == listener)
             && self.uid.is_none_or(|wanted| client.uid() == Some(wanted))
@@ -199,7 +212,7 @@ impl Trunk {
     /// with none. Nothing if it gets none of that type.
     #[must_use]
     pub fn decide(&self, ppt: Ppt, requested: Option<Attest>) -> Option<Decision> {
-        if !self.signs.contains(&ppt) {
+        if !self.signs(ppt) {
             return None;
         }
         if ppt != Ppt::Shaken {

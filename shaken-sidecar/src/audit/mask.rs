@@ -78,7 +78,7 @@ fn mask_origid(text: &str) -> String {
 }
 
 /// Every run of digits that may be a telephone number, with what separates digits in one.
-fn mask_runs(text: &str) -> String {
+pub(crate) fn mask_runs(text: &str) -> String {
     let in_number = |c: char| c.is_ascii_digit() || "+-.() ".contains(c);
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,0 +1,75 @@
+//! `shaken policy`: check, explain, compile and compare policies, without a daemon.
+
+mod diff;
+mod explain;
+
+use std::path::{Path, PathBuf};
+
+use super::input::{Output, clock, note};
+use super::{Exit, Failure};
+use crate::policy::data::{LoadError, Loader, Policy, SnapshotError};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Read a policy and name what is wrong with it, by file and line
+    Check {
+        /// policy.toml, or a compiled policy
+        file: PathBuf,
+    },
+    /// Say what a call gets and why: every stage of the decision. Certificates are not looked at
+    Explain(explain::Args),
+    /// Put all of a policy into one file, which loads at once
+    Compile {
+        /// policy.toml
+        file: PathBuf,
+        /// The file to write; one that is there is replaced as a whole
+        out: PathBuf,
+    },
+    /// Name the rows and keys that differ between two policies; exit 1 if there are any
+    Diff(diff::Args),
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Check { file } => check(file),
+        Command::Explain(args) => explain::run(args),
+        Command::Compile { file, out } => compile(file, out),
+        Command::Diff(args) => diff::run(args),
+    }
+}
+
+fn check(file: &Path) -> Result<Exit, Failure> {
+    let policy = load(file)?;
+    note(format_args!("{} is good: generation {}", file.display(), policy.generation().id()));
+    Ok(Exit::Yes)
+}
+
+fn compile(file: &Path, out: &Path) -> Result<Exit, Failure> {
+    let compiled = Loader::new(file).compile(out, clock()).map_err(failure)?;
+    let facts = std::fs::metadata(out)
+        .map_err(|error| Failure::new(Exit::Io, format_args!("{}: {error}", out.display())))?;
+    let mut output = Output::new();
+    for (name, value) in [
+        ("generation", compiled.generation.id()),
+        ("rows", &compiled.rows.to_string()),
+        ("bytes", &facts.len().to_string()),
+    ] {
+        output.line(format_args!("{name:<11} {value}"))?;
+    }
+    output.finish()?;
+    Ok(Exit::Yes)
+}
+
+fn load(file: &Path) -> Result<Policy, Failure> {
+    Loader::new(file).load(clock()).map_err(failure)
+}
+
+/// What the files say is configuration; a compiled file is data that can be made again.
+fn failure(error: LoadError) -> Failure {
+    let exit = match &error {
+        LoadError::Io { .. } | LoadError::Snapshot { error: SnapshotError::Io(_), .. } => Exit::Io,
+        LoadError::Faults(_) => Exit::BadConfig,
+        LoadError::Snapshot { .. } => Exit::BadData,
+    };
+    Failure::new(exit, error)
+}

@@ -1,0 +1,471 @@
+//! What a policy is made of: who signs, for whom, on which trunks, and who may use which numbers on
+//! what evidence.
+//!
+//! Read by [`Loader`] from `policy.toml` and its CSV files, or from the one file that
+//! [`Loader::compile`] makes of them. A policy is whole or it is not there: all references lead
+//! somewhere, and one wrong row is enough to refuse it.
+
+mod diff;
+mod fault;
+mod generation;
+mod load;
+mod right;
+mod rows;
+mod sections;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use shaken_core::{Attest, Certificate, TelephoneNumber};
+
+use super::decision::Mode;
+use super::numbers::{E164, Numbers, Sets, Table};
+use super::{Listener, recognize};
+use crate::listen::Client;
+
+pub use diff::{Change, Changes, diff};
+pub use fault::{Fault, Faults, LoadError};
+pub use generation::Generation;
+pub use load::{Compiled, Loader};
+pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
+pub use snapshot::SnapshotError;
+
+/// A checked policy: everything that a decision looks at, but for the call.
+#[derive(Debug)]
+pub struct Policy {
+    pub(super) generation: Generation,
+    pub(super) mode: Mode,
+    pub(super) candidate: Option<Candidate>,
+    pub(super) handling: Handling,
+    pub(super) emergency: Vec<Numbers>,
+    pub(super) providers: Vec<Provider>,
+    pub(super) trunks: Vec<Trunk>,
+    pub(super) recognized: Vec<super::Trunk>,
+    pub(super) customers: Vec<Customer>,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) rights: Vec<Right>,
+    pub(super) numbers: Table,
+    pub(super) sets: Sets,
+    pub(super) do_not_originate: Table,
+    pub(super) unallocated: Table,
+}
+
+impl Policy {
+    /// Which policy it is.
+    #[must_use]
+    pub fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// Whether its decisions act.
+    #[must_use]
+    pub fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// The policy that is tried beside it, if one is.
+    #[must_use]
+    pub fn candidate(&self) -> Option<&Candidate> {
+        self.candidate.as_ref()
+    }
+
+    /// The providers, in the order of the file.
+    #[must_use]
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The customers, in the order of the file.
+    #[must_use]
+    pub fn customers(&self) -> &[Customer] {
+        &self.customers
+    }
+
+    /// The trunks, in the order of the file.
+    #[must_use]
+    pub fn trunks(&self) -> &[Trunk] {
+        &self.trunks
+    }
+
+    /// The evidence, in the order of the file.
+    #[must_use]
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// Each different right once, without its numbers.
+    #[must_use]
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
+    }
+
+    /// The table of numbers; its values name sets of rights, for [`rights_of_set`](Self::rights_of_set).
+    #[must_use]
+    pub fn numbers(&self) -> &Table {
+        &self.numbers
+    }
+
+    /// The rights of one set.
+    pub fn rights_of_set(&self, name: NonZeroU32) -> impl Iterator<Item = &Right> {
+        self.sets.members(name).filter_map(|right| self.rights.get(right as usize))
+    }
+
+    /// All rights to `number`: those of the narrowest row that holds it.
+    pub fn rights_to(&self, number: E164) -> impl Iterator<Item = &Right> {
+        self.numbers.lookup(number).into_iter().flat_map(|name| self.rights_of_set(name))
+    }
+
+    /// The trunk of this name.
+    #[must_use]
+    pub fn trunk(&self, name: &str) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    /// The trunk that a request belongs to; see [`recognize`].
+    #[must_use]
+    pub fn recognize(&self, listener: Listener, client: &Client, named: Option<&str>) -> Option<&Trunk> {
+        let recognized = recognize(&self.recognized, listener, client, named)?;
+        self.trunk(recognized.name())
+    }
+
+    /// The same trunks as those that requests are recognized by, in the same order.
+    #[must_use]
+    pub fn recognized(&self) -> &[super::Trunk] {
+        &self.recognized
+    }
+
+    /// Whether a call to `number` may not be held up.
+    #[must_use]
+    pub fn is_emergency(&self, number: &TelephoneNumber) -> bool {
+        E164::of(number).is_some_and(|number| self.emergency.iter().any(|numbers| numbers.contains(number)))
+    }
+
+    /// Tells what is known of a provider's certificate. Until then its key counts as unavailable.
+    /// Nothing happens if there is no such certificate.
+    #[must_use]
+    pub fn with_credential(mut self, provider: &str, certificate: &str, credential: Credential) -> Self {
+        let providers = self.providers.iter_mut().filter(|other| other.id == provider);
+        let certificates = providers.flat_map(|provider| &mut provider.certificates);
+        for other in certificates.filter(|other| other.id == certificate) {
+            other.credential = Some(credential.clone());
+        }
+        self
+    }
+
+    /// The customer of a right.
+    pub(super) fn customer(&self, index: u32) -> Option<&Customer> {
+        self.customers.get(index as usize)
+    }
+
+    /// Whether `customer` is `other`, or a customer of its customers.
+    pub(super) fn is_under(&self, customer: u32, other: u32) -> bool {
+        let parent = |of: &u32| self.customer(*of)?.parent;
+        std::iter::successors(Some(customer), parent).take(MAX_DEPTH).any(|index| index == other)
+    }
+}
+
+/// Whose certificate signs.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name in the files and in records: the decisions are its own (FCC 24-120).
+    pub id: String,
+    /// Its service provider code.
+    pub spc: String,
+    /// The national rules it works under.
+    pub profile: Profile,
+    /// Its certificates, in the order in which they are tried.
+    pub certificates: Vec<CertificateUse>,
+}
+
+/// National rules, as far as they change a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the profiles that there are")]
+pub enum Profile {
+    /// United States.
+    Us,
+    /// Canada.
+    Ca,
+    /// France (MAN): calls that were forwarded are C.
+    Fr,
+}
+
+/// A certificate of a provider and when it signs.
+#[derive(Clone, Debug)]
+pub struct CertificateUse {
+    /// Its name in the files.
+    pub id: String,
+    /// Where the private key is: a path, or what else the daemon takes for one.
+    pub key: String,
+    /// Path of the chain in PEM.
+    pub certificate: String,
+    /// The URL that PASSporTs name.
+    pub x5u: String,
+    /// Calling numbers it is for; all if none are given.
+    pub from: Vec<Numbers>,
+    /// Called numbers it is for; all if none are given.
+    pub to: Vec<Numbers>,
+    pub(super) credential: Option<Credential>,
+}
+
+/// What is known of a certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// Whether there is a key to sign with.
+    pub key: KeyState,
+}
+
+/// Whether a key can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is a key, or there is none")]
+pub enum KeyState {
+    /// It signs.
+    Ready,
+    /// It is not there, or its token does not answer.
+    Unavailable,
+}
+
+/// Who calls come from.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// Its name in the files and in records.
+    pub id: String,
+    /// Index of its provider.
+    pub provider: u32,
+    /// What it is.
+    pub kind: CustomerKind,
+    /// Index of the customer that it is a customer of.
+    pub parent: Option<u32>,
+    /// How well it is known.
+    pub vetting: Vetting,
+    /// Indices of the evidence for that.
+    pub evidence: Box<[u32]>,
+}
+
+/// What a customer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+#[expect(clippy::exhaustive_enums, reason = "the kinds of the file format")]
+pub enum CustomerKind {
+    EndUser,
+    Reseller,
+    Vasp,
+    Carrier,
+}
+
+/// What is known of a customer, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vetting {
+    /// As the file has it.
+    pub state: VettingState,
+    /// The first second it is verified for, since 1970.
+    pub verified_at: Option<i64>,
+    /// The first second it no longer is, since 1970.
+    pub expires_at: Option<i64>,
+}
+
+/// The state of vetting (know your customer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+#[expect(clippy::exhaustive_enums, reason = "the states of the file format")]
+pub enum VettingState {
+    None,
+    Pending,
+    Verified,
+    Expired,
+    Revoked,
+}
+
+impl Vetting {
+    /// The state at `now` in seconds since 1970.
+    #[must_use]
+    pub fn at(&self, now: i64) -> VettingState {
+        match self.state {
+            VettingState::Verified if self.verified_at.is_some_and(|at| now < at) => VettingState::Pending,
+            VettingState::Verified if self.expires_at.is_some_and(|at| now >= at) => VettingState::Expired,
+            state => state,
+        }
+    }
+}
+
+/// What is done with calls of a trunk. How its calls are known is in [`Policy::recognized`].
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// Its name in the files and in records.
+    pub name: String,
+    /// Its place among the trunks.
+    pub(super) index: u32,
+    /// Index of the provider that signs.
+    pub provider: u32,
+    /// Index of the customer whose calls come in; there is one where calls originate.
+    pub customer: Option<u32>,
+    /// Whether calls originate there.
+    pub role: Role,
+    /// What is done with calls that are signed already, or are not.
+    pub treatment: Treatment,
+    /// The highest level on it.
+    pub cap: Attest,
+    /// How surely the customer is known by the connection.
+    pub auth: Auth,
+    /// What the level counts for that a request asks for.
+    pub requested: Requested,
+    /// Where the tracing value comes from.
+    pub origid: OrigIdMode,
+}
+
+/// Where a provider stands in the calls of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the roles of the file format")]
+pub enum Role {
+    /// At their origin.
+    Originate,
+    /// Between other providers.
+    Transit,
+    /// Where they enter the country.
+    Gateway,
+}
+
+/// What is done with calls by whether they are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "the treatments of the file format")]
+pub enum Treatment {
+    /// All are signed by us, unless we have done so already.
+    Sign,
+    /// Those that come without an Identity header are signed.
+    #[default]
+    SignUnsigned,
+    /// None is signed.
+    Pass,
+    /// Those that come without are refused, and none is signed.
+    BlockUnsigned,
+}
+
+/// How surely the customer of a trunk is known by its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the ways of the file format")]
+pub enum Auth {
+    /// Not at all: such calls are C.
+    #[default]
+    None,
+    /// By its address.
+    Ip,
+    /// By a password.
+    Digest,
+    /// By its certificate.
+    Mtls,
+    /// It is a process of this machine, as the kernel says.
+    Local,
+}
+
+/// What the level counts for that a request asks for. It never raises one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the modes of the file format")]
+pub enum Requested {
+    /// The call gets no more than it asks for; without a wish, what it may have.
+    #[default]
+    Cap,
+    /// The same, and C without a wish: whoever asks has judged the call already.
+    Require,
+    /// Nothing.
+    Ignore,
+}
+
+/// Where the tracing value (`origid`) comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the modes of the file format")]
+pub enum OrigIdMode {
+    /// One for all calls of a trunk.
+    PerTrunk,
+    /// One for all calls of a customer.
+    PerCustomer,
+    /// A new one for each call.
+    #[default]
+    PerCall,
+    /// This one.
+    Fixed(String),
+}
+
+/// A rule of the provider's own, which can lower a level and never raise one.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name in the files and in records.
+    pub id: String,
+    /// The calls it is for.
+    pub when: When,
+    /// What it does.
+    pub then: Then,
+    /// Why, for people.
+    pub note: String,
+}
+
+/// All that is given must be so.
+#[derive(Clone, Debug, Default)]
+pub struct When {
+    /// Indices of trunks, one of which it is; any if none are given.
+    pub trunks: Box<[u32]>,
+    /// Indices of customers, one of which the trunk has.
+    pub customers: Box<[u32]>,
+    /// Calling numbers.
+    pub from: Vec<Numbers>,
+    /// Called numbers.
+    pub to: Vec<Numbers>,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the actions of the file format")]
+pub enum Then {
+    /// The level is at most this.
+    Cap(Attest),
+    /// The call goes on unsigned.
+    Unsigned,
+    /// The call is refused.
+    Block,
+    /// The certificate of this name signs.
+    Certificate(String),
+}
+
+/// What is done with calling numbers that cannot be right.
+#[derive(Clone, Copy, Debug)]
+pub struct Handling {
+    /// With what is no number in international form.
+    pub invalid: Fate,
+    /// With numbers that nobody has.
+    pub unallocated: Fate,
+    /// With numbers that nobody calls from.
+    pub do_not_originate: Fate,
+}
+
+/// What becomes of such a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the fates of the file format")]
+pub enum Fate {
+    /// It goes on unsigned.
+    Unsigned,
+    /// It is refused.
+    Block,
+}
+
+/// A policy that is tried beside the one in force.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Path of its `policy.toml` or of its compiled file.
+    pub policy: std::path::PathBuf,
+    /// How it is tried.
+    pub mode: Mode,
+}
+
+/// How deep customers of customers go.
+const MAX_DEPTH: usize = 8;

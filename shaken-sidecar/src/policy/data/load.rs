@@ -1,0 +1,525 @@
+//! The files of a policy, read and checked as a whole.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use ring::digest::{Context, SHA256};
+
+use super::fault::{Faults, LoadError, quoted};
+use super::right::{Basis, EvidenceKind, MaxLevel};
+use super::rows::{self, Column, Presence};
+use super::sections::{self, check_id};
+use super::snapshot::{self, Contents, Texts};
+use super::time::{Edge, read as read_time};
+use super::{
+    Customer, CustomerKind, Evidence, Generation, MAX_DEPTH, Policy, Right, Rule, Trunk, Vetting,
+    VettingState,
+};
+use crate::hex::hex;
+use crate::policy;
+use crate::policy::numbers::{Numbers, Sets, Sorter, Sweep, Table};
+
+/// Reads a policy from `policy.toml` and the files that it names, or from a compiled file.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    path: PathBuf,
+    author: Option<String>,
+    scratch: PathBuf,
+}
+
+/// What was put into a compiled file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// Which policy it is.
+    pub generation: Generation,
+    /// How many rows of rights there are.
+    pub rows: u64,
+}
+
+impl Loader {
+    /// Reads what is at `path`. More than four million rows of numbers need a folder to be sorted in:
+    /// the one of the system for temporary files.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), author: None, scratch: std::env::temp_dir() }
+    }
+
+    /// The same, put in force by `author`, whatever the file says.
+    #[must_use]
+    pub fn with_author(self, author: String) -> Self {
+        Self { author: Some(author), ..self }
+    }
+
+    /// The same, sorting in `scratch`.
+    #[must_use]
+    pub fn with_scratch(self, scratch: PathBuf) -> Self {
+        Self { scratch, ..self }
+    }
+
+    /// The policy, at `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing is loaded then.
+    pub fn load(&self, now: i64) -> Result<Policy, LoadError> {
+        match snapshot::open(&self.path) {
+            Ok(Some(contents)) => of_contents(contents, &self.path),
+            Ok(None) => self.read(now).map(|(policy, ..)| policy),
+            Err(error) => Err(LoadError::Snapshot { path: self.path.clone(), error }),
+        }
+    }
+
+    /// Reads the files and writes all of it to the one file `to`, which [`load`](Self::load) takes in no
+    /// more time than checking it takes.
+    ///
+    /// # Errors
+    /// [`LoadError`]; what was at `to` is still there then.
+    pub fn compile(&self, to: &Path, now: i64) -> Result<Compiled, LoadError> {
+        let (policy, texts, rows) = self.read(now)?;
+        snapshot::write(to, &policy, &texts).map_err(LoadError::io(to))?;
+        Ok(Compiled { generation: policy.generation, rows })
+    }
+
+    /// The policy, what a compiled file has beside its tables, and the count of rows of rights.
+    fn read(&self, now: i64) -> Result<(Policy, Texts, u64), LoadError> {
+        let toml = read_bytes(&self.path)?;
+        let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
+        let mut faults = Faults::default();
+        let mut hash = Context::new(&SHA256);
+        let file = read_toml(&self.path, &toml, &mut hash)?;
+        let texts = Texts {
+            customers: read_bytes(&folder.join(&file.customers))?,
+            evidence: read_bytes(&folder.join(&file.evidence))?,
+            toml,
+            terms: Vec::new(),
+        };
+        let head = Head::read(&self.path, file, &texts, &mut hash, &mut faults);
+        let mut terms = Terms::new(&head);
+        let rights_path = folder.join(&head.file.rights);
+        let mut sorter = Sorter::new(&self.scratch);
+        let (mut sorting, mut count) = (Ok(()), 0);
+        let file = File::open(&rights_path).map_err(LoadError::io(&rights_path))?;
+        rows::read(&rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
+            let numbers = Numbers::parse(fields[1])
+                .map_err(|error| format!("numbers {}: {error}", quoted(fields[1])))?;
+            let right = terms.right(fields)?;
+            count += 1;
+            if sorting.is_ok() {
+                sorting = sorter.push(numbers, right);
+            }
+            Ok(())
+        });
+        sorting.map_err(LoadError::io(&self.scratch))?;
+        let do_not_originate = self.list(&head.file.do_not_originate, folder, &mut hash, &mut faults)?;
+        let unallocated = self.list(&head.file.unallocated, folder, &mut hash, &mut faults)?;
+        faults.check()?;
+        let (numbers, sets) = self.table(sorter, &rights_path)?;
+        let (rights, terms) = terms.finish();
+        let generation = Generation {
+            sha256: hex(hash.finish().as_ref()),
+            author: self.author.clone().or_else(|| head.read.author.clone()),
+            loaded_at: now,
+        };
+        let tables = Tables { numbers, sets, do_not_originate, unallocated };
+        Ok((head.policy(generation, rights, tables), Texts { terms, ..texts }, count))
+    }
+
+    /// The table of the numbers in some files.
+    fn list(
+        &self,
+        files: &[PathBuf],
+        folder: &Path,
+        hash: &mut Context,
+        faults: &mut Faults,
+    ) -> Result<Table, LoadError> {
+        let mut sorter = Sorter::new(&self.scratch);
+        let mut sorting = Ok(());
+        for path in files {
+            let path = folder.join(path);
+            let file = File::open(&path).map_err(LoadError::io(&path))?;
+            rows::read(&path, file, &LIST, hash, faults, |[numbers, _], _| {
+                let numbers = Numbers::parse(numbers)
+                    .map_err(|error| format!("numbers {}: {error}", quoted(numbers)))?;
+                if sorting.is_ok() {
+                    sorting = sorter.push(numbers, 0);
+                }
+                Ok(())
+            });
+        }
+        sorting.map_err(LoadError::io(&self.scratch))?;
+        let path = files.first().map_or(folder, PathBuf::as_path);
+        Ok(self.table(sorter, path)?.0)
+    }
+
+    fn table(&self, sorter: Sorter, path: &Path) -> Result<(Table, Sets), LoadError> {
+        let refuse = |error| {
+            let mut faults = Faults::default();
+            faults.add(path, 0, error);
+            LoadError::Faults(faults)
+        };
+        let mut sweep = Sweep::default();
+        for row in sorter.sorted().map_err(LoadError::io(&self.scratch))? {
+            sweep.push(row.map_err(LoadError::io(&self.scratch))?).map_err(refuse)?;
+        }
+        sweep.finish().map_err(refuse)
+    }
+}
+
+fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
+    let Contents { generation, texts, numbers, sets, do_not_originate, unallocated } = contents;
+    let mut faults = Faults::default();
+    // What it was is in the file.
+    let mut hash = Context::new(&SHA256);
+    let file = read_toml(path, &texts.toml, &mut hash)?;
+    let head = Head::read(path, file, &texts, &mut hash, &mut faults);
+    let mut terms = Terms::new(&head);
+    let mut columns = RIGHTS;
+    columns[1].1 = Presence::Optional;
+    rows::read(path, &*texts.terms, &columns, &mut hash, &mut faults, |fields, _| {
+        terms.right(fields).map(|_| ())
+    });
+    faults.check()?;
+    let (rights, _) = terms.finish();
+    let damaged = |_| LoadError::Snapshot { path: path.to_owned(), error: snapshot::SnapshotError::Damaged };
+    let sets = Sets::of_parts(sets, rights.len() as u32).map_err(damaged)?;
+    Ok(head.policy(generation, rights, Tables { numbers, sets, do_not_originate, unallocated }))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(LoadError::io(path))
+}
+
+fn read_toml(path: &Path, bytes: &[u8], hash: &mut Context) -> Result<sections::File, LoadError> {
+    let refuse = |message: String| {
+        let mut faults = Faults::default();
+        faults.add(path, 0, message.trim_end());
+        LoadError::Faults(faults)
+    };
+    let text = str::from_utf8(bytes).map_err(|_| refuse("the file is not UTF-8".into()))?;
+    let wrong = |error| LoadError::toml(path, text, &error);
+    let table: toml::Table = toml::from_str(text).map_err(wrong)?;
+    hash.update(toml::to_string(&table).map_err(|error| refuse(error.to_string()))?.as_bytes());
+    toml::from_str(text).map_err(wrong)
+}
+
+/// What is not numbers.
+struct Head {
+    file: sections::File,
+    read: sections::Read,
+    customers: Vec<Customer>,
+    customer_index: HashMap<String, u32>,
+    evidence: Vec<Evidence>,
+    evidence_index: HashMap<String, u32>,
+    trunks: Vec<Trunk>,
+    recognized: Vec<policy::Trunk>,
+    rules: Vec<Rule>,
+}
+
+struct Tables {
+    numbers: Table,
+    sets: Sets,
+    do_not_originate: Table,
+    unallocated: Table,
+}
+
+impl Head {
+    fn read(
+        path: &Path,
+        file: sections::File,
+        texts: &Texts,
+        hash: &mut Context,
+        faults: &mut Faults,
+    ) -> Self {
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let read = file.read(|message| faults.add(path, 0, message));
+        let (evidence, evidence_index) =
+            read_evidence(&folder.join(&file.evidence), &texts.evidence, hash, faults);
+        let find_provider = |id: &str| read.providers.iter().position(|provider| provider.id == id);
+        let customers_path = folder.join(&file.customers);
+        let (customers, customer_index) =
+            read_customers(&customers_path, &texts.customers, &find_provider, &evidence_index, hash, faults);
+        let find_customer = |id: &str| customer_index.get(id).copied();
+        let provider_of = |id: &str| {
+            let index = find_customer(id)?;
+            Some((index, customers.get(index as usize)?.provider))
+        };
+        let (trunks, recognized) =
+            file.trunks(&read.providers, provider_of, |message| faults.add(path, 0, message));
+        let find_trunk = |name: &str| trunks.iter().find(|trunk| trunk.name == name).map(|trunk| trunk.index);
+        let rules =
+            file.rules(&read.providers, find_trunk, find_customer, |message| faults.add(path, 0, message));
+        Self { file, read, customers, customer_index, evidence, evidence_index, trunks, recognized, rules }
+    }
+
+    fn policy(self, generation: Generation, rights: Vec<Right>, tables: Tables) -> Policy {
+        let Self { read, customers, evidence, trunks, recognized, rules, .. } = self;
+        let Tables { numbers, sets, do_not_originate, unallocated } = tables;
+        Policy {
+            generation,
+            mode: read.mode,
+            candidate: read.candidate,
+            handling: read.handling,
+            emergency: read.emergency,
+            providers: read.providers,
+            trunks,
+            recognized,
+            customers,
+            evidence,
+            rules,
+            rights,
+            numbers,
+            sets,
+            do_not_originate,
+            unallocated,
+        }
+    }
+}
+
+fn read_evidence(
+    path: &Path,
+    bytes: &[u8],
+    hash: &mut Context,
+    faults: &mut Faults,
+) -> (Vec<Evidence>, HashMap<String, u32>) {
+    let (mut all, mut index) = (Vec::new(), HashMap::new());
+    rows::read(
+        path,
+        bytes,
+        &EVIDENCE,
+        hash,
+        faults,
+        |[id, kind, sha256, uri, issued, expires, reviewer], _| {
+            take_id(id, all.len(), &mut index)?;
+            let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
+                let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
+                format!("type {} is none of {names}", quoted(kind))
+            })?;
+            all.push(Evidence {
+                id: (*id).to_owned(),
+                kind: kind.1,
+                sha256: read_sha256(sha256)?,
+                uri: (*uri).to_owned(),
+                issued_at: read_time(issued, Edge::Start)?,
+                expires_at: read_time(expires, Edge::End)?,
+                reviewed_by: (*reviewer).to_owned(),
+            });
+            Ok(())
+        },
+    );
+    (all, index)
+}
+
+fn read_customers(
+    path: &Path,
+    bytes: &[u8],
+    find_provider: &dyn Fn(&str) -> Option<usize>,
+    evidence: &HashMap<String, u32>,
+    hash: &mut Context,
+    faults: &mut Faults,
+) -> (Vec<Customer>, HashMap<String, u32>) {
+    let (mut all, mut index): (Vec<Customer>, _) = (Vec::new(), HashMap::new());
+    let mut parents = Vec::new();
+    rows::read(path, bytes, &CUSTOMERS, hash, faults, |fields, line| {
+        let [id, provider, kind, parent, kyc, verified, expires, proof] = fields;
+        take_id(id, all.len(), &mut index)?;
+        let provider =
+            find_provider(provider).ok_or_else(|| format!("there is no provider {}", quoted(provider)))?;
+        let kind = match *kind {
+            "end_user" => CustomerKind::EndUser,
+            "reseller" => CustomerKind::Reseller,
+            "vasp" => CustomerKind::Vasp,
+            "carrier" => CustomerKind::Carrier,
+            _ => return Err(format!("kind {} is none of end_user, reseller, vasp, carrier", quoted(kind))),
+        };
+        let state = match *kyc {
+            "none" => VettingState::None,
+            "pending" => VettingState::Pending,
+            "verified" => VettingState::Verified,
+            "expired" => VettingState::Expired,
+            "revoked" => VettingState::Revoked,
+            _ => {
+                return Err(format!(
+                    "kyc {} is none of none, pending, verified, expired, revoked",
+                    quoted(kyc)
+                ));
+            }
+        };
+        let vetting = Vetting {
+            state,
+            verified_at: read_time(verified, Edge::Start)?,
+            expires_at: read_time(expires, Edge::End)?,
+        };
+        let evidence = find_all(proof, "evidence", |id| evidence.get(id).copied())?;
+        parents.push(((*parent).to_owned(), line));
+        all.push(Customer {
+            id: (*id).to_owned(),
+            provider: provider as u32,
+            kind,
+            parent: None,
+            vetting,
+            evidence,
+        });
+        Ok(())
+    });
+    for (i, (parent, line)) in parents.iter().enumerate().filter(|(_, (parent, _))| !parent.is_empty()) {
+        match index.get(parent) {
+            Some(found) if all[*found as usize].provider == all[i].provider => all[i].parent = Some(*found),
+            Some(_) => {
+                faults.add(path, *line, format!("parent {} is another provider's customer", quoted(parent)))
+            }
+            None => faults.add(path, *line, format!("there is no customer {}", quoted(parent))),
+        }
+    }
+    for (i, (_, line)) in parents.iter().enumerate() {
+        let parents = std::iter::successors(all[i].parent, |index| all[*index as usize].parent);
+        if parents.take(MAX_DEPTH).count() == MAX_DEPTH {
+            faults.add(
+                path,
+                *line,
+                format!("customers of customers go {MAX_DEPTH} deep at most, and in no circle"),
+            );
+        }
+    }
+    (all, index)
+}
+
+/// The different rights, each once.
+struct Terms<'h> {
+    head: &'h Head,
+    trunk_index: HashMap<&'h str, u32>,
+    rights: Vec<Right>,
+    /// By the fields as they are written.
+    known: HashMap<Box<[u8]>, u32>,
+    key: Vec<u8>,
+    text: csv::Writer<Vec<u8>>,
+}
+
+impl<'h> Terms<'h> {
+    fn new(head: &'h Head) -> Self {
+        let trunk_index = head.trunks.iter().map(|trunk| (trunk.name.as_str(), trunk.index)).collect();
+        let mut text = csv::Writer::from_writer(Vec::new());
+        // Into memory it takes all.
+        let _ = text.write_record(without_numbers(&RIGHTS.map(|(name, _)| name)));
+        Self { head, trunk_index, rights: Vec::new(), known: HashMap::new(), key: Vec::new(), text }
+    }
+
+    /// Index of the right that a row tells of.
+    fn right(&mut self, fields: &[&str; 8]) -> Result<u32, String> {
+        self.key.clear();
+        for field in without_numbers(fields) {
+            self.key.extend_from_slice(field.as_bytes());
+            self.key.push(0xff);
+        }
+        if let Some(right) = self.known.get(&*self.key) {
+            return Ok(*right);
+        }
+        let right = self.read(fields)?;
+        let index = u32::try_from(self.rights.len()).map_err(|_| "there are too many different rights")?;
+        self.rights.push(right);
+        self.known.insert(self.key.as_slice().into(), index);
+        let _ = self.text.write_record(without_numbers(fields));
+        Ok(index)
+    }
+
+    fn read(
+        &self,
+        [customer, _, trunks, basis, evidence, from, until, max_level]: &[&str; 8],
+    ) -> Result<Right, String> {
+        let head = self.head;
+        let find_basis = || Basis::ALL.into_iter().find(|known| known.name() == *basis);
+        let right = Right {
+            customer: *head
+                .customer_index
+                .get(*customer)
+                .ok_or_else(|| format!("there is no customer {}", quoted(customer)))?,
+            trunks: find_all(trunks, "trunk", |name| self.trunk_index.get(name).copied())?,
+            basis: find_basis().ok_or_else(|| {
+                format!("basis {} is none of {}", quoted(basis), Basis::ALL.map(Basis::name).join(", "))
+            })?,
+            evidence: find_all(evidence, "evidence", |id| head.evidence_index.get(id).copied())?,
+            valid_from: read_time(from, Edge::Start)?,
+            valid_until: read_time(until, Edge::End)?,
+            max_level: match *max_level {
+                "A" => MaxLevel::A,
+                "B" | "" => MaxLevel::B,
+                _ => return Err(format!("max_level {} is neither A nor B", quoted(max_level))),
+            },
+        };
+        match (right.valid_from, right.valid_until) {
+            (Some(from), Some(until)) if from >= until => Err("valid_until is before valid_from".into()),
+            _ => Ok(right),
+        }
+    }
+
+    fn finish(self) -> (Vec<Right>, Vec<u8>) {
+        (self.rights, self.text.into_inner().unwrap_or_default())
+    }
+}
+
+fn without_numbers<'f>([customer, _, rest @ ..]: &[&'f str; 8]) -> [&'f str; 7] {
+    let [trunks, basis, evidence, from, until, max_level] = *rest;
+    [customer, trunks, basis, evidence, from, until, max_level]
+}
+
+fn take_id(id: &str, len: usize, index: &mut HashMap<String, u32>) -> Result<(), String> {
+    check_id(id)?;
+    match index.insert(id.to_owned(), len as u32) {
+        None => Ok(()),
+        Some(first) => {
+            index.insert(id.to_owned(), first);
+            Err(format!("{} is there already", quoted(id)))
+        }
+    }
+}
+
+fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {
+    let names = list.split(';').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| find(name).ok_or_else(|| format!("there is no {what} {}", quoted(name)))).collect()
+}
+
+fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    let bytes =
+        bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Some).ok_or_else(|| "sha256 is 64 hex digits".into())
+}
+
+pub(super) const RIGHTS: [Column; 8] = [
+    ("customer", Presence::Required),
+    ("numbers", Presence::Required),
+    ("trunks", Presence::Optional),
+    ("basis", Presence::Required),
+    ("evidence", Presence::Optional),
+    ("valid_from", Presence::Optional),
+    ("valid_until", Presence::Optional),
+    ("max_level", Presence::Required),
+];
+
+pub(super) const CUSTOMERS: [Column; 8] = [
+    ("customer", Presence::Required),
+    ("provider", Presence::Required),
+    ("kind", Presence::Required),
+    ("parent", Presence::Optional),
+    ("kyc", Presence::Required),
+    ("verified_at", Presence::Optional),
+    ("expires_at", Presence::Optional),
+    ("evidence", Presence::Optional),
+];
+
+pub(super) const EVIDENCE: [Column; 7] = [
+    ("evidence", Presence::Required),
+    ("type", Presence::Required),
+    ("sha256", Presence::Optional),
+    ("uri", Presence::Optional),
+    ("issued_at", Presence::Optional),
+    ("expires_at", Presence::Optional),
+    ("reviewed_by", Presence::Optional),
+];
+
+pub(super) const LIST: [Column; 2] = [("numbers", Presence::Required), ("note", Presence::Optional)];

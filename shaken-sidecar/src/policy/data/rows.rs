@@ -1,0 +1,97 @@
+//! Rows of a CSV file: a first line that names the columns, and fields by their names after that.
+
+use std::io::Read;
+use std::path::Path;
+
+use csv::{ErrorKind, StringRecord, Trim};
+use ring::digest::Context;
+
+use super::fault::{Faults, quoted};
+
+/// A column: its name, and whether a file may go without it.
+pub(super) type Column = (&'static str, Presence);
+
+/// Whether a column must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Required,
+    Optional,
+}
+
+/// Calls `take` with the fields of each row, in the order of `columns`; what it says is wrong becomes
+/// a fault of the line. `hash` gets the fields as they are understood. After a fault all other rows are
+/// still looked at.
+pub(super) fn read<const N: usize>(
+    file: &Path,
+    bytes: impl Read,
+    columns: &[Column; N],
+    hash: &mut Context,
+    faults: &mut Faults,
+    mut take: impl FnMut(&[&str; N], u64) -> Result<(), String>,
+) {
+    let mut reader = csv::ReaderBuilder::new().trim(Trim::All).buffer_capacity(1 << 16).from_reader(bytes);
+    let places = match reader.headers().map(|header| places(header, columns)) {
+        Ok(Ok(places)) => places,
+        Ok(Err(message)) => return faults.add(file, 1, message),
+        Err(error) => return faults.add(file, 1, explain(&error)),
+    };
+    columns.iter().for_each(|(name, _)| add(hash, name));
+    let mut record = StringRecord::new();
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => return,
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                faults.add(file, line, explain(&error));
+                if error.is_io_error() {
+                    return;
+                }
+            }
+            Ok(true) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                let fields = places.map(|place| place.and_then(|place| record.get(place)).unwrap_or(""));
+                fields.iter().for_each(|field| add(hash, field));
+                if let Err(message) = take(&fields, line) {
+                    faults.add(file, line, message);
+                }
+            }
+        }
+    }
+}
+
+fn places<const N: usize>(
+    header: &StringRecord,
+    columns: &[Column; N],
+) -> Result<[Option<usize>; N], String> {
+    let known = columns.map(|(name, _)| name);
+    let mut places = [None; N];
+    for (place, name) in header.iter().enumerate() {
+        let Some(index) = known.iter().position(|known| *known == name) else {
+            return Err(format!("there is no column {}; there are {}", quoted(name), known.join(", ")));
+        };
+        if places[index].replace(place).is_some() {
+            return Err(format!("column {name:?} is there twice"));
+        }
+    }
+    let mut missing = columns.iter().zip(places);
+    match missing.find(|((_, presence), place)| *presence == Presence::Required && place.is_none()) {
+        Some(((name, _), _)) => Err(format!("column {name:?} is missing")),
+        None => Ok(places),
+    }
+}
+
+/// Fields are told apart by a byte that no UTF-8 text has.
+fn add(hash: &mut Context, field: &str) {
+    hash.update(field.as_bytes());
+    hash.update(&[0xff]);
+}
+
+fn explain(error: &csv::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("the line has {len} fields and the first line has {expected_len}")
+        }
+        ErrorKind::Utf8 { .. } => "the line is not UTF-8".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,64 @@
+//! A file as bytes, without reading it: the one place of the daemon with unsafe code.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+/// The bytes of a file.
+#[derive(Debug)]
+pub(crate) struct Mapped(Mmap);
+
+impl Mapped {
+    /// The file at `path`, which is replaced by renaming and never changed where it is.
+    ///
+    /// # Errors
+    /// That of the file system; [`io::ErrorKind::PermissionDenied`] if the file is none, or if others
+    /// than its owner may write to it, or if that owner is neither this user nor root.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let facts = file.metadata()?;
+        let owners = [0, rustix::process::geteuid().as_raw()];
+        if !facts.is_file() || facts.mode() & 0o022 != 0 || !owners.contains(&facts.uid()) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        // SAFETY: the bytes must not change while they are borrowed. Only this user and root can write
+        // to the file, and `snapshot::write` never writes to a file that has its name already. Readers
+        // take integers out of the bytes and check each place they go to, so that another's value
+        // cannot lead them elsewhere.
+        #[expect(unsafe_code, reason = "the compiled policy is used where it lies in its file")]
+        let map = unsafe { Mmap::map(&file) }?;
+        Ok(Self(map))
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_files_that_nobody_else_can_change_are_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, "bytes").unwrap();
+        for (mode, is_taken) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(Mapped::open(&path).is_ok_and(|bytes| &*bytes == b"bytes"), is_taken, "{mode:o}");
+        }
+        assert!(Mapped::open(dir.path()).is_err());
+        assert_eq!(Mapped::open(&dir.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
