@@ -32,6 +32,7 @@ enum {
     SHAKEN_DAEMON_REFUSED = 22, /* The daemon refuses the request by its policy. */
     SHAKEN_DAEMON_BUSY = 23, /* The daemon cannot answer now. */
     SHAKEN_DAEMON_ANSWER = 24, /* The daemon's answer is not what its interface says. */
+    SHAKEN_CONTENT_NOT_COMPARED = 25, /* A PASSporT speaks of media or a message, which the daemon is not told: use shaken_verify_sip. */
     SHAKEN_IDENTITY_MISSING = 101, /* 428 Use Identity Header */
     SHAKEN_IDENTITY_TOO_LARGE = 102, /* 438 Invalid Identity Header */
     SHAKEN_TOO_MANY_IDENTITY_HEADERS = 103, /* 438 Invalid Identity Header */
@@ -416,6 +417,31 @@ shaken_result shaken_trust_new(struct shaken_str anchors,
                                struct shaken_trust **trust);
 
 /**
+ * Makes a trust from the STI-PA's list of approved STI-CAs, its only anchors: `list` as it stands at `list_url`, a
+ * signed token alone or in the answer of the STI-PA's API. `signer_chain` is what stands behind the `x5u` of the
+ * list, which is on the same host, `sti_pa_roots` the STI-PA's roots, which vouch for nothing else; both
+ * in PEM. When the list has ended, nothing verifies until a newer one is set.
+ */
+shaken_result shaken_trust_from_ca_list(struct shaken_str list,
+                                        struct shaken_str list_url,
+                                        struct shaken_str signer_chain,
+                                        struct shaken_str sti_pa_roots,
+                                        int64_t now,
+                                        struct shaken_trust **trust);
+
+/**
+ * Puts a list of approved STI-CAs in the place of the one before: those that are not on it are anchors no
+ * more, and those of `shaken_trust_new` stay. A list that is older than the one before is refused. The rest as in
+ * `shaken_trust_from_ca_list`. Any thread.
+ */
+shaken_result shaken_trust_set_ca_list(const struct shaken_trust *trust,
+                                       struct shaken_str list,
+                                       struct shaken_str list_url,
+                                       struct shaken_str signer_chain,
+                                       struct shaken_str sti_pa_roots,
+                                       int64_t now);
+
+/**
  * Adds intermediate certificates in PEM that repositories may leave out. They are no anchors. Any
  * thread.
  */
@@ -680,6 +706,9 @@ shaken_result shaken_client_verify(const struct shaken_client *client,
 
 /**
  * As `shaken_verify_sip`, by the daemon. The rest as in `shaken_client_verify`.
+ *
+ * The daemon is told numbers, Date, Resource-Priority and Priority, not the body: if a PASSporT has `mky` or
+ * `msgi`, the answer is `SHAKEN_CONTENT_NOT_COMPARED`, and nobody is asked.
  */
 shaken_result shaken_client_verify_sip(const struct shaken_client *client,
                                        struct shaken_str message,

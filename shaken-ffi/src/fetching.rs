@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, SigmaskHow};
+use shaken_core::es256::table;
 use shaken_core::fetch::{FetchPolicy, Fetcher};
 use shaken_core::{Error, X5u, pem};
 use tokio::runtime;
@@ -151,6 +152,8 @@ impl Fetching {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_value_and_flags(0, flags).map_err(|_| Failure::System)?;
         let shared = Arc::new(Shared { store, event, state: Mutex::default() });
+        // Not on the thread, which the children of a fork do not have: they would wait for it.
+        table::make_generator();
         let (orders, received) = unbounded_channel();
         let of_thread = Arc::clone(&shared);
         // Threads begin with the mask of their maker. The host's signals are not for ours, and a

@@ -79,6 +79,7 @@ failures! {
     22 "daemon-refused" DaemonRefused => "The daemon refuses the request by its policy.";
     23 "daemon-busy" DaemonBusy => "The daemon cannot answer now.";
     24 "daemon-answer" DaemonAnswer => "The daemon's answer is not what its interface says.";
+    25 "content-not-compared" ContentNotCompared => "A PASSporT speaks of media or a message, which the daemon is not told: use shaken_verify_sip.";
 }
 
 impl From<Error> for Failure {

@@ -47,6 +47,7 @@ use handle::{Array, Buffer, given};
 pub use signing::Signer;
 use signing::{NewCall, What, attest};
 use table::Row;
+use trust::SignedCaList;
 pub use trust::Trust;
 pub use verdict::{CallVerdict, HeaderVerdict, Verdict};
 use verifier::Facts;
@@ -206,6 +207,37 @@ pub extern "C" fn shaken_trust_new(
     trust: Option<&mut MaybeUninit<Option<Box<Trust>>>>,
 ) -> ShakenResult {
     guard::make(trust, || Trust::new(anchors.bytes()?))
+}
+
+/// Makes a trust from the STI-PA's list of approved STI-CAs, its only anchors: `list` as it stands at `list_url`, a
+/// signed token alone or in the answer of the STI-PA's API. `signer_chain` is what stands behind the `x5u` of the
+/// list, which is on the same host, `sti_pa_roots` the STI-PA's roots, which vouch for nothing else; both
+/// in PEM. When the list has ended, nothing verifies until a newer one is set.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_trust_from_ca_list(
+    list: Str,
+    list_url: Str,
+    signer_chain: Str,
+    sti_pa_roots: Str,
+    now: i64,
+    trust: Option<&mut MaybeUninit<Option<Box<Trust>>>>,
+) -> ShakenResult {
+    guard::make(trust, || Trust::from_ca_list(&ca_list(&list, &list_url, &signer_chain, &sti_pa_roots)?, now))
+}
+
+/// Puts a list of approved STI-CAs in the place of the one before: those that are not on it are anchors no
+/// more, and those of `shaken_trust_new` stay. A list that is older than the one before is refused. The rest as in
+/// `shaken_trust_from_ca_list`. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn shaken_trust_set_ca_list(
+    trust: Option<&Trust>,
+    list: Str,
+    list_url: Str,
+    signer_chain: Str,
+    sti_pa_roots: Str,
+    now: i64,
+) -> ShakenResult {
+    guard::run(|| given(trust)?.set_ca_list(&ca_list(&list, &list_url, &signer_chain, &sti_pa_roots)?, now))
 }
 
 /// Adds intermediate certificates in PEM that repositories may leave out. They are no anchors. Any
@@ -576,6 +608,9 @@ pub extern "C" fn shaken_client_verify(
 }
 
 /// As `shaken_verify_sip`, by the daemon. The rest as in `shaken_client_verify`.
+///
+/// The daemon is told numbers, Date, Resource-Priority and Priority, not the body: if a PASSporT has `mky` or
+/// `msgi`, the answer is `SHAKEN_CONTENT_NOT_COMPARED`, and nobody is asked.
 #[unsafe(no_mangle)]
 pub extern "C" fn shaken_client_verify_sip(
     client: Option<&Client>,
@@ -593,4 +628,18 @@ pub extern "C" fn shaken_client_verify_sip(
 #[unsafe(no_mangle)]
 pub extern "C" fn shaken_client_free(client: Option<Box<Client>>) {
     guard::free(client);
+}
+
+fn ca_list<'a>(
+    list: &'a Str,
+    list_url: &'a Str,
+    signer_chain: &'a Str,
+    sti_pa_roots: &'a Str,
+) -> Result<SignedCaList<'a>, guard::Failure> {
+    Ok(SignedCaList {
+        body: list.bytes()?,
+        url: list_url.text()?,
+        signer_chain: signer_chain.bytes()?,
+        sti_pa_roots: sti_pa_roots.bytes()?,
+    })
 }

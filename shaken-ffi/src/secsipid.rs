@@ -190,9 +190,9 @@ pub(crate) extern "C" fn SecSIPIDGetURLContent(
     out: Option<&mut MaybeUninit<*mut c_char>>,
     out_len: Option<&mut MaybeUninit<c_int>>,
 ) -> c_int {
+    // Before anything can panic, and each even if the other is NULL.
+    let (out, len) = (handle::out(out, core::ptr::null_mut()), handle::out(out_len, 0));
     guarded(|state| {
-        let out = handle::out(out, core::ptr::null_mut());
-        let len = handle::out(out_len, 0);
         let (out, len) = (out.map_err(|_| Refusal::Other)?, len.map_err(|_| Refusal::Other)?);
         let url = url_val.text().map_err(|_| Refusal::UrlRefused)?;
         let body = state.credentials.body_of_url(url, timeout_val, &state.options(), now())?;
@@ -289,8 +289,8 @@ impl State {
     fn warn_of_no_trust(&self) {
         if !self.has_warned.swap(true, Ordering::Relaxed) {
             log::warn(
-                "certificates are not checked, so anyone can sign: set RequireTrust=1 and CertCAFile, or \
-                 CertVerify",
+                "certificates are not asked whether they may sign for a number, so anyone can sign: set \
+                 RequireTrust=1",
             );
         }
     }
@@ -342,8 +342,10 @@ fn answer(
     out: Option<&mut MaybeUninit<*mut c_char>>,
     work: impl FnOnce(&State) -> Result<String, Refusal>,
 ) -> c_int {
+    // Before anything can panic.
+    let out = handle::out(out, core::ptr::null_mut());
     guarded(|state| {
-        let out = handle::out(out, core::ptr::null_mut()).map_err(|_| Refusal::Other)?;
+        let out = out.map_err(|_| Refusal::Other)?;
         let worked = work(state);
         let text = worked.as_deref().unwrap_or_default();
         *out = handle::allocated(text.as_bytes()).ok_or(Refusal::Other)?;

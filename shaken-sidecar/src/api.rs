@@ -22,6 +22,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
 };
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -144,12 +145,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let api = &door.api;
     let deadline = api.calls.in_force().deadline();
     let stream = Guarded::new(stream, deadline + REQUEST_GRACE, unread.clone());
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .half_close(true)
-        .max_buf_size(MAX_HEAD_LEN)
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = http1().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // An error means that the daemon is gone, which is the same.
     let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
@@ -184,6 +180,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// How connections are read.
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT).half_close(true);
+    builder.max_buf_size(MAX_HEAD_LEN);
+    builder
 }
 
 /// Answers one request. Never fails: what goes wrong is an answer too.

@@ -20,6 +20,7 @@
 //! Everything durable passes an [`Observer`] once, in order: the seam for what is built over the
 //! lines.
 
+mod calls;
 mod conditions;
 mod disk;
 mod error;
@@ -55,6 +56,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
+pub use calls::{Call, CallVisitor, Interest, visit_calls};
 pub use conditions::{ConditionError, Conditions};
 pub use error::{AuditError, Failure, Step};
 pub use find::{Finds, find};
@@ -68,7 +70,7 @@ pub use observer::{Commit, Observer};
 pub use options::{AuditOptions, Durability, Full, Sealing};
 pub use prover::Proving;
 pub use read::{Line, Lines, read, read_from};
-pub use record::{Cert, Header, Interface, Number, Op, Record};
+pub use record::{Cert, Header, Interface, Number, Op, Other, Record};
 pub use recover::Recovery;
 pub use sealed::{Column, Found, SEALED, Sealed, SealedError, SealedLines, Wanted};
 pub use state::{AuditState, Health, SealState};

@@ -16,10 +16,12 @@ use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, 
 use crate::force::InForce;
 use crate::hex::hex;
 use crate::limits::Permit;
-use crate::policy::{self, Decision, Listener, Replay, Trunk};
+use crate::policy::{self, Listener, Replay, Trunk};
 use crate::replay::Replays;
+use crate::ruling::{Act, Ruled};
 use crate::telemetry::Tally;
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
+pub(crate) use request::{HEARTBEAT_FROM, HEARTBEAT_TO};
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
 pub use signing::Signing;
 use verification::Work;
@@ -92,26 +94,32 @@ impl Calls {
     /// # Errors
     /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers, and calls that are too
     /// many, are only counted.
-    pub async fn sign(&self, request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
+    pub async fn sign(&self, mut request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let force = self.in_force();
         self.check_in_time(&force, origin)?;
-        let (Some(signing), Offers::All) = (force.signing(), origin.offers) else {
+        let (Some(ruling), Offers::All) = (force.ruling(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
         let _permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
-        record.x5u = Some(Arc::clone(&signing.x5u));
-        record.decided_by = Some(trunk.decides());
-        let Some(Decision { attest, reason, rule }) = trunk.decide(request.wanted.ppt(), request.attest)
-        else {
-            record.reason = Some(policy::Reason::PptNotAllowed.name().into());
-            return self.refuse(record, Refusal::PptNotAllowed, origin).await;
-        };
+        let Ruled { act, attest, reason, rule, generation, decided_by, other } =
+            ruling.rule(trunk, &mut request, origin.unix_s());
         record.attest = attest.map(|attest| attest.as_str().into());
-        record.reason = Some(reason.name().into());
-        record.rule = Some(Arc::clone(&rule));
+        record.reason = Some(reason.into());
+        record.rule = Some(Arc::clone(&rule)).filter(|rule| !rule.is_empty());
+        record.generation = generation.or(record.generation);
+        record.decided_by = decided_by;
+        record.other = other;
+        let signing = match act {
+            Act::Sign(signing) => signing,
+            Act::Unsigned(reason) => return self.refuse(record, Refusal::Unsigned(reason), origin).await,
+            Act::Block(reason) => return self.refuse(record, Refusal::Blocked(reason), origin).await,
+            Act::Observe => return self.refuse(record, Refusal::Observed, origin).await,
+            Act::PptNotAllowed => return self.refuse(record, Refusal::PptNotAllowed, origin).await,
+        };
+        record.x5u = Some(Arc::clone(&signing.x5u));
         match signing.sign(&request, attest, origin.unix_s()) {
             Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
             Ok((identity, origid)) => {
@@ -203,8 +211,17 @@ impl Calls {
     }
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
-        record.verdict = "refused".into();
-        record.attest = None;
+        record.verdict = match refusal {
+            Refusal::Unsigned(_) => "unsigned",
+            Refusal::Blocked(_) => "blocked",
+            Refusal::Observed => "observed",
+            _ => "refused",
+        }
+        .into();
+        // What a policy would have given is what observing is for.
+        if !matches!(refusal, Refusal::Observed) {
+            record.attest = None;
+        }
         record.http_status = Some(refusal.http_status());
         if let Refusal::Unsignable(error) = &refusal {
             record.error = Some(error.name().into());

@@ -8,6 +8,7 @@ mod cert;
 mod client;
 mod decode;
 mod demo;
+mod gap;
 mod input;
 mod lab;
 mod online;
@@ -23,6 +24,8 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+pub(crate) use input::printable;
 
 /// How a command ended (sysexits.h from 65 on).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +104,12 @@ enum Command {
     /// Audit log: make its key, check it, find and trace calls in it
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Attestation by right: check a policy, explain a decision, compile and compare policies
+    /// Attestation by right: check a policy, explain a decision, compile and compare policies,
+    /// simulate what one would change
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Attestation gap report: which numbers lost level A, when, why, and who must act
+    Gap(gap::Args),
     /// Run the daemon
     Serve(serve::Args),
     /// Have a running daemon read its configuration again, all of it or nothing
@@ -128,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Cert(command) => cert::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Policy(command) => policy::run(&command),
+        Command::Gap(args) => gap::run(&args),
         Command::Serve(args) => serve::serve(&args),
         Command::Reload(args) => reload::run(&args),
         Command::CheckConfig(args) => serve::check(&args),

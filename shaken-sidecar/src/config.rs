@@ -8,6 +8,7 @@ mod doors;
 mod export;
 mod fixed;
 mod folder;
+mod policy;
 mod proving;
 mod sip;
 mod tls;
@@ -29,15 +30,19 @@ use shaken_core::{Error, Signer, Trust, key};
 use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Proving};
 use crate::call::IdentityKept;
+use crate::call::Signing;
 use crate::limits::LimitOptions;
 use crate::listen::{Group, MAX_PATH_LEN};
-use crate::policy::{self, Trunk};
+use crate::policy::data::Kept;
+use crate::policy::{Trunk, shadowed};
+use crate::ruling::Ruling;
 use crate::telemetry::LogFormat;
 use audit::{AuditSection, read_audit};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use fixed::Fixed;
 use folder::Folder;
+use policy::{Known, PolicySection, read_policy};
 pub use sip::Sip;
 use sip::SipSection;
 use trunks::{TrunkSection, read_trunks};
@@ -67,8 +72,10 @@ pub struct Config {
     pub limits: LimitOptions,
     /// How certificates are downloaded.
     pub fetch: FetchPolicy,
-    /// Signs calls, if a key is configured.
-    pub signer: Option<Signer>,
+    /// Decides on calls to sign and signs them, if a key or a policy is configured.
+    pub ruling: Option<Ruling>,
+    /// The policy to be kept, if policies are.
+    pub policy_kept: Option<Kept>,
     /// Verifies calls, if trust anchors are configured.
     pub verification: Option<Trusting>,
     /// Folder of the audit log.
@@ -131,12 +138,14 @@ struct File {
     resp: Option<RespSection>,
     sip: Option<SipSection>,
     signing: Option<SigningSection>,
+    policy: Option<PolicySection>,
     trust: Option<TrustSection>,
     #[serde(default)]
     verification: VerificationSection,
     #[serde(default)]
     fetch: FetchSection,
     audit: AuditSection,
+    #[serde(default)]
     trunk: Vec<TrunkSection>,
     #[serde(default)]
     admin: AdminSection,
@@ -232,23 +241,33 @@ impl Config {
             None => None,
             Some(section) => Some(read_trust(section, &fetch, folder, now, &mut warnings)?),
         };
-        let signer = match &file.signing {
+        let anchors = trust.as_ref().map(|(trust, _)| trust.clone());
+        let mut ruling = match &file.signing {
             None => None,
-            Some(section) => Some(read_signer(
-                section,
-                trust.as_ref().map(|(trust, _)| trust),
-                folder,
-                now,
-                &mut warnings,
-            )?),
+            Some(section) => {
+                let keys = SignerKeys {
+                    key: ("signing.key", &section.key),
+                    certificate: ("signing.certificate", &section.certificate),
+                    x5u: ("signing.x5u", &section.x5u),
+                };
+                let signer = read_signer(&keys, anchors.as_ref(), folder, now, &mut warnings)?;
+                let expired = |error| core_error("signing.certificate", &section.certificate, error);
+                signer.certificate().check_valid(now).map_err(expired)?;
+                Some(Ruling::ByTrunk(Box::new(Signing::new(signer))))
+            }
         };
         let verification = match trust {
             None => None,
             Some(trust) => Some(read_verification(&file.verification, &file.fetch, &fetch, trust, folder)?),
         };
-        if signer.is_none() && verification.is_none() {
+        if file.policy.is_some() && (ruling.is_some() || !file.trunk.is_empty()) {
             return Err(ConfigError::new(
-                "there is nothing to do: give [signing] to sign, [trust] to verify",
+                "[policy] has trunks and certificates of its own: take [signing] and [[trunk]] out",
+            ));
+        }
+        if ruling.is_none() && verification.is_none() && file.policy.is_none() {
+            return Err(ConfigError::new(
+                "there is nothing to do: give [policy] or [signing] to sign, [trust] to verify",
             ));
         }
         let deadline = read_deadline("http.deadline_ms", file.http.deadline_ms, DEFAULT_DEADLINE)?;
@@ -268,8 +287,20 @@ impl Config {
         let sip = file.sip.as_ref().map(|section| sip::read_sip(section, &mut warnings)).transpose()?;
         let peers: Vec<&str> =
             sip.iter().flat_map(|sip| sip.rules.peers()).map(|peer| peer.name.as_str()).collect();
-        let trunks = read_trunks(file.trunk, &doors::users(&file.http, file.resp.as_ref()), &peers)?;
-        warnings.extend(policy::shadowed(&trunks).map(|(later, earlier)| {
+        let users = doors::users(&file.http, file.resp.as_ref());
+        let mut policy_kept = None;
+        let trunks = match &file.policy {
+            None => read_trunks(file.trunk, &users, &peers)?,
+            Some(section) => {
+                let scratch = folder.join(&file.audit.dir);
+                let known = Known { users: &users, peers: &peers, scratch: &scratch };
+                let read = read_policy(section, &known, anchors.as_ref(), folder, now, &mut warnings)?;
+                ruling = Some(read.ruling);
+                policy_kept = read.kept;
+                read.trunks
+            }
+        };
+        warnings.extend(shadowed(&trunks).map(|(later, earlier)| {
             format!("trunk {later:?} is never reached: {earlier:?} before it matches all that it would")
         }));
         let outside_files = file.audit.outside.iter().filter_map(|outside| outside.file.as_deref());
@@ -291,7 +322,8 @@ impl Config {
             deadline,
             limits: file.limits.into(),
             fetch,
-            signer,
+            ruling,
+            policy_kept,
             verification,
             audit_dir,
             audit: read_audit(&file.audit, deadline)?,
@@ -321,36 +353,45 @@ fn core_error(key: &str, path: &Path, error: Error) -> ConfigError {
     ConfigError::new(format_args!("{key}: {}: {error} ({})", path.display(), error.name()))
 }
 
+/// What a signer is read from: values, each with the name of its key.
+struct SignerKeys<'a> {
+    key: (&'a str, &'a Path),
+    certificate: (&'a str, &'a Path),
+    x5u: (&'a str, &'a str),
+}
+
+/// Key and certificate, whatever the time is.
 fn read_signer(
-    section: &SigningSection,
+    keys: &SignerKeys<'_>,
     trust: Option<&Trust>,
     folder: &Folder,
     now: i64,
     warnings: &mut Vec<String>,
 ) -> Result<Signer, ConfigError> {
-    let key_path = folder.join(&section.key);
-    let key_pem = read_file(folder, &section.key, "signing.key")?;
+    let SignerKeys { key: (key_name, key), certificate: (chain_name, chain), x5u: (x5u_name, x5u) } = *keys;
+    let key_path = folder.join(key);
+    let key_pem = read_file(folder, key, key_name)?;
     let open_to_all = std::fs::metadata(&key_path).is_ok_and(|facts| facts.mode() & 0o006 != 0);
     if open_to_all {
         return Err(ConfigError::new(format_args!(
-            "signing.key: everyone on this machine can read or change {}; run chmod 0400 on it",
+            "{key_name}: everyone on this machine can read or change {}; run chmod 0400 on it",
             key_path.display()
         )));
     }
-    let key = key::signing_key_from_pem(&key_pem)
-        .map_err(|error| core_error("signing.key", &section.key, error))?;
-    let chain_pem = read_file(folder, &section.certificate, "signing.certificate")?;
-    let bad_certificate = |error| core_error("signing.certificate", &section.certificate, error);
-    let signer = Signer::new(key, &chain_pem, &section.x5u).map_err(|error| match error.code() {
-        400..500 => ConfigError::new(format_args!("signing.x5u: {error} ({})", error.name())),
+    let key = key::signing_key_from_pem(&key_pem).map_err(|error| core_error(key_name, key, error))?;
+    let chain_pem = read_file(folder, chain, chain_name)?;
+    let bad_certificate = |error| core_error(chain_name, chain, error);
+    let signer = Signer::new(key, &chain_pem, x5u).map_err(|error| match error.code() {
+        400..500 => ConfigError::new(format_args!("{x5u_name}: {error} ({})", error.name())),
         _ => bad_certificate(error),
     })?;
-    signer.certificate().check_valid(now).map_err(bad_certificate)?;
-    if let Some(trust) = trust {
+    if let Some(trust) = trust
+        && signer.certificate().check_valid(now).is_ok()
+    {
         let chain = read_chain(&chain_pem).map_err(bad_certificate)?;
         if let Err(error) = check_path(signer.certificate(), &chain, trust, now) {
             warnings.push(format!(
-                "signing.certificate does not chain to trust.anchors ({}); others may refuse our calls too",
+                "{chain_name} does not chain to trust.anchors ({}); others may refuse our calls too",
                 error.name()
             ));
         }

@@ -10,6 +10,7 @@ use shaken_core::TelephoneNumber;
 use shaken_core::claims::MAX_DEST;
 
 use crate::call::{Party, SignRequest, VerifyRequest, Wanted};
+use crate::policy::decision::Received;
 
 /// What was given of a request.
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(crate) struct Fields {
     attest: Option<String>,
     origid: Option<String>,
     iat: Option<String>,
+    diverting: Option<String>,
     date: Option<String>,
     /// The trunk that the request names.
     pub(crate) trunk: Option<String>,
@@ -52,6 +54,7 @@ impl Fields {
             "attest" => ("attest", &mut self.attest),
             "origid" => ("origid", &mut self.origid),
             "iat" => ("iat", &mut self.iat),
+            "diverting" => ("diverting", &mut self.diverting),
             "date" => ("date", &mut self.date),
             "trunk" => ("trunk", &mut self.trunk),
             "call_id" => ("call_id", &mut self.call_id),
@@ -102,6 +105,9 @@ impl Fields {
             dest: called(self.to)?,
             iat: seconds("iat", self.iat, now)?,
             origid: self.origid,
+            target: None,
+            diverting: self.diverting.map(|number| party("diverting", number)).transpose()?,
+            received: Received::None,
         })
     }
 
@@ -110,6 +116,7 @@ impl Fields {
         unwanted("attest", self.attest.as_ref())?;
         unwanted("origid", self.origid.as_ref())?;
         unwanted("iat", self.iat.as_ref())?;
+        unwanted("diverting", self.diverting.as_ref())?;
         Ok(VerifyRequest {
             orig: one(self.from)?,
             dest: called(self.to)?,

@@ -12,11 +12,12 @@ use crate::config::Config;
 use crate::limits::{LimitOptions, Limits};
 use crate::listen::Users;
 use crate::policy::Trunk;
+use crate::ruling::Ruling;
 
 /// The state in force.
 #[derive(Clone, Debug)]
 pub struct InForce {
-    pub(crate) signing: Option<Arc<Signing>>,
+    pub(crate) ruling: Option<Arc<Ruling>>,
     pub(crate) verification: Option<Arc<Verification>>,
     pub(crate) trunks: Arc<[Trunk]>,
     pub(crate) generation: Option<Arc<str>>,
@@ -46,7 +47,7 @@ impl InForce {
     #[must_use]
     pub fn new(signer: Option<Signer>, verification: Option<Verification>, trunks: Vec<Trunk>) -> Self {
         Self {
-            signing: signer.map(|signer| Arc::new(Signing::new(signer))),
+            ruling: signer.map(|signer| Arc::new(Ruling::ByTrunk(Box::new(Signing::new(signer))))),
             verification: verification.map(Arc::new),
             trunks: trunks.into(),
             generation: None,
@@ -86,7 +87,8 @@ impl InForce {
             http_tcp,
             resp,
             limits,
-            ..Self::new(config.signer, verification, config.trunks)
+            ruling: config.ruling.map(Arc::new),
+            ..Self::new(None, verification, config.trunks)
         }
     }
 
@@ -108,10 +110,10 @@ impl InForce {
         &self.limits
     }
 
-    /// What signs, if the daemon offers it.
+    /// What decides and signs, if the daemon offers it.
     #[must_use]
-    pub fn signing(&self) -> Option<&Signing> {
-        self.signing.as_deref()
+    pub fn ruling(&self) -> Option<&Ruling> {
+        self.ruling.as_deref()
     }
 
     /// What verifies, if the daemon offers it.

@@ -96,8 +96,8 @@ impl Lab {
     /// needed.
     ///
     /// # Errors
-    /// [`LabError::NotALab`] if there is no `shaken.toml`; [`LabError::Config`] if `signing.x5u`
-    /// or the host's address under `fetch.lab.connect_to` is not in it; [`LabError::Io`] if it
+    /// [`LabError::NotALab`] if there is no `shaken.toml`; [`LabError::Config`] if `signing.x5u`,
+    /// where there is a `[signing]`, or the host's address under `fetch.lab.connect_to` is not in it; [`LabError::Io`] if it
     /// cannot be read; [`LabError::PathNotUtf8`], [`LabError::PathTooLong`] if the lab has been
     /// moved to where it cannot work.
     pub fn open(dir: &Path) -> Result<Self, LabError> {
@@ -186,7 +186,7 @@ max_attest = "A"
 /// is for the daemon to judge.
 #[derive(Deserialize)]
 struct RepositoryConfig {
-    signing: SigningSection,
+    signing: Option<SigningSection>,
     fetch: FetchSection,
 }
 
@@ -207,13 +207,21 @@ struct FetchLabSection {
 
 fn repository_of(config: &str) -> Result<(String, SocketAddr), String> {
     let config: RepositoryConfig = toml::from_str(config).map_err(|error| error.to_string())?;
-    let x5u = config.signing.x5u;
+    let hosts = config.fetch.lab.connect_to;
+    let Some(SigningSection { x5u }) = config.signing else {
+        // With a policy its certificates have an x5u each.
+        let mut hosts = hosts.into_iter();
+        return match (hosts.next(), hosts.next()) {
+            (Some((host, address)), None) if options::is_repository_host(&host) => Ok((host, address)),
+            _ => Err("fetch.lab.connect_to must name the one host of the lab's repository".into()),
+        };
+    };
     let host = x5u
         .strip_prefix("https://")
         .and_then(|rest| rest.strip_suffix(REPOSITORY_PATH))
         .filter(|host| options::is_repository_host(host))
         .ok_or_else(|| format!("signing.x5u is {x5u:?} and not https://<host>{REPOSITORY_PATH}"))?;
-    let address = config.fetch.lab.connect_to.get(host).ok_or_else(|| {
+    let address = hosts.get(host).ok_or_else(|| {
         format!("fetch.lab.connect_to has no address for {host:?}, the host of signing.x5u")
     })?;
     Ok((host.to_owned(), *address))

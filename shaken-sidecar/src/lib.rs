@@ -21,11 +21,13 @@ pub mod call;
 pub mod certs;
 pub mod cli;
 pub mod config;
+mod csv_cell;
 pub mod delivery;
 mod doors;
 mod fields;
 mod files;
 pub mod force;
+pub mod gap;
 mod hex;
 pub mod lab;
 pub mod life;
@@ -36,6 +38,7 @@ pub mod policy;
 pub mod replay;
 mod request_id;
 pub mod resp;
+pub mod ruling;
 pub mod sip;
 pub mod telemetry;
 mod to_the_end;
@@ -137,6 +140,7 @@ pub async fn run(
         ?sandbox,
         "ready"
     );
+    let kept = config.policy_kept.take();
     let (path, fixed, audit_dir) = (config.path.clone(), config.fixed.clone(), config.audit_dir.clone());
     let calls = Arc::new(Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit));
     let life = Life::new(Arc::clone(&calls), path, fixed, SystemTime::now())
@@ -145,6 +149,7 @@ pub async fn run(
         .with_sockets(doors.sockets());
     let life = Arc::new(life);
     life::tell_ready("serving");
+    life::keep_policy(kept).await;
 
     let admin = api::Admin::new(audit_dir);
     let api = Arc::new(api::Api { calls: Arc::clone(&calls), admin, life: Arc::clone(&life) });

@@ -27,8 +27,10 @@ use crate::call::Calls;
 use crate::config::Fixed;
 use crate::listen::{Pulse, SocketWatch};
 use crate::lists::{Lists, ListsState};
+use crate::ruling::Ruling;
 use health::Health;
 pub use reload::Reloaded;
+pub(crate) use reload::keep_policy;
 use sandbox::Sandbox;
 pub(crate) use supervisor::{tell_ready, tell_stopping};
 pub(crate) use watch::watch;
@@ -159,7 +161,8 @@ impl Life {
         let health = self.health(now);
         let force = self.calls.in_force();
         let lists = force.verification().and_then(|verification| verification.lists());
-        let own = force.signing().map(|signing| signing.signer().certificate().not_after());
+        let own = force.ruling().into_iter().flat_map(Ruling::signings);
+        let own = own.map(|signing| signing.signer().certificate().not_after()).min();
         let anchors = force.verification().map(|verification| verification.trust().anchors().len());
         let facts = self.facts();
         LifeState {

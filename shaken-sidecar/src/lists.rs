@@ -230,12 +230,18 @@ impl Lists {
     /// Gets a list and what it takes to check it.
     async fn fetch(&self, source: &Source) -> Result<(Vec<u8>, Vec<u8>), Trouble> {
         let url = match source {
-            Source::CrlFile(path) => return Ok((std::fs::read(path).map_err(Trouble::File)?, Vec::new())),
+            Source::CrlFile(path) => {
+                let path = path.clone();
+                // A disk may be slow, and calls are worked on here.
+                let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+                let bytes = read.map_err(std::io::Error::other).flatten().map_err(Trouble::File)?;
+                return Ok((bytes, Vec::new()));
+            }
             Source::CrlUrl(url) | Source::CaListUrl(url) => X5u::parse(url)?,
         };
         let body = self.fetcher.fetch(&url).await?.body;
         let signer_url = match source {
-            Source::CaListUrl(_) => Some(ca_list_token(&body, &url)?.x5u().to_owned()),
+            Source::CaListUrl(_) => Some(CaListToken::from_body(&body, &url)?.x5u().to_owned()),
             _ if !self.signers.is_empty() => None,
             _ => Crl::from_der(&crl::decode(&body)?)?.signer_url().map(str::to_owned),
         };
@@ -253,7 +259,8 @@ impl Lists {
         match source {
             Source::CrlUrl(_) | Source::CrlFile(_) => self.check_crl(body, signer, now).map(Content::Crl),
             Source::CaListUrl(url) => {
-                let list = ca_list_token(body, &X5u::parse(url)?)?.verify(signer, &self.sti_pa, now)?;
+                let list =
+                    CaListToken::from_body(body, &X5u::parse(url)?)?.verify(signer, &self.sti_pa, now)?;
                 Ok(Content::CaList(Arc::new(list)))
             }
         }
@@ -320,14 +327,6 @@ fn apply(trust: &mut Trust, content: &Content) -> Result<(), Error> {
     match content {
         Content::Crl(list) => trust.update_crl(Arc::clone(list)),
         Content::CaList(list) => trust.update_ca_list(Arc::clone(list)).map(drop),
-    }
-}
-
-/// The list alone, or in the answer of the STI-PA's API.
-fn ca_list_token(body: &[u8], url: &X5u<'_>) -> Result<CaListToken, Error> {
-    match body.trim_ascii() {
-        [b'{', ..] => CaListToken::from_response(body, url),
-        body => CaListToken::parse(str::from_utf8(body).map_err(|_| Error::Base64Invalid)?, url),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod decision;
 mod fixture;
 mod map;
 pub mod numbers;
+pub mod simulation;
 
 use std::sync::Arc;
 
@@ -193,6 +194,25 @@ impl Trunk {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the same requests are on it as on `other`, and whose calls they are.
+    pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
+        (self.listener, self.uid, &self.user, &self.peer, self.named)
+            == (other.listener, other.uid, &other.user, &other.peer, other.named)
+            && (&self.customer, &self.provider) == (&other.customer, &other.provider)
+    }
+
+    /// The user that its requests are of, if it says so.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The peer of SIP that its requests are of, if it says so.
+    #[must_use]
+    pub fn peer(&self) -> Option<&str> {
+        self.peer.as_deref()
     }
 
     /// Whether PASSporTs of type `ppt` are signed on it.

@@ -5,7 +5,7 @@ mod running;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use running::{Running, signing};
 use serde_json::Value;
@@ -62,8 +62,12 @@ fn a_port_for_metrics_and_health_alone() {
     assert_eq!(running.records().len(), 1);
     // What stands open does not hold up the end.
     let _idle = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut half = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    half.write_all(b"GET /metrics HTT").unwrap();
     let mut running = running;
+    let began = Instant::now();
     assert!(running.terminate());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -24,7 +24,8 @@ fn with_sip(config: String, port: u16) -> String {
     };
     let strict = "identity_in = \"contact\"\nstatus = 300\ncontact = \"sbc.example.com:5060\"\n\
                   verstat_in = \"both\"\nno_validation = \"refuse\"\nfailed = \"block\"\n";
-    let peers = peer("plain", "127.0.0.1", "") + &peer("strict", "127.0.0.4", strict);
+    let signer = peer("signer", "127.0.0.5", "").replace("op = \"auto\"", "op = \"sign\"");
+    let peers = peer("plain", "127.0.0.1", "") + &peer("strict", "127.0.0.4", strict) + &signer;
     format!("{config}\n[sip]\nudp = [\"127.0.0.1:{port}\"]\ntcp = [\"127.0.0.1:{port}\"]\n{peers}")
 }
 
@@ -107,6 +108,21 @@ fn calls_are_signed_and_verified_by_redirect() {
     assert_eq!(records[0]["call_id"], format!("one@{}", plain.socket.local_addr().unwrap()));
     assert_eq!(records[0]["orig"]["received"], format!("sip:+{CALLER}@127.0.0.1"));
     assert!(records.iter().all(|record| record["http_status"].is_null()));
+}
+
+#[test]
+fn what_is_signed_already_is_left_alone() {
+    let (running, port) = start();
+    let signer = Peer::new("127.0.0.5", port);
+    let signed = signer.invite("one", "Identity: a.b.c;info=<https://cr.example.com/a.pem>\r\n");
+    let answer = signer.ask(&signed);
+    assert!(answer.starts_with("SIP/2.0 404 ") && header(&answer, "Identity").is_none(), "{answer}");
+    assert!(answer.contains("text=\"PASSED_THROUGH\""), "{answer}");
+    let records = running.records();
+    assert_eq!(
+        (&records[0]["verdict"], &records[0]["reason"]),
+        (&"unsigned".into(), &"PASSED_THROUGH".into())
+    );
 }
 
 #[test]

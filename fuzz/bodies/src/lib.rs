@@ -4,13 +4,15 @@
 //! targets of `fuzz/fuzz_targets` call it under libFuzzer; the tests of this package call it with
 //! the seeds, so that ordinary builds compile and run what the fuzzer runs.
 //!
-//! Only public functions of `shaken-core` are called: what is checked is what a host can reach.
+//! Only public functions of `shaken-core` and of the C libraries are called: what is checked is what a host can
+//! reach.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod call;
 pub mod certificate_chain;
 pub mod crl;
+pub mod ffi_calls;
 pub mod identity_header;
 pub mod passport;
 pub mod sip_message;
@@ -48,10 +50,11 @@ pub struct Target {
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self { name: "call", run: call::run, seeds: call::seeds },
         Self { name: "certificate_chain", run: certificate_chain::run, seeds: certificate_chain::seeds },
         Self { name: "crl", run: crl::run, seeds: crl::seeds },
+        Self { name: "ffi_calls", run: ffi_calls::run, seeds: ffi_calls::seeds },
         Self { name: "identity_header", run: identity_header::run, seeds: identity_header::seeds },
         Self { name: "passport", run: passport::run, seeds: passport::seeds },
         Self { name: "sip_message", run: sip_message::run, seeds: sip_message::seeds },

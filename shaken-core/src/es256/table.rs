@@ -35,10 +35,11 @@ impl Table {
     /// Memory that a table takes on the heap, in bytes.
     pub const LEN_BYTES: usize = Multiples::<KEY_WINDOW>::LEN_BYTES;
 
-    /// Makes the table of `key`. The first call also makes that of the generator, once per process.
+    /// Makes the table of `key`. The first call also makes that of the generator, once per process, if
+    /// [`make_generator`] has not.
     #[must_use]
     pub fn new(key: &VerifyingKey) -> Self {
-        LazyLock::force(&GENERATOR);
+        make_generator();
         Self { key: Multiples::new(Affine::from(key)) }
     }
 
@@ -78,6 +79,13 @@ impl core::fmt::Debug for Table {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Table")
     }
+}
+
+/// Makes the table of the generator, of 2.9 MB, once per process. A process that forks while a thread of it
+/// does so has children that wait for that thread, which they do not have: whoever starts a thread that
+/// makes tables calls this before.
+pub fn make_generator() {
+    LazyLock::force(&GENERATOR);
 }
 
 static GENERATOR: LazyLock<Multiples<GENERATOR_WINDOW>> = LazyLock::new(|| Multiples::new(Affine::GENERATOR));

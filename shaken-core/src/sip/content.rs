@@ -30,6 +30,18 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// The values of `Resource-Priority`, joined; empty if it has none.
+    #[must_use]
+    pub fn resource_priority(&self) -> &str {
+        &self.resource_priority
+    }
+
+    /// The values of `Priority`, joined; empty if it has none.
+    #[must_use]
+    pub fn priority(&self) -> &str {
+        &self.priority
+    }
+
     /// The call of `parties` with this content.
     #[must_use]
     pub fn call<'c>(&'c self, parties: &'c Parties<'_>) -> Call<'c> {

@@ -66,6 +66,17 @@ impl CaListToken {
         Self::parse(&jws.to_string(), list_url)
     }
 
+    /// Takes apart what was had from `list_url`, be it the JWS alone or the answer of the STI-PA's API.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse) and [`from_response`](Self::from_response).
+    pub fn from_body(body: &[u8], list_url: &X5u<'_>) -> Result<Self, Error> {
+        match body.trim_ascii() {
+            [b'{', ..] => Self::from_response(body, list_url),
+            body => Self::parse(str::from_utf8(body).map_err(|_| Error::Base64Invalid)?, list_url),
+        }
+    }
+
     /// Where the certificate of the signer is: on the list's own host.
     #[must_use]
     pub fn x5u(&self) -> &str {

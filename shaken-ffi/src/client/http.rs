@@ -57,13 +57,17 @@ impl Socket {
         let unreachable = |_| Failure::DaemonUnreachable;
         let flags = SockFlag::SOCK_CLOEXEC;
         let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(|_| Failure::System)?;
-        // It waits here while as many connections wait as may.
-        let left = deadline.left()?;
-        let timeout = TimeVal::new(seconds(left), left.subsec_micros().into());
-        setsockopt(&fd, sockopt::SendTimeout, &timeout).map_err(|_| Failure::System)?;
-        match connect(fd.as_raw_fd(), &self.0) {
-            Err(nix::Error::EAGAIN) => Err(Failure::DaemonDeadline),
-            connected => connected.map_err(unreachable).map(|()| UnixStream::from(fd)),
+        loop {
+            // It waits here while as many connections wait as may.
+            let left = deadline.left()?;
+            let timeout = TimeVal::new(seconds(left), left.subsec_micros().into());
+            setsockopt(&fd, sockopt::SendTimeout, &timeout).map_err(|_| Failure::System)?;
+            match connect(fd.as_raw_fd(), &self.0) {
+                // A Unix socket is connected at once or not at all, so nothing is under way.
+                Err(nix::Error::EINTR) => {}
+                Err(nix::Error::EAGAIN) => return Err(Failure::DaemonDeadline),
+                connected => return connected.map_err(unreachable).map(|()| UnixStream::from(fd)),
+            }
         }
     }
 }
@@ -93,7 +97,7 @@ fn send_all(stream: &UnixStream, mut bytes: &[u8], deadline: &Deadline) -> Resul
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
             Err(nix::Error::EAGAIN | nix::Error::EINTR) => {}
             // It may have answered before it had read all.
-            Err(nix::Error::EPIPE) => return Ok(()),
+            Err(nix::Error::EPIPE | nix::Error::ECONNRESET) => return Ok(()),
             Err(_) => return Err(Failure::DaemonUnreachable),
         }
     }
@@ -110,6 +114,10 @@ fn read_all(stream: &mut UnixStream, deadline: &Deadline) -> Result<Vec<u8>, Fai
             Ok(len) => answer.extend_from_slice(room.get(..len).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // It has answered, and did not read all of the request.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !answer.is_empty() => {
+                return Ok(answer);
+            }
             Err(_) => return Err(Failure::DaemonUnreachable),
         }
         if answer.len() > MAX_ANSWER_LEN {

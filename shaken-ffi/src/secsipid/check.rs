@@ -83,15 +83,15 @@ impl Check<'_> {
             return Err(Refusal::IatUnfit);
         }
 
+        if options.lets_anyone_sign() {
+            state.warn_of_no_trust();
+        }
         let credential = self.credential(state, &options, info, now)?;
         match options.depth() {
-            Depth::SignatureOnly => {
-                state.warn_of_no_trust();
-                state.verify(&credential, passport.signed(), &signature, now)
-            }
+            Depth::SignatureOnly => state.verify(&credential, passport.signed(), &signature, now)?,
             Depth::Times => {
                 check_times(&credential, claims.iat, now)?;
-                state.verify(&credential, passport.signed(), &signature, now)
+                state.verify(&credential, passport.signed(), &signature, now)?;
             }
             Depth::Path => {
                 let trust = state.trusts.find(&options, now)?;
@@ -103,9 +103,12 @@ impl Check<'_> {
                     let number = claims.orig.ok_or(Refusal::CertInvalid)?;
                     trusted.authority_over(&number)?;
                 }
-                Ok(())
             }
         }
+        if let Some(url) = self.url(info) {
+            state.credentials.save(url, &credential, &options);
+        }
+        Ok(())
     }
 
     /// The token, and the URL of the header.
@@ -136,14 +139,24 @@ impl Check<'_> {
         now: i64,
     ) -> Result<Arc<Credential>, Refusal> {
         let credentials = &state.credentials;
-        let of_url = |url: &str| credentials.of_url(url, self.timeout_s, options, now);
+        if let Some(url) = self.url(info) {
+            return credentials.of_url(url, self.timeout_s, options, now);
+        }
         match self.key {
-            KeySource::OfHeader => of_url(info.ok_or(Refusal::ParamInfo)?),
+            KeySource::OfHeader => Err(Refusal::ParamInfo),
             KeySource::Given(text) => credentials.of_text(text),
-            KeySource::Named(name) if name.starts_with("https://") || name.starts_with("http://") => {
-                of_url(name)
-            }
             KeySource::Named(name) => credentials.of_file(name.strip_prefix("file://").unwrap_or(name), now),
+        }
+    }
+
+    /// Where the key is to be fetched, if it is.
+    fn url<'u>(&'u self, info: Option<&'u str>) -> Option<&'u str> {
+        match self.key {
+            KeySource::OfHeader => info,
+            KeySource::Named(name) if name.starts_with("https://") || name.starts_with("http://") => {
+                Some(name)
+            }
+            KeySource::Named(_) | KeySource::Given(_) => None,
         }
     }
 }

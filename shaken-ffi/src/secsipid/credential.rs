@@ -1,10 +1,12 @@
 //! The public keys that tokens are checked with, and the certificates that they come in: from files,
 //! from the caller, from URLs.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use shaken_core::cache::Failures;
 use shaken_core::cert::{Fingerprint, read_chain};
@@ -24,6 +26,8 @@ pub(super) struct Credential {
     /// As it was read.
     body: Box<[u8]>,
     judged: Mutex<Option<Judged>>,
+    /// It was put into the folder of the cache, or was about to be.
+    is_saved: AtomicBool,
 }
 
 /// What a trust thought of the chain.
@@ -39,7 +43,7 @@ impl Credential {
     /// [`Refusal::CertFormat`], [`Refusal::KeyNotP256`].
     pub(super) fn new(body: &[u8]) -> Result<Self, Refusal> {
         let key = KnownKey::new(key::verifying_key_from_pem(body)?);
-        Ok(Self { key, body: body.into(), judged: Mutex::new(None) })
+        Ok(Self { key, body: body.into(), judged: Mutex::new(None), is_saved: AtomicBool::new(false) })
     }
 
     /// Its first certificate.
@@ -87,8 +91,9 @@ impl Judged {
 #[derive(Debug)]
 pub(super) struct Credentials {
     files: Files<Credential>,
-    given: Cache<Fingerprint, Arc<Credential>>,
-    fetched: Cache<Box<str>, Fetched>,
+    given: Cache<Fingerprint, Arc<Credential>, Weight>,
+    fetched: Cache<Box<str>, Fetched, Weight>,
+    /// By URL, and by `HOST:PORT` of hosts that could not be reached.
     failures: Failures,
     /// Failures are told apart by what was trusted, which plays no part in a download.
     epoch: Epoch,
@@ -100,12 +105,32 @@ struct Fetched {
     at: i64,
 }
 
+/// What is kept weighs what it takes, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Weight;
+
+impl Weighter<Fingerprint, Arc<Credential>> for Weight {
+    fn weight(&self, _: &Fingerprint, credential: &Arc<Credential>) -> u64 {
+        weight_bytes(&credential.body)
+    }
+}
+
+impl Weighter<Box<str>, Fetched> for Weight {
+    fn weight(&self, url: &Box<str>, fetched: &Fetched) -> u64 {
+        weight_bytes(url.as_bytes()).saturating_add(weight_bytes(&fetched.credential.body))
+    }
+}
+
+fn weight_bytes(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(ENTRY_BYTES)
+}
+
 impl Credentials {
     pub(super) fn new() -> Self {
         Self {
             files: Files::new(),
-            given: Cache::new(MAX_CREDENTIALS),
-            fetched: Cache::new(MAX_CREDENTIALS),
+            given: Cache::with_weighter(USUAL_CREDENTIALS, MAX_CREDENTIAL_BYTES, Weight),
+            fetched: Cache::with_weighter(USUAL_CREDENTIALS, MAX_CREDENTIAL_BYTES, Weight),
             failures: Failures::default(),
             epoch: Trust::empty().epoch(),
         }
@@ -136,7 +161,7 @@ impl Credentials {
     /// That of a URL: from memory, from the folder of the cache, or fetched.
     ///
     /// # Errors
-    /// Those of [`fetch`], of [`Credential::new`], and for a while those of the last attempt.
+    /// [`Refusal::UrlRefused`], whatever is at hand; those of [`fetch`], of [`Credential::new`], and for a while those of the last attempt.
     pub(super) fn of_url(
         &self,
         url: &str,
@@ -144,20 +169,34 @@ impl Credentials {
         options: &Options,
         now: i64,
     ) -> Result<Arc<Credential>, Refusal> {
+        let x5u = X5u::parse(url)?;
         if let Some(credential) = self.kept(url, options, now) {
             return Ok(credential);
         }
-        if let Some(error) = self.failures.recent(url, self.epoch, now) {
+        if let Some(error) = self.recent_failure(&x5u, now) {
             return Err(error.into());
         }
-        let body = self.download(url, timeout_s, options, now)?;
-        self.keep(url, &body, options, now)
+        let body = self.download(&x5u, timeout_s, options, now)?;
+        self.keep(url, &body, now)
+    }
+
+    /// Puts the certificate of a URL into the folder of the cache, for other processes, if it is not of
+    /// there. Only for one by which a check held: a caller can name URLs without end, and files stay.
+    pub(super) fn save(&self, url: &str, credential: &Arc<Credential>, options: &Options) {
+        if options.cache_dir.is_empty() || credential.is_saved.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let is_fetched = self.fetched.get(url).is_some_and(|it| Arc::ptr_eq(&it.credential, credential));
+        if let Some(file) = cache_file(url, options).filter(|_| is_fetched) {
+            write_whole(&file, &credential.body);
+        }
     }
 
     /// The bytes behind a URL, which need not be a certificate; only then they are not kept.
     ///
     /// # Errors
-    /// Those of [`fetch`], and for a while those of the last attempt.
+    /// [`Refusal::UrlRefused`], whatever is at hand; those of [`fetch`], and for a while those of the last
+    /// attempt.
     pub(super) fn body_of_url(
         &self,
         url: &str,
@@ -165,17 +204,18 @@ impl Credentials {
         options: &Options,
         now: i64,
     ) -> Result<Vec<u8>, Refusal> {
+        let x5u = X5u::parse(url)?;
         if let Some(credential) = self.kept(url, options, now) {
             return Ok(credential.body.to_vec());
         }
-        match self.failures.recent(url, self.epoch, now) {
+        match self.recent_failure(&x5u, now) {
             // It was fetched, and is not kept.
             None | Some(Error::CertUnavailable) => {}
             Some(error) => return Err(error.into()),
         }
-        let body = self.download(url, timeout_s, options, now)?;
+        let body = self.download(&x5u, timeout_s, options, now)?;
         // Whether it is a certificate is not asked.
-        let _ = self.keep(url, &body, options, now);
+        let _ = self.keep(url, &body, now);
         Ok(body)
     }
 
@@ -190,18 +230,32 @@ impl Credentials {
         if is_fresh(stamp.modified_at()) { self.of_file(&file, now).ok() } else { None }
     }
 
-    fn download(&self, url: &str, timeout_s: i32, options: &Options, now: i64) -> Result<Vec<u8>, Refusal> {
-        // What is no URL is not worth a note.
-        X5u::parse(url)?;
-        Ok(fetch(url, timeout_s, options).inspect_err(|error| self.note(url, *error, now))?)
+    /// Why a URL is not to be tried at `now`: its host could not be reached, or it gave nothing.
+    fn recent_failure(&self, x5u: &X5u<'_>, now: i64) -> Option<Error> {
+        let recent = |of: &str| self.failures.recent(of, self.epoch, now);
+        recent(&host_port(x5u)).or_else(|| recent(x5u.as_str()))
     }
 
-    fn keep(&self, url: &str, body: &[u8], options: &Options, now: i64) -> Result<Arc<Credential>, Refusal> {
+    fn download(
+        &self,
+        x5u: &X5u<'_>,
+        timeout_s: i32,
+        options: &Options,
+        now: i64,
+    ) -> Result<Vec<u8>, Refusal> {
+        let fetched = fetch(x5u, timeout_s, options);
+        Ok(fetched.inspect_err(|error| match error {
+            // The next path there would hold its worker as long.
+            Error::FetchDeadline | Error::FetchConnect | Error::FetchDns => {
+                self.note(&host_port(x5u), *error, now);
+            }
+            error => self.note(x5u.as_str(), *error, now),
+        })?)
+    }
+
+    fn keep(&self, url: &str, body: &[u8], now: i64) -> Result<Arc<Credential>, Refusal> {
         let made = Credential::new(body).inspect_err(|_| self.note(url, Error::CertUnavailable, now))?;
         let credential = Arc::new(made);
-        if let Some(file) = cache_file(url, options) {
-            write_whole(&file, body);
-        }
         self.fetched.insert(url.into(), Fetched { credential: Arc::clone(&credential), at: now });
         Ok(credential)
     }
@@ -209,6 +263,11 @@ impl Credentials {
     fn note(&self, url: &str, error: Error, now: i64) {
         self.failures.note(url, error, self.epoch, now);
     }
+}
+
+/// No URL, so failures of hosts are not taken for those of URLs.
+fn host_port(x5u: &X5u<'_>) -> String {
+    format!("{}:{}", x5u.host().to_ascii_lowercase(), x5u.port())
 }
 
 /// Where the certificate of a URL is kept: under the name that libsecsipid gives it. That has `_` for each
@@ -225,23 +284,40 @@ fn cache_file(url: &str, options: &Options) -> Option<String> {
 /// Writes a file of the cache, as a whole or not at all. If it cannot be written, it will be fetched
 /// again.
 fn write_whole(file: &str, body: &[u8]) {
-    let partial = PathBuf::from(format!("{file}.{}", std::process::id()));
-    if fs::write(&partial, body).and_then(|()| fs::rename(&partial, file)).is_err() {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let partial = unfinished(file, COUNTER.fetch_add(1, Ordering::Relaxed));
+    // Who made it before, other than this thread, is dead.
+    let Ok(mut made) = File::create_new(&partial) else { return };
+    if made.write_all(body).and_then(|()| fs::rename(&partial, file)).is_err() {
         let _ = fs::remove_file(&partial);
     }
 }
 
-/// How many texts, and how many URLs, have their certificate in memory.
-const MAX_CREDENTIALS: usize = 1024;
+/// The name of a file of the cache while it is written. No URL has a space, so none has this for its
+/// own file; and no other thread or process has it.
+fn unfinished(file: &str, count: u32) -> String {
+    format!("{file} {}.{count}", std::process::id())
+}
+
+/// How much memory the certificates of texts, and those of URLs, take at most: a process of a SIP server has
+/// many siblings. A chain has some 2 KB.
+const MAX_CREDENTIAL_BYTES: u64 = 8 << 20;
+
+const USUAL_CREDENTIALS: usize = 1024;
+
+/// What each takes besides its bytes, about.
+const ENTRY_BYTES: u64 = 512;
 
 /// How long a refused chain stays refused by the same trust: a clock may have been wrong.
 const REFUSED_S: u64 = 60;
 
 /// Longest name of a file, less the ending while it is written.
-const MAX_NAME_LEN: usize = 240;
+const MAX_NAME_LEN: usize = 232;
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -259,5 +335,57 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), urls.len());
         assert_eq!(name(&format!("https://cr.example.com/{}", "a".repeat(300))), None);
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_whatever_the_folder_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::default();
+        options.set_text("CacheDirPath", folder.path().to_str().unwrap()).unwrap();
+        let pem = rcgen::KeyPair::generate().unwrap().public_key_pem();
+        let credentials = Credentials::new();
+        let now = i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+        let fetch = |url: &str| {
+            fs::write(cache_file(url, &options).unwrap(), &pem).unwrap();
+            let found = credentials.of_url(url, 1, &options, now).map(drop);
+            assert_eq!(credentials.body_of_url(url, 1, &options, now).map(drop), found, "{url}");
+            found
+        };
+        assert_eq!(fetch("https://cr.example.com/a_b"), Ok(()));
+        for url in ["http://cr.example.com/a", "https://cr.example.com/a^b", "https://127.0.0.1/a"] {
+            assert_eq!(fetch(url), Err(Refusal::UrlRefused), "{url}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_bytes() {
+        let pem = rcgen::KeyPair::generate().unwrap().public_key_pem();
+        let credentials = Credentials::new();
+        for number in 0..300 {
+            let text = format!("{pem}{number}{}", " ".repeat(60_000));
+            credentials.of_text(text.as_bytes()).unwrap();
+            credentials.keep(&format!("https://cr.example.com/{number}"), text.as_bytes(), 1).unwrap();
+        }
+        let [of_texts, of_urls] = [credentials.given.weight(), credentials.fetched.weight()];
+        for bytes in [of_texts, of_urls] {
+            assert!((1 << 20..=MAX_CREDENTIAL_BYTES).contains(&bytes), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_file_is_that_of_no_url() {
+        let name = unfinished("/c/https_cr.example.com_a", 7);
+        let url = name.replace("/c/https_", "https://").replacen('_', "/", 1);
+        assert_eq!(X5u::parse(&url).map(drop), Err(Error::X5uSyntax), "{url}");
+        let longest = unfinished(&"a".repeat(MAX_NAME_LEN), u32::MAX);
+        // Process numbers have 7 digits at most.
+        assert!(longest.len() - std::process::id().to_string().len() + 7 <= 255);
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        write_whole(file.to_str().unwrap(), b"one");
+        write_whole(file.to_str().unwrap(), b"two");
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

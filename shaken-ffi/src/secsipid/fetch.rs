@@ -1,7 +1,6 @@
 //! Fetching on the thread that asks: it waits, as callers of libsecsipid expect, and not for longer than
 //! they say.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use shaken_core::fetch::{FetchPolicy, Fetcher};
@@ -12,19 +11,17 @@ use super::codes::Refusal;
 use super::files::{self, MAX_FILE_BYTES};
 use super::options::Options;
 
-/// Downloads what is behind `url`. Name and addresses are looked up on threads that end with the
+/// Downloads what is behind `x5u`. Name and addresses are looked up on threads that end with the
 /// download; if the resolver of the system is stuck, with the resolver.
 ///
 /// # Errors
-/// [`Error::FetchOverload`] if the system gives no runtime; those of [`X5u::parse`] and
-/// [`Fetcher::fetch`].
-pub(super) fn fetch(url: &str, timeout_s: i32, options: &Options) -> Result<Vec<u8>, Error> {
-    let x5u = X5u::parse(url)?;
+/// [`Error::FetchOverload`] if the system gives no runtime; those of [`Fetcher::fetch`].
+pub(super) fn fetch(x5u: &X5u<'_>, timeout_s: i32, options: &Options) -> Result<Vec<u8>, Error> {
     let fetcher = Fetcher::new(policy(timeout_s, options).map_err(|_| Error::FetchTls)?)?;
     // Made anew each time, as no thread or descriptor of it would survive a fork.
     let runtime =
         runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::FetchOverload)?;
-    let fetched = runtime.block_on(fetcher.fetch(&x5u));
+    let fetched = runtime.block_on(fetcher.fetch(x5u));
     runtime.shutdown_background();
     Ok(fetched?.body)
 }
@@ -38,9 +35,7 @@ fn policy(timeout_s: i32, options: &Options) -> Result<FetchPolicy, Refusal> {
         let roots = pem::blocks(&roots).map(|block| Ok(block?.der().to_vec()));
         policy = policy.with_tls_roots(roots.collect::<Result<Vec<_>, Error>>()?);
     }
-    if !options.connect_to.is_empty() {
-        let (host, address) = options.connect_to.split_once('=').ok_or(Refusal::Other)?;
-        let address: SocketAddr = address.parse().map_err(|_| Refusal::Other)?;
+    if let Some((host, address)) = options.connect_to() {
         policy = policy.with_connect_to(host, address);
     }
     Ok(policy)

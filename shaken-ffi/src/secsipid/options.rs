@@ -1,7 +1,10 @@
 //! The options: those of libsecsipid, and a few of our own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::{env, fs, io};
+
+use shaken_core::X5u;
 
 use super::codes::Refusal;
 use super::log::warn;
@@ -22,7 +25,7 @@ pub(super) struct Options {
     /// Of the lab: TLS roots instead of those of the web.
     pub(super) tls_roots_file: Arc<str>,
     /// Of the lab: `HOST=ADDRESS:PORT`.
-    pub(super) connect_to: Arc<str>,
+    connect_to: Arc<str>,
     /// The file of defaults could not be taken: nothing may pass, as what it demands is not known.
     pub(super) is_broken: bool,
 }
@@ -95,8 +98,16 @@ impl Options {
     }
 
     /// # Errors
-    /// [`Refusal::Other`] for a name that is none, or a `FetchConnectTo` that is none.
+    /// [`Refusal::Other`] for a name that is none, or a value that it cannot have. An empty one is none.
     pub(super) fn set_text(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
+        let is_possible = match name {
+            "x5u" => X5u::parse(value).is_ok(),
+            "FetchConnectTo" => split_connect_to(value).is_some(),
+            _ => true,
+        };
+        if !value.is_empty() && !is_possible {
+            return Err(Refusal::Other);
+        }
         let place = match name {
             "CacheDirPath" => &mut self.cache_dir,
             "CertCAFile" => &mut self.ca_file,
@@ -139,6 +150,11 @@ impl Options {
         }
     }
 
+    /// Of the lab: the host, and what is dialled for it.
+    pub(super) fn connect_to(&self) -> Option<(&str, SocketAddr)> {
+        split_connect_to(&self.connect_to)
+    }
+
     pub(super) fn requires_trust(&self) -> bool {
         self.require_trust == 1
     }
@@ -155,10 +171,24 @@ impl Options {
         }
     }
 
+    /// Whether a certificate that SHAKEN knows nothing of may pass: without a path, or with one to the
+    /// anchors of the system, which vouch for names of the web.
+    pub(super) fn lets_anyone_sign(&self) -> bool {
+        let is_of_ca_file = self.wants(bit::CA_FILE) && !self.wants(bit::SYSTEM_CAS);
+        !self.requires_trust() && (self.depth() != Depth::Path || !is_of_ca_file)
+    }
+
     /// Whether `CertVerify` has this bit of [`bit`].
     pub(super) fn wants(&self, bit: i32) -> bool {
         self.cert_verify & bit != 0
     }
+}
+
+/// The parts of `HOST=ADDRESS:PORT`.
+fn split_connect_to(value: &str) -> Option<(&str, SocketAddr)> {
+    let (host, address) = value.split_once('=')?;
+    let address = address.parse().ok()?;
+    (!host.is_empty()).then_some((host, address))
 }
 
 /// What is asked of certificates.
@@ -215,6 +245,14 @@ mod tests {
             ("AttrsVerify=1", true),
             ("CertCAFile=/etc/a=b.pem", true),
             ("x5u=https://cr.example.com/a.pem", true),
+            ("x5u=", true),
+            ("x5u=garbage", false),
+            ("x5u=http://cr.example.com/a.pem", false),
+            ("FetchConnectTo=cr.example.com=127.0.0.1:8443", true),
+            ("FetchConnectTo=", true),
+            ("FetchConnectTo=garbage", false),
+            ("FetchConnectTo==127.0.0.1:8443", false),
+            ("FetchConnectTo=cr.example.com=127.0.0.1", false),
         ] {
             let before = options.clone();
             assert_eq!(options.set_pair(pair).is_ok(), is_good, "{pair}");
@@ -235,15 +273,19 @@ mod tests {
 
     #[test]
     fn certificates_are_asked_what_the_bits_say() {
-        for (bits, depth) in [
-            (0, Depth::SignatureOnly),
-            (1, Depth::Path),
-            (4, Depth::Path),
-            (32, Depth::Times),
-            (36, Depth::Path),
+        for (bits, depth, lets_anyone_sign) in [
+            (0, Depth::SignatureOnly, true),
+            (1, Depth::Path, true),
+            (4, Depth::Path, false),
+            (5, Depth::Path, false),
+            (7, Depth::Path, true),
+            (32, Depth::Times, true),
+            (36, Depth::Path, false),
         ] {
-            let options = Options { cert_verify: bits, ..Options::default() };
-            assert_eq!(options.depth(), depth, "{bits}");
+            let mut options = Options { cert_verify: bits, ..Options::default() };
+            assert_eq!((options.depth(), options.lets_anyone_sign()), (depth, lets_anyone_sign), "{bits}");
+            options.require_trust = 1;
+            assert_eq!((options.depth(), options.lets_anyone_sign()), (Depth::Path, false), "{bits}");
         }
     }
 }

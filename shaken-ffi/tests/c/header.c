@@ -19,7 +19,8 @@ FROZEN(results, SHAKEN_OK == 0 && SHAKEN_NULL == 1 && SHAKEN_PANIC == 2 && SHAKE
                     && SHAKEN_TOO_MANY_WAITING == 10 && SHAKEN_INDEX_OUT_OF_RANGE == 11
                     && SHAKEN_DAEMON_UNREACHABLE == 20 && SHAKEN_DAEMON_DEADLINE == 21
                     && SHAKEN_DAEMON_REFUSED == 22 && SHAKEN_DAEMON_BUSY == 23
-                    && SHAKEN_DAEMON_ANSWER == 24 && SHAKEN_SIGNATURE_INVALID == 602
+                    && SHAKEN_DAEMON_ANSWER == 24 && SHAKEN_CONTENT_NOT_COMPARED == 25
+                    && SHAKEN_SIGNATURE_INVALID == 602
                     && SHAKEN_BUFFER_TOO_SMALL == 703);
 
 int main(void)

@@ -39,9 +39,7 @@ int main(int count, char **arguments)
             IS(SHAKEN_BUFFER_TOO_SMALL, shaken_sign(signer, orig, dest, 'C', origid, now, now, room, 9, &len));
             IS(SHAKEN_TN_INVALID, shaken_sign(signer, shaken_str_of("x"), dest, 'C', origid, now, now, room, 9, &len));
             IS(SHAKEN_SIP_START_LINE, shaken_verify_sip(verifier, shaken_str_of("no SIP\r\n\r\n"), now, verdict));
-            for (int j = 0; j < 30; j++)
-                OK(shaken_verdict_call(verdict, &call));
-            calls += 41;
+            calls += 11;
         }
         OK(shaken_verifier_build_tables(verifier));
         OK(shaken_verify_sip(verifier, signed_message, now, verdict));

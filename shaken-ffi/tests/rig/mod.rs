@@ -64,6 +64,8 @@ pub(crate) enum Link {
     Static,
     /// The drop-in; another one of its name may take its place when the program runs.
     Secsipid,
+    /// The drop-in's static library.
+    SecsipidStatic,
 }
 
 /// Compiles one file to a program.
@@ -79,8 +81,9 @@ pub(crate) fn compile(compiler: &str, source: &Path, flags: &[&str], link: &Link
         Link::Secsipid => {
             command.arg("-L").arg(library.join("lib")).args(["-lsecsipid", "-Wl,-z,lazy", "-pthread"])
         }
-        Link::Static => {
-            command.arg(library.join("lib/libshaken.a")).args(["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"])
+        Link::Static | Link::SecsipidStatic => {
+            let name = if matches!(link, Link::Static) { "libshaken.a" } else { "libsecsipid.a" };
+            command.arg(library.join("lib").join(name)).args(["-lgcc_s", "-lpthread", "-lm", "-ldl", "-lc"])
         }
     };
     checked(&mut command);

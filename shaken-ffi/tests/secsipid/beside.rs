@@ -202,7 +202,7 @@ fn what_one_library_signs_the_other_accepts() {
         (Library::Original, Library::Ours),
         (Library::Ours, Library::Ours),
     ] {
-        let signed = signer.call(&[keys.identity(), keys.identity().replace('A', "C")]);
+        let signed = signer.call(&[keys.identity(), keys.identity().replace("\tA\t", "\tC\t")]);
         for (len, header) in signed {
             assert_eq!(usize::try_from(len).unwrap(), header.len(), "{signer:?}: {header}");
             let token = header.split(';').next().unwrap();

@@ -64,6 +64,7 @@ fn the_thirteen_functions_are_exported_and_nothing_else() {
 
     let dynamic = output(Command::new("readelf").arg("-d").arg(&library));
     assert!(dynamic.contains("Library soname: [libsecsipid.so.1]"), "{dynamic}");
+    assert!(dynamic.contains("NODELETE"), "{dynamic}");
     let others =
         output(Command::new("nm").args(["-D", "--defined-only"]).arg(make().join("lib/libshaken.so.1")));
     assert!(!others.contains("SecSIPID"), "{others}");
@@ -85,7 +86,7 @@ fn all_functions_under_sanitizers_threads_and_forks() {
     let keys = Keys::new();
     let flags = flags(&["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     let program =
-        compile("cc", &rig::test("secsipid_soak"), &flags, &Link::Static, "secsipid-soak-sanitized");
+        compile("cc", &rig::test("secsipid_soak"), &flags, &Link::SecsipidStatic, "secsipid-soak-sanitized");
     checked(Command::new(program).arg(keys.folder()).arg("20000").env("ASAN_OPTIONS", "detect_leaks=1"));
 }
 

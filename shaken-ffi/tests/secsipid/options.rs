@@ -4,12 +4,12 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use time::OffsetDateTime;
 
-use crate::called::{CALLED, CALLER, Keys, Library, has_original};
+use crate::called::{CALLED, CALLER, Keys, Library, flip, has_original};
 use crate::rig::{HOST, Rig};
 
 /// A CA without the rules of SHAKEN, as people make them for themselves.
@@ -31,7 +31,23 @@ impl Ca {
 
     /// Certificate and key, in PEM, valid until so many seconds from now.
     fn issue(&self, serial: u64, valid_s: i64) -> (String, String) {
+        self.issue_with(CertificateParams::default(), serial, valid_s)
+    }
+
+    /// The same for a caller of this number (RFC 8226 §9).
+    fn issue_for(&self, number: &str, serial: u64) -> (String, String) {
+        let number_len = u8::try_from(number.len()).unwrap();
+        // A sequence of one number: [2], an IA5String.
+        let head = [0x30, number_len + 4, 0xA2, number_len + 2, 0x16, number_len];
+        let tn_auth_list = [&head, number.as_bytes()].concat();
         let mut params = CertificateParams::default();
+        params
+            .custom_extensions
+            .push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], tn_auth_list));
+        self.issue_with(params, serial, 86_400)
+    }
+
+    fn issue_with(&self, mut params: CertificateParams, serial: u64, valid_s: i64) -> (String, String) {
         params.distinguished_name.push(DnType::CommonName, format!("Number {serial}"));
         params.serial_number = Some(SerialNumber::from(serial));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -103,6 +119,8 @@ fn certificates_are_asked_what_the_options_say() {
     write("forged-list", &other.revoke(7));
     let good = Trial::new(&keys, "good", &ca.issue(7, 86_400));
     let expired = Trial::new(&keys, "expired", &ca.issue(9, -3_600));
+    let of_caller = Trial::new(&keys, "of-caller", &ca.issue_for(CALLER, 10));
+    let of_another = Trial::new(&keys, "of-another", &ca.issue_for(CALLED, 11));
     let path = &["CertVerify=5", "CertCAFile=@ca"][..];
     let crl = |list: &'static str| ["CertVerify=21", "CertCAFile=@ca", list];
 
@@ -143,6 +161,9 @@ fn certificates_are_asked_what_the_options_say() {
         // It has no TNAuthList, so no right to any number.
         (&good, &["RequireTrust=1", "CertCAFile=@ca"], -101, None),
         (&good, &["RequireTrust=1"], -106, None),
+        (&of_caller, &["RequireTrust=1", "CertCAFile=@ca"], 0, None),
+        (&of_another, path, 0, None),
+        (&of_another, &["RequireTrust=1", "CertCAFile=@ca"], -101, None),
     ] {
         assert_eq!(trial.says(Library::Ours, options), ours, "{options:?}");
         if let Some(original) = original.filter(|_| has_original()) {
@@ -193,9 +214,24 @@ fn that_certificates_are_not_checked_is_told_once() {
     let keys = Keys::new();
     let header = Library::Ours.call(&[keys.identity()])[0].1.clone();
     let check = format!("full\t{header}\t60\t{}\t2", keys.path("provider.pub"));
-    let (answers, told) = Library::Ours.call_with(&[check.clone(), check], &[]);
-    assert!(answers.iter().all(|(code, _)| *code == 0));
-    assert_eq!(told.matches("RequireTrust").count(), 1, "{told}");
+    let with = |option: &str, check: &String| {
+        Library::Ours.call_with(&[&format!("set-v\t{option}"), check, check], &[])
+    };
+    let of_certificate = check.replace("provider.pub", "provider.pem");
+    let ca_file = format!("CertCAFile={}", keys.path("sti-root.pem"));
+    for (option, check, code, count) in [
+        ("CertVerify=0", &check, 0, 1),
+        ("CertVerify=32", &of_certificate, 0, 1),
+        // To the roots of the web.
+        ("CertVerify=1", &of_certificate, -101, 1),
+        ("RequireTrust=1", &of_certificate, -106, 0),
+        (&ca_file, &of_certificate, 0, 1),
+    ] {
+        let (answers, told) = with(option, check);
+        assert_eq!((answers[1].0, answers[2].0), (code, code), "{option}");
+        assert_eq!(told.matches("set RequireTrust=1").count(), count, "{option}: {told}");
+        assert!(!told.contains("CertVerify"), "{told}");
+    }
 }
 
 #[test]
@@ -219,6 +255,12 @@ fn certificates_are_fetched_from_public_hosts_over_https_and_kept() {
     let to_repository = format!("set-v\tFetchConnectTo={HOST}={}", rig.repository());
     let cache = format!("cache\t{}\t3600", folder.display());
     let content = format!("url\t{x5u}\t2");
+
+    // What is not good for a check, and what is fetched without one, does not get into the folder.
+    let bad = check.replace(&header, &flip(&header));
+    let answers = Library::Ours.call(&[&roots, &to_repository, &cache, &bad, &content]);
+    assert_eq!((answers[3].0, answers[4].0), (-251, 0));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 
     let answers = Library::Ours.call(&[&roots, &to_repository, &cache, &check, &check, &content]);
     assert!(answers.iter().all(|(code, _)| *code == 0), "{answers:?}");
@@ -259,12 +301,16 @@ fn certificates_are_fetched_from_public_hosts_over_https_and_kept() {
 #[test]
 fn a_dead_host_holds_nobody_longer_than_asked() {
     let rig = Rig::new();
+    // What has to be built first is not in the time.
+    Library::Ours.code("get-n\tCacheExpires");
     let begin = Instant::now();
     let dead = format!("set-v\tFetchConnectTo={HOST}={}", rig.silent());
     let content = format!("url\t{}\t1", rig.x5u());
-    let answers = Library::Ours.call(&[&dead, &content, &content]);
-    assert_eq!((answers[1].0, answers[2].0), (-402, -402));
+    let other_path = content.replace(".pem", "-2.pem");
+    assert_ne!(other_path, content);
+    let answers = Library::Ours.call(&[&dead, &content, &content, &other_path]);
+    assert_eq!(answers[1..].iter().map(|(code, _)| *code).collect::<Vec<_>>(), [-402; 3]);
     let took = begin.elapsed();
-    // The second one is not tried: the first was a moment ago.
+    // The others are not tried: the first was a moment ago, and the host is dead whatever the path.
     assert!(took > Duration::from_secs(1) && took < Duration::from_millis(1_900), "{took:?}");
 }

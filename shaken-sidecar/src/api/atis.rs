@@ -17,6 +17,7 @@ use crate::audit::Op;
 use crate::call::{
     Calls, Judged, JudgedHeader, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat,
 };
+use crate::policy::decision::Received;
 
 /// What a resource is asked to do, and for which types.
 pub(super) fn resource(path: &str) -> Option<(Op, Resource)> {
@@ -55,7 +56,7 @@ pub(super) async fn sign(
         request_id: request_id(members),
         shaken: OursOfSigned {
             attest: signed.attest.map(Attest::as_str),
-            reason: signed.reason.name(),
+            reason: signed.reason,
             rule: &signed.rule,
             origid: signed.origid.as_deref(),
             record: signed.record,
@@ -212,8 +213,11 @@ fn unsigned(value: Raw<'_>) -> Option<u64> {
 
 fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, RequestError> {
     let orig = one(request, "orig", "orig.tn")?;
+    let wanted = read_wanted(request, resource)?;
+    // RFC 8946 §4.1: a diversion is signed beside the PASSporT that the call came with.
+    let received = if wanted.ppt() == Ppt::Div { Received::Others } else { Received::None };
     Ok(SignRequest {
-        wanted: read_wanted(request, resource)?,
+        wanted,
         attest: match member(request, "attest") {
             None => None,
             Some(level) => Some(read_attest(level)?),
@@ -225,6 +229,9 @@ fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, Reques
             None => None,
             Some(origid) => Some(string(origid).ok_or_else(|| invalid("origid", "not a string"))?),
         },
+        target: None,
+        diverting: None,
+        received,
     })
 }
 

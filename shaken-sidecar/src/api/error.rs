@@ -42,6 +42,10 @@ pub(super) enum RequestError {
     Refused {
         reason: &'static str,
     },
+    /// The call is to be refused too.
+    Blocked {
+        reason: &'static str,
+    },
     Internal,
     Unavailable {
         why: &'static str,
@@ -53,6 +57,11 @@ impl From<Refusal> for RequestError {
         match refusal {
             Refusal::TrunkUnknown => Self::Refused { reason: Reason::TrunkUnknown.name() },
             Refusal::PptNotAllowed => Self::Refused { reason: Reason::PptNotAllowed.name() },
+            Refusal::Blocked(reason) => Self::Blocked { reason: reason.name() },
+            refusal @ (Refusal::Unsigned(_) | Refusal::Observed) => match refusal.http_status() {
+                503 => Self::Unavailable { why: refusal.name() },
+                _ => Self::Refused { reason: refusal.name() },
+            },
             Refusal::NotOffered => Self::NotFound,
             Refusal::Unsignable(error) => match error {
                 shaken_core::Error::IatStale { .. } | shaken_core::Error::IatFuture { .. } => {
@@ -95,6 +104,7 @@ impl RequestError {
             Self::Heartbeat
             | Self::Unauthorized
             | Self::Refused { .. }
+            | Self::Blocked { .. }
             | Self::Internal
             | Self::Unavailable { .. } => false,
         }
@@ -114,7 +124,7 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::TooLarge => "too-large",
             Self::Unauthorized => "unauthorized",
-            Self::Refused { reason } => reason,
+            Self::Refused { reason } | Self::Blocked { reason } => reason,
             Self::Internal => "internal",
             Self::Unavailable { why } => why,
         }
@@ -164,6 +174,9 @@ impl RequestError {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "POL4010", "Authentication required", vec![]),
             Self::Refused { reason } => {
                 (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
+            }
+            Self::Blocked { reason } => {
+                (StatusCode::FORBIDDEN, "POL4031", "Call refused by policy: %1", vec![reason])
             }
             Self::MethodNotAllowed { .. } => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -10,13 +10,13 @@ use hyper::body::{Body, Bytes};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::error::RequestError;
-use super::json;
 use super::remote::is_of_a_page;
+use super::{LAST_WORDS, http1, json};
 use crate::life::Life;
 use crate::life::health::{Effect, Health};
 use crate::listen::{Guarded, Unread};
@@ -39,18 +39,15 @@ pub(crate) async fn serve_monitoring(
         async { Ok::<_, Infallible>(response) }
     });
     let stream = Guarded::new(stream, REQUEST_LIMIT, Unread::default());
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = http1().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let stopped = async { drop(stopping.wait_for(|stopping| *stopping).await) };
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,
         () = stopped => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // Half a request does not hold up the end.
+            tokio::time::timeout(LAST_WORDS, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = outcome {
@@ -121,6 +118,3 @@ fn metrics(life: &Life) -> Response<Full<Bytes>> {
 
 /// What a request may take from its first byte to its answer.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
-
-/// Longer than usual between two looks at the metrics.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

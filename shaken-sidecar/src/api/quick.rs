@@ -2,7 +2,7 @@
 //! the query or in the body of a form; the answer is one line of text.
 //!
 //! An answer of another status than 200 has no body: many scripts put whatever they get into a header
-//! of the call. Why stands in `X-Reason`.
+//! of the call. Why stands in `X-Reason`; `X-Action: block` says that the call is to end.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -47,7 +47,7 @@ pub(super) async fn sign(
         SignForm::Value => signed.identity,
     });
     say(&mut response, ATTEST, signed.attest.map_or("", Attest::as_str));
-    say(&mut response, REASON, signed.reason.name());
+    say(&mut response, REASON, signed.reason);
     say(&mut response, ORIGID, signed.origid.as_deref().unwrap_or_default());
     Ok(response)
 }
@@ -82,7 +82,11 @@ pub(super) fn error(error: &RequestError) -> Response<Full<Bytes>> {
 
 fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    bare(status, refusal.name())
+    let mut response = bare(status, refusal.name());
+    if let Refusal::Blocked(_) = refusal {
+        say(&mut response, ACTION, "block");
+    }
+    response
 }
 
 fn bare(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
@@ -119,5 +123,7 @@ impl From<FieldError> for RequestError {
 
 const VERSTAT: HeaderName = HeaderName::from_static("x-verstat");
 const ATTEST: HeaderName = HeaderName::from_static("x-attest");
+/// Of calls that are to end; all others go on, signed or not.
+const ACTION: HeaderName = HeaderName::from_static("x-action");
 const REASON: HeaderName = HeaderName::from_static("x-reason");
 const ORIGID: HeaderName = HeaderName::from_static("x-origid");

@@ -38,7 +38,7 @@ pub fn find<'a>(
     let needle = wanted.needle();
     let finder = needle.as_deref().map(|needle| Finder::new(needle).into_owned());
     let (count, progress) = (parts.len(), Box::new(progress));
-    Ok(Finds { folders, wanted, finder, count, parts, found: None, progress })
+    Ok(Finds { folders, wanted, finder, count, parts, found: None, damaged_lines: 0, progress })
 }
 
 /// What [`find`] gives.
@@ -50,6 +50,7 @@ pub struct Finds<'a> {
     /// What is still to be searched.
     parts: VecDeque<Part>,
     found: Option<Found<'a>>,
+    damaged_lines: u64,
     progress: Box<dyn FnMut(usize, usize) -> ControlFlow<()> + Send + 'a>,
 }
 
@@ -82,13 +83,28 @@ impl Finds<'_> {
             };
             match line {
                 Some(line) => return Ok(Some(line)),
-                None => self.found = None,
+                None => self.leave(),
             }
         }
     }
 }
 
 impl<'a> Finds<'a> {
+    /// How many lines were passed over because they are not whole, in segments that were searched to their
+    /// end and are not sealed. A search by number, name, level or reason looks at few lines and
+    /// knows nothing of the others; one by time, or by nothing, looks at all.
+    #[must_use]
+    pub fn damaged_lines(&self) -> u64 {
+        self.damaged_lines
+    }
+
+    /// The part that was searched is done with.
+    fn leave(&mut self) {
+        if let Some(Found::Lines(scan)) = self.found.take() {
+            self.damaged_lines += scan.damaged_lines;
+        }
+    }
+
     /// Nothing when the part was deleted just now.
     fn open(&self, part: Part) -> Result<Option<Found<'a>>, AuditError> {
         let first = part.first();
@@ -117,7 +133,7 @@ impl Iterator for Finds<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let outcome = self.next_line();
         if outcome.is_err() {
-            self.found = None;
+            self.leave();
         }
         outcome.transpose()
     }
@@ -135,6 +151,7 @@ struct Scan {
     /// How much of `text` has been looked at: up to the beginning of a line.
     at: usize,
     is_read: bool,
+    damaged_lines: u64,
 }
 
 impl std::fmt::Debug for Scan {
@@ -145,7 +162,7 @@ impl std::fmt::Debug for Scan {
 
 impl Scan {
     fn new(file: File, path: PathBuf, end: u64) -> Self {
-        Self { file, path, end, text: Vec::new(), offset_bytes: 0, at: 0, is_read: false }
+        Self { file, path, end, text: Vec::new(), offset_bytes: 0, at: 0, is_read: false, damaged_lines: 0 }
     }
 
     fn next_line(
@@ -175,7 +192,8 @@ impl Scan {
                     Some(place) if wanted.matches(bytes) => {
                         return Ok(Some(Line { index: place.index, bytes: bytes.to_vec() }));
                     }
-                    _ => {}
+                    Some(_) => {}
+                    None => self.damaged_lines += 1,
                 }
             }
             if self.is_read {

@@ -61,7 +61,7 @@ impl Number {
 }
 
 /// A number, or a URI of which scheme and host stay.
-fn mask_party(text: &str) -> String {
+pub(crate) fn mask_party(text: &str) -> String {
     let (scheme, rest) = match text.split_once(':') {
         Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => (scheme.len() + 1, rest),
         _ => (0, text),

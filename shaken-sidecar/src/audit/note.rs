@@ -221,7 +221,7 @@ pub struct Reveal {
     pub time: String,
     /// Who, as the kernel knew it.
     pub peer: Peer,
-    /// By what: `search`, `trace`, `export`.
+    /// By what: `search`, `trace`, `export`, `simulate`, `gap`.
     pub command: Cow<'static, str>,
     /// What was asked for; may hold a number.
     pub conditions: Conditions,
@@ -249,7 +249,7 @@ impl Reveal {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Shown {
-    /// By what: `search`, `trace`, `export`.
+    /// By what: `search`, `trace`, `export`, `simulate`.
     pub command: String,
     /// What was asked for.
     pub conditions: Conditions,

@@ -63,6 +63,9 @@ pub struct Record {
     /// [`Config::generation`](crate::config::Config::generation).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Arc<str>>,
+    /// What another policy would have done that is tried beside the one in force, if that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Other>,
     /// Whose decision it was: the provider that owns the rule, not whoever runs the signer
     /// (FCC 24-120 wants the two told apart).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,6 +157,7 @@ impl Record {
             reason: None,
             rule: None,
             generation: None,
+            other: None,
             decided_by: None,
             orig: None,
             dest: Vec::new(),
@@ -283,6 +287,20 @@ impl fmt::Debug for Number {
     }
 }
 
+/// What the policy would have done that did not act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Which policy.
+    pub generation: Arc<str>,
+    /// `sign`, `divert`, `priority`, `unsigned` or `block`.
+    pub outcome: Cow<'static, str>,
+    /// The level, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attest: Option<Cow<'static, str>>,
+    /// Why, in upper snake case.
+    pub reason: Cow<'static, str>,
+}
+
 /// What came of one Identity header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -358,6 +376,12 @@ mod tests {
         record.reason = Some("RIGHT_NONE".into());
         record.rule = Some("range 12155550112".into());
         record.decided_by = Some("Example Carrier".into());
+        record.other = Some(Other {
+            generation: "fedcba9876543210".into(),
+            outcome: "sign".into(),
+            attest: Some("A".into()),
+            reason: "RIGHT_OK".into(),
+        });
         record.orig =
             Some(Number { received: "+1 (215) 555-0112".into(), canonical: Some("12155550112".into()) });
         record.dest = vec![

@@ -11,6 +11,7 @@
 //! A file can be anybody's: whatever it holds, reading it ends with lines that are whole and in their
 //! place, or with a [`SealedError`].
 
+mod calls;
 mod check;
 mod columns;
 mod find;
@@ -34,6 +35,7 @@ pub use find::Found;
 pub use read::{Sealed, SealedLines};
 pub use wanted::Wanted;
 
+pub(super) use columns::unix_ms_of;
 pub(super) use write::write;
 
 use super::disk::{Disk, uninterrupted};

@@ -6,7 +6,7 @@ use shaken_core::passport::Ppt;
 use shaken_core::{Attest, Error, Verstat};
 
 use crate::audit::AuditError;
-use crate::policy;
+use crate::policy::{self, decision};
 
 /// A signed call.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Signed {
     /// The level in it, if its type has one.
     pub attest: Option<Attest>,
     /// Why it was signed so.
-    pub reason: policy::Reason,
+    pub reason: &'static str,
     /// The line of the configuration that decided.
     pub rule: Arc<str>,
     /// Index of the record, if it is durable.
@@ -87,6 +87,12 @@ pub enum Refusal {
     TrunkUnknown,
     /// PASSporTs of this type are not signed for the trunk.
     PptNotAllowed,
+    /// By policy the call goes on as it came.
+    Unsigned(decision::Reason),
+    /// By policy the call is to be refused.
+    Blocked(decision::Reason),
+    /// The policy only observes: the call goes on as it came.
+    Observed,
     /// The daemon has no key (to sign) or no trust anchors (to verify), or the listener is not for it.
     NotOffered,
     /// The request can't be signed as it is.
@@ -104,7 +110,18 @@ impl Refusal {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self {
-            Self::TrunkUnknown | Self::PptNotAllowed | Self::Unsignable(Error::TnNotAuthorized) => 403,
+            // The provider is at fault, and may be in order again soon.
+            Self::Unsigned(
+                decision::Reason::CertExpired
+                | decision::Reason::CertNotCovering
+                | decision::Reason::KeyUnavailable,
+            ) => 503,
+            Self::TrunkUnknown
+            | Self::PptNotAllowed
+            | Self::Unsigned(_)
+            | Self::Blocked(_)
+            | Self::Observed
+            | Self::Unsignable(Error::TnNotAuthorized) => 403,
             Self::NotOffered => 404,
             Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. })
             | Self::Audit(_)
@@ -121,6 +138,8 @@ impl Refusal {
         match self {
             Self::TrunkUnknown => policy::Reason::TrunkUnknown.name(),
             Self::PptNotAllowed => policy::Reason::PptNotAllowed.name(),
+            Self::Unsigned(reason) | Self::Blocked(reason) => reason.name(),
+            Self::Observed => "OBSERVED",
             Self::NotOffered => "NOT_OFFERED",
             Self::Unsignable(error) => error.name(),
             Self::Audit(_) => "audit",

@@ -9,6 +9,7 @@ use crate::delivery::Delivery;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
+use crate::policy::decision::Received;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,12 @@ pub struct SignRequest {
     pub iat: u64,
     /// The client's tracing value; a random one if absent.
     pub origid: Option<String>,
+    /// Where the call goes, if that is known apart from whom the caller called.
+    pub target: Option<Party>,
+    /// The number that diverted the call last, if the client tells.
+    pub diverting: Option<Party>,
+    /// The Identity headers that the call came with, as far as the client tells.
+    pub received: Received,
 }
 
 /// A call to verify.
@@ -141,5 +148,11 @@ pub struct VerifyRequest {
 #[must_use]
 pub fn is_heartbeat(orig: &Party, dest: &[Party]) -> bool {
     let is = |party: &Party, number: &str| party.tn.as_str() == number;
-    is(orig, "9999999999") && matches!(dest, [called] if is(called, "7777777777"))
+    is(orig, HEARTBEAT_FROM) && matches!(dest, [called] if is(called, HEARTBEAT_TO))
 }
+
+/// The calling number of that call.
+pub(crate) const HEARTBEAT_FROM: &str = "9999999999";
+
+/// The number that it calls.
+pub(crate) const HEARTBEAT_TO: &str = "7777777777";

@@ -1,21 +1,24 @@
 //! `shaken audit`: the key of a log, checks of all of it, and what is found in it.
 
 mod export;
-mod progress;
-mod reveal;
+pub(super) mod progress;
+pub(super) mod reveal;
 mod search;
-mod select;
-mod show;
+pub(super) mod select;
+pub(super) mod show;
 mod stat;
 mod trace;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use progress::Progress;
+
 use super::input::{Output, note};
 use super::{Exit, Failure};
 use crate::audit::proof::{Key, KeyError, Origin};
-use crate::audit::{AuditError, SEGMENTS};
+use crate::audit::{AuditError, SEGMENTS, Shown};
+use crate::config::Config;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -92,8 +95,13 @@ In the configuration of the daemon:
     Ok(Exit::Yes)
 }
 
+/// Puts on record in the log in `dir`, which is that of `config`, what is about to be `shown` in clear.
+pub(super) fn reveal(dir: PathBuf, config: Config, shown: Shown) -> Result<(), Failure> {
+    reveal::record(select::Opened { dir, config: Some(config) }, shown)
+}
+
 /// A log that cannot be read is one thing, a log that is not what it should be another.
-fn failure(error: AuditError) -> Failure {
+pub(super) fn failure(error: AuditError) -> Failure {
     let exit = if error.is_of_the_data() { Exit::BadData } else { Exit::Io };
     Failure::new(exit, error)
 }

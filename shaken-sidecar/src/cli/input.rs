@@ -130,7 +130,7 @@ impl Output {
 
 /// `text` with control characters escaped, so that a name in a certificate cannot command a
 /// terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

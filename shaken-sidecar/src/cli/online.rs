@@ -4,21 +4,34 @@ use std::time::Duration;
 
 use shaken_core::cert::{read_chain, signing_certificate};
 use shaken_core::fetch::Fetcher;
-use shaken_core::{TrustedCert, X5u};
+use shaken_core::{Signer, TrustedCert, X5u};
 
 use super::input::{clock, note};
 use super::{Exit, Failure};
 use crate::config::Config;
+use crate::ruling::Ruling;
+
+/// Looks at each x5u of ours.
+pub(super) fn check(config: &Config) -> Result<Exit, Failure> {
+    let mut exit = Exit::Yes;
+    let mut is_any = false;
+    for signing in config.ruling.iter().flat_map(Ruling::signings) {
+        is_any = true;
+        if check_one(signing.signer(), config)? == Exit::No {
+            exit = Exit::No;
+        }
+    }
+    if !is_any {
+        note(format_args!("there is no certificate to sign with: there is no x5u to look at"));
+    }
+    Ok(exit)
+}
 
 /// Fetches our certificate as a stranger would, by the rules for URLs, addresses, size and time, and
 /// compares it with the one that goes with the key.
-pub(super) fn check(config: &Config) -> Result<Exit, Failure> {
-    let Some(signer) = &config.signer else {
-        note(format_args!("[signing] is missing: there is no x5u to look at"));
-        return Ok(Exit::Yes);
-    };
+fn check_one(signer: &Signer, config: &Config) -> Result<Exit, Failure> {
     let bad = |error: shaken_core::Error| {
-        Failure::new(Exit::BadConfig, format_args!("signing.x5u: {error} ({})", error.name()))
+        Failure::new(Exit::BadConfig, format_args!("{}: {error} ({})", signer.x5u(), error.name()))
     };
     let x5u = X5u::parse(signer.x5u()).map_err(bad)?;
     let fetcher = Fetcher::new(config.fetch.clone().with_deadline(DEADLINE)).map_err(bad)?;
@@ -44,7 +57,9 @@ pub(super) fn check(config: &Config) -> Result<Exit, Failure> {
         Ok(served) if served.fingerprint() == signer.certificate().fingerprint() => {}
         Ok(served) => {
             let (served, ours) = (served.fingerprint(), signer.certificate().fingerprint());
-            return no(&format_args!("the certificate there ({served}) is not signing.certificate ({ours})"));
+            return no(&format_args!(
+                "the certificate there ({served}) is not the one we sign with ({ours})"
+            ));
         }
         Err(error) => return no(&format_args!("{error} ({})", error.name())),
     }

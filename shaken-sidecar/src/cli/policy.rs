@@ -1,19 +1,24 @@
-//! `shaken policy`: check, explain, compile and compare policies, without a daemon.
+//! `shaken policy`: check, explain, compile and compare policies, and what they would change, without a
+//! daemon.
 
 mod diff;
 mod explain;
+mod simulate;
 
 use std::path::{Path, PathBuf};
 
-use super::input::{Output, clock, note};
+use shaken_core::Party;
+
+use super::input::{Output, clock, note, party};
 use super::{Exit, Failure};
 use crate::policy::data::{LoadError, Loader, Policy, SnapshotError};
+use crate::policy::decision::Caller;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
     /// Read a policy and name what is wrong with it, by file and line
     Check {
-        /// policy.toml, or a compiled policy
+        /// policy.toml, its folder, or a compiled policy
         file: PathBuf,
     },
     /// Say what a call gets and why: every stage of the decision. Certificates are not looked at
@@ -27,6 +32,8 @@ pub(super) enum Command {
     },
     /// Name the rows and keys that differ between two policies; exit 1 if there are any
     Diff(diff::Args),
+    /// Say what a policy would change: decide the calls of an audit log or of a CDR file again
+    Simulate(simulate::Args),
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
@@ -35,6 +42,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Compile { file, out } => compile(file, out),
         Command::Diff(args) => diff::run(args),
+        Command::Simulate(args) => simulate::run(args),
     }
 }
 
@@ -61,11 +69,27 @@ fn compile(file: &Path, out: &Path) -> Result<Exit, Failure> {
 }
 
 fn load(file: &Path) -> Result<Policy, Failure> {
-    Loader::new(file).load(clock()).map_err(failure)
+    let in_folder = file.is_dir().then(|| file.join("policy.toml"));
+    Loader::new(in_folder.as_deref().unwrap_or(file)).load(clock()).map_err(failure)
+}
+
+/// Who calls, by the text of a request or a file.
+fn caller(text: &str) -> Caller {
+    match party(text) {
+        Ok(Party::Number(number)) => Caller::Number(number),
+        _ if is_anonymous(text) => Caller::Anonymous,
+        _ => Caller::Invalid,
+    }
+}
+
+/// The word, or the URI of RFC 3323 §4.1.
+fn is_anonymous(text: &str) -> bool {
+    let uri = "sip:anonymous@anonymous.invalid";
+    text.eq_ignore_ascii_case("anonymous") || text.eq_ignore_ascii_case(uri)
 }
 
 /// What the files say is configuration; a compiled file is data that can be made again.
-fn failure(error: LoadError) -> Failure {
+pub(super) fn failure(error: LoadError) -> Failure {
     let exit = match &error {
         LoadError::Io { .. } | LoadError::Snapshot { error: SnapshotError::Io(_), .. } => Exit::Io,
         LoadError::Faults(_) => Exit::BadConfig,

@@ -64,6 +64,7 @@ const CHANGEABLE: &[&str] = &[
     "http.user",
     "http.verify_only",
     "limits",
+    "policy",
     "resp.user",
     "resp.verify_only",
     "signing",

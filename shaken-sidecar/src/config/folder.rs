@@ -65,6 +65,11 @@ impl Folder {
         self.read.borrow_mut().push(ReadFile { key: key.to_owned(), path: place.to_owned(), sha256 });
     }
 
+    /// What was read from another folder for the same configuration.
+    pub(super) fn take_in(&self, other: Self) {
+        self.read.borrow_mut().extend(other.read.into_inner());
+    }
+
     /// Names a configuration and all that was read for it: the first 16 hex digits of a SHA-256.
     pub(super) fn generation(&self, text: &str) -> String {
         let mut context = Context::new(&SHA256);

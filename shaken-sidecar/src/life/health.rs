@@ -6,6 +6,7 @@ use super::clock::unix_s;
 use super::{Life, watch};
 use crate::audit::{Full, Health as AuditHealth};
 use crate::lists::ListsState;
+use crate::ruling::Ruling;
 
 /// All that is wrong at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,11 +136,19 @@ impl Life {
 
     fn add_own(&self, health: &mut Health, now: i64) {
         let force = self.calls.in_force();
-        let Some(signing) = force.signing() else { return };
-        let certificate = signing.signer().certificate();
-        if certificate.check_valid(now).is_err() {
-            health.add("certificate-expired", Effect::NotReady);
-        } else if now.saturating_add(EXPIRY_TOLD_S) > certificate.not_after() {
+        let all: Vec<_> = force.ruling().into_iter().flat_map(Ruling::signings).collect();
+        let certificates = || all.iter().map(|signing| signing.signer().certificate());
+        if all.is_empty() && force.ruling().is_some() {
+            health.add("certificate-missing", Effect::NotReady);
+        }
+        let expired = certificates().filter(|certificate| certificate.check_valid(now).is_err()).count();
+        if expired > 0 {
+            // With another certificate some calls are signed still.
+            let effect = if expired == all.len() { Effect::NotReady } else { Effect::Degraded };
+            health.add("certificate-expired", effect);
+        } else if certificates()
+            .any(|certificate| now.saturating_add(EXPIRY_TOLD_S) > certificate.not_after())
+        {
             health.add("certificate-expires", Effect::Degraded);
         }
     }

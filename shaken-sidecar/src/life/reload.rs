@@ -7,6 +7,7 @@ use super::clock::unix_s;
 use super::{Life, supervisor};
 use crate::config::Config;
 use crate::force::InForce;
+use crate::policy::data::Kept;
 
 /// What a reload did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Life {
         let (path, now) = (self.config.clone(), SystemTime::now());
         let config = tokio::task::spawn_blocking(move || Config::load(&path, unix_s(now)));
         let config = config.await.map_err(|_| "reading the configuration failed".to_owned())?;
-        let config = config.map_err(|error| self.sandbox.explain(error.to_string()))?;
+        let mut config = config.map_err(|error| self.sandbox.explain(error.to_string()))?;
         let changed = self.fixed.changed(&config.fixed);
         if !changed.is_empty() {
             return Err(format!(
@@ -69,14 +70,30 @@ impl Life {
                 changed.join(", ")
             ));
         }
+        let kept = config.policy_kept.take();
         let (generation, warnings) = (config.generation.clone(), config.warnings.clone());
         let force = InForce::of(config, Some(&*self.calls.in_force()), unix_s(now));
         self.calls.put_in_force(force);
-        let mut facts = self.facts();
-        facts.generation += 1;
-        facts.loaded_at = now;
-        facts.reloads.good += 1;
-        facts.refused = None;
-        Ok(Reloaded { generation, number: facts.generation, warnings })
+        let number = {
+            let mut facts = self.facts();
+            facts.generation += 1;
+            facts.loaded_at = now;
+            facts.reloads.good += 1;
+            facts.refused = None;
+            facts.generation
+        };
+        keep_policy(kept).await;
+        Ok(Reloaded { generation, number, warnings })
+    }
+}
+
+/// Keeps the policy that has come into force. Calls are decided by it whether that succeeds or not.
+pub(crate) async fn keep_policy(kept: Option<Kept>) {
+    let Some(kept) = kept else { return };
+    let outcome = tokio::task::spawn_blocking(move || kept.keep(unix_s(SystemTime::now()))).await;
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("the policy in force could not be kept: {error}"),
+        Err(_) => tracing::warn!("keeping the policy in force failed"),
     }
 }

@@ -84,7 +84,8 @@ fn written(config: &Config) -> Vec<PathBuf> {
     let lists = config.verification.as_ref().and_then(|trusting| trusting.lists.as_ref());
     let kept = lists.and_then(|lists| lists.dir()).map(Path::to_owned);
     let certs = config.verification.as_ref().and_then(|trusting| trusting.certs.dir().cloned());
-    kept.into_iter().chain(certs).chain([config.audit_dir.clone()]).collect()
+    let policies = config.policy_kept.as_ref().map(|kept| kept.dir().to_owned());
+    kept.into_iter().chain(policies).chain(certs).chain([config.audit_dir.clone()]).collect()
 }
 
 fn restrict(config: &Config) -> Result<RulesetStatus, RulesetError> {

@@ -8,9 +8,10 @@
 mod diff;
 mod fault;
 mod generation;
+mod kept;
 mod load;
 mod right;
-mod rows;
+pub(crate) mod rows;
 mod sections;
 mod snapshot;
 #[cfg(test)]
@@ -23,13 +24,15 @@ use std::sync::Arc;
 use shaken_core::{Attest, Certificate, TelephoneNumber};
 
 use super::decision::Mode;
-use super::numbers::{E164, Numbers, Sets, Table};
+use super::numbers::{E164, Numbers, Sets, Span, Table};
 use super::{Listener, recognize};
 use crate::listen::Client;
 
 pub use diff::{Change, Changes, diff};
+pub(crate) use fault::quoted;
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;
+pub use kept::Kept;
 pub use load::{Compiled, Loader};
 pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
 pub use snapshot::SnapshotError;
@@ -38,6 +41,7 @@ pub use snapshot::SnapshotError;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) generation: Generation,
+    pub(super) sources: Vec<std::path::PathBuf>,
     pub(super) mode: Mode,
     pub(super) candidate: Option<Candidate>,
     pub(super) handling: Handling,
@@ -60,6 +64,12 @@ impl Policy {
     #[must_use]
     pub fn generation(&self) -> &Generation {
         &self.generation
+    }
+
+    /// The files that it was read from.
+    #[must_use]
+    pub fn sources(&self) -> &[std::path::PathBuf] {
+        &self.sources
     }
 
     /// Whether its decisions act.
@@ -157,13 +167,52 @@ impl Policy {
         self
     }
 
+    /// Shows `visit` the first and the last number of each run by which anything here tells numbers apart:
+    /// what holds for one number between two such ends holds for all of them.
+    pub(crate) fn visit_bounds(&self, mut visit: impl FnMut(u64, u64)) {
+        for table in [&self.numbers, &self.do_not_originate, &self.unallocated] {
+            table.visit_runs(|first, last, _| visit(first, last));
+        }
+        let rules = self.rules.iter().flat_map(|rule| &rule.when.from);
+        let certificates = self.providers.iter().flat_map(|provider| &provider.certificates);
+        for numbers in rules.chain(certificates.flat_map(|certificate| &certificate.from)) {
+            numbers.spans().map(Span::bounds).for_each(|(first, last)| visit(first, last));
+        }
+    }
+
+    /// The rules, in the order of the file.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// The customer of a right.
     pub(super) fn customer(&self, index: u32) -> Option<&Customer> {
         self.customers.get(index as usize)
     }
 
+    /// How well a customer is known at `now`: no better than what it rests on holds.
+    pub(super) fn vetting_of(&self, customer: &Customer, now: i64) -> VettingState {
+        let holds =
+            |index: &u32| self.evidence.get(*index as usize).is_some_and(|evidence| evidence.holds(now));
+        match customer.vetting.at(now) {
+            VettingState::Verified if !customer.evidence.iter().all(holds) => VettingState::Expired,
+            state => state,
+        }
+    }
+
+    /// Whether `customer` and those that it is under are all verified, up to `other`, which is not asked.
+    pub(super) fn are_verified_up_to(&self, customer: u32, other: u32, now: i64) -> bool {
+        let parent = |of: &u32| self.customer(*of)?.parent;
+        let between = std::iter::successors(Some(customer), parent).take(MAX_DEPTH);
+        between.take_while(|index| *index != other).all(|index| {
+            let customer = self.customer(index);
+            customer.is_some_and(|customer| self.vetting_of(customer, now) == VettingState::Verified)
+        })
+    }
+
     /// Whether `customer` is `other`, or a customer of its customers.
-    pub(super) fn is_under(&self, customer: u32, other: u32) -> bool {
+    pub(crate) fn is_under(&self, customer: u32, other: u32) -> bool {
         let parent = |of: &u32| self.customer(*of)?.parent;
         std::iter::successors(Some(customer), parent).take(MAX_DEPTH).any(|index| index == other)
     }

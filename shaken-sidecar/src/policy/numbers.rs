@@ -61,6 +61,11 @@ impl E164 {
         Some(Self(value))
     }
 
+    /// The number of these digits as an integer.
+    pub(crate) fn of_value(value: u64) -> Option<Self> {
+        (value > 0 && digits_of(value) <= MAX_DIGITS).then_some(Self(value))
+    }
+
     /// Its digits as an integer.
     #[must_use]
     pub const fn value(self) -> u64 {

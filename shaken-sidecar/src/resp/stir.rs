@@ -126,6 +126,7 @@ fn judged(judged: &Judged, form: VerifyForm) -> Reply {
 fn refused(refusal: Refusal) -> Reply {
     let name = refusal.name();
     let class = match refusal.http_status() {
+        _ if matches!(refusal, Refusal::Blocked(_)) => "BLOCKED",
         403 => "REFUSED",
         404 => "NOTOFFERED",
         400 => "ERR",

@@ -187,7 +187,6 @@ async fn calls_about_which_nothing_can_be_said_go_the_configured_way() {
         let (door, _dir) = door(peer);
         for (message, why) in [
             (invite("a", ""), "NOT_OFFERED"),
-            (invite("b", "Identity: a.b.c;info=<https://a.example/>\r\n"), "identity-present"),
             (invite("c", "").replace("+12155550121", "anonymous"), "caller-anonymous"),
             (invite("d", "").replace("+12155550131", "ada"), "uri-not-a-number"),
         ] {

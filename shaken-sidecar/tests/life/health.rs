@@ -99,7 +99,7 @@ fn check_config_looks_at_our_own_x5u() {
         fs::copy(other.join(name), lab.join(name)).unwrap();
     }
     let (code, told) = check(&config);
-    assert!(code == Some(1) && told.contains("is not signing.certificate"), "{told}");
+    assert!(code == Some(1) && told.contains("is not the one we sign with"), "{told}");
 
     // Nobody there, and, without the laboratory's leave, an address that is not public.
     let text = fs::read_to_string(&config).unwrap();

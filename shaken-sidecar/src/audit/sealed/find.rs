@@ -106,7 +106,7 @@ impl Sealed {
     }
 
     /// The lines at these places of a row group, which are in order. Reads only the pages that hold them.
-    fn lines_at(&self, group: usize, places: &[usize]) -> Result<Vec<ByteArray>, ParquetError> {
+    pub(super) fn lines_at(&self, group: usize, places: &[usize]) -> Result<Vec<ByteArray>, ParquetError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }

@@ -5,17 +5,17 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 /// How far it is, on a terminal, once it takes long.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     is_shown: bool,
     next: Instant,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         Self { is_shown: false, next: Instant::now() + PAUSE }
     }
 
-    pub(super) fn show(&mut self, done: Arguments<'_>) {
+    pub(in crate::cli) fn show(&mut self, done: Arguments<'_>) {
         let now = Instant::now();
         if now < self.next || !std::io::stderr().is_terminal() {
             return;
@@ -25,7 +25,7 @@ impl Progress {
         let _ = write!(std::io::stderr().lock(), "\rshaken: {done} ");
     }
 
-    pub(super) fn clear(&self) {
+    pub(in crate::cli) fn clear(&self) {
         if self.is_shown {
             let _ = write!(std::io::stderr().lock(), "\r\u{1b}[K");
         }

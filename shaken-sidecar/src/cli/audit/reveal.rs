@@ -13,7 +13,7 @@ use crate::cli::input::note;
 use crate::listen::Peer;
 
 /// Puts `shown` on record in the log that was `opened`, and returns when that is durable.
-pub(super) fn record(opened: Opened, shown: Shown) -> Result<(), Failure> {
+pub(in crate::cli) fn record(opened: Opened, shown: Shown) -> Result<(), Failure> {
     let unavailable = |error: &dyn std::fmt::Display| {
         Failure::new(
             Exit::Unavailable,

@@ -10,16 +10,16 @@ use crate::cli::input::{clock, note, printable};
 use crate::config::Config;
 
 #[derive(clap::Args)]
-pub(super) struct Log {
+pub(in crate::cli) struct Log {
     /// Configuration of the daemon whose log it is
     #[arg(long, value_name = "F")]
-    config: Option<PathBuf>,
+    pub(in crate::cli) config: Option<PathBuf>,
     /// Show numbers and Identity headers in clear; that is put on record first, which takes --config
     #[arg(long)]
-    pub(super) reveal: bool,
+    pub(in crate::cli) reveal: bool,
     /// Folder of the log, if not that of --config
     #[arg(required_unless_present = "config", conflicts_with = "config")]
-    dir: Option<PathBuf>,
+    pub(in crate::cli) dir: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -48,13 +48,13 @@ pub(super) struct Selection {
 }
 
 /// A log that was named.
-pub(super) struct Opened {
-    pub(super) dir: PathBuf,
-    pub(super) config: Option<Config>,
+pub(in crate::cli) struct Opened {
+    pub(in crate::cli) dir: PathBuf,
+    pub(in crate::cli) config: Option<Config>,
 }
 
 impl Log {
-    pub(super) fn open(&self) -> Result<Opened, Failure> {
+    pub(in crate::cli) fn open(&self) -> Result<Opened, Failure> {
         match (&self.config, &self.dir) {
             (Some(path), _) => {
                 let config =
@@ -84,7 +84,7 @@ impl Selection {
     }
 }
 
-pub(super) fn wanted(conditions: &Conditions) -> Result<Wanted, Failure> {
+pub(in crate::cli) fn wanted(conditions: &Conditions) -> Result<Wanted, Failure> {
     conditions.wanted().map_err(|error| Failure::new(Exit::Usage, format_args!("--{error}")))
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::audit::{Entry, Event, Number, Record};
 use crate::cli::input::printable;
+use crate::csv_cell::csv_cell;
 
 /// One line for people: index, time, what happened, at which level and why, who called whom.
 pub(super) fn line(index: u64, event: &Event) -> String {
@@ -70,13 +71,6 @@ pub(super) fn csv(index: u64, call: &Record) -> String {
     cells.map(|cell| csv_cell(&cell)).join(",")
 }
 
-/// A cell that no spreadsheet takes for a formula: clients choose some of these texts.
-pub(super) fn csv_cell(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 /// What is shown of an entry to somebody who may not, or may, see numbers.
 pub(super) fn event(entry: &Entry, reveal: bool) -> Event {
     if reveal { entry.event.clone() } else { entry.event.masked() }
@@ -85,23 +79,4 @@ pub(super) fn event(entry: &Entry, reveal: bool) -> Event {
 fn value(event: &Event) -> Value {
     // Structs of strings and integers have a JSON form.
     serde_json::to_value(event).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_no_formula_and_keeps_its_text() {
-        for (text, cell) in [
-            ("a b", "a b"),
-            ("a,b", "\"a,b\""),
-            ("say \"x\"", "\"say \"\"x\"\"\""),
-            ("=1+1", "'=1+1"),
-            ("+12155550121", "'+12155550121"),
-            ("@SUM(A1,A2)", "\"'@SUM(A1,A2)\""),
-        ] {
-            assert_eq!(csv_cell(text), cell);
-        }
-    }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::select::{self, Log, Search, Selection};
-use super::{Exit, Failure, show};
+use super::{Exit, Failure};
 use crate::audit::{Event, Record};
 use crate::cli::input::Output;
+use crate::csv_cell::csv_cell;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
@@ -104,7 +105,7 @@ fn print(format: Format, counts: &BTreeMap<Kind, u64>) -> Result<(), Failure> {
                 output.line(format_args!("{span:<14}{op:<8}{verdict:<10}{attest:<8}{calls:>12}  {why}"))?;
             }
             Format::Csv => {
-                let cells = [span, op, verdict, attest, why].map(|cell| show::csv_cell(cell));
+                let cells = [span, op, verdict, attest, why].map(|cell| csv_cell(cell));
                 output.line(format_args!("{},{calls}", cells.join(",")))?;
             }
             Format::Json => {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use shaken_core::{Attest, TelephoneNumber};
 
-use super::{Exit, Failure, load};
+use super::{Exit, Failure, caller, load};
 use crate::cli::input::{Output, clock, note, parse_time, printable, show_time};
 use crate::policy::data::Policy;
-use crate::policy::decision::{Caller, Decision, Facts, Reason, Step, decide};
+use crate::policy::decision::{Decision, Facts, Reason, Step, decide};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
-    /// policy.toml, or a compiled policy
+    /// policy.toml, its folder, or a compiled policy
     #[arg(long)]
     policy: PathBuf,
     /// Calling number, or anonymous
@@ -49,17 +49,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let names: Vec<_> = policy.trunks().iter().map(|trunk| trunk.name.as_str()).collect();
         note(format_args!("the policy has no trunk {:?}; there are {}", args.trunk, names.join(", ")));
     }
-    let orig = match TelephoneNumber::parse(&args.from) {
-        Ok(number) => Caller::Number(number),
-        Err(_) if args.from.eq_ignore_ascii_case("anonymous") => Caller::Anonymous,
-        Err(_) => Caller::Invalid,
-    };
     let facts = Facts {
         trunk,
         dest: &args.to,
         diverting: args.diverting,
         requested: args.attest,
-        ..Facts::new(orig)
+        ..Facts::new(caller(&args.from))
     };
     let at = args.at.unwrap_or_else(clock);
     let explained = Explained::new(decide(&policy, &facts, at));

@@ -48,7 +48,7 @@ impl Faults {
         self.named.len() as u64 + self.more
     }
 
-    pub(super) fn add(&mut self, file: &Path, line: u64, message: impl fmt::Display) {
+    pub(crate) fn add(&mut self, file: &Path, line: u64, message: impl fmt::Display) {
         if self.named.len() < MAX_NAMED {
             self.named.push(Fault { file: file.to_owned(), line, message: message.to_string() });
         } else {
@@ -57,7 +57,7 @@ impl Faults {
     }
 
     /// An error if there is a fault.
-    pub(super) fn check(&mut self) -> Result<(), LoadError> {
+    pub(crate) fn check(&mut self) -> Result<(), LoadError> {
         if self.named.is_empty() { Ok(()) } else { Err(LoadError::Faults(std::mem::take(self))) }
     }
 }
@@ -106,7 +106,7 @@ impl LoadError {
         Self::Faults(faults)
     }
 
-    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         |error| Self::Io { path, error }
     }
@@ -131,7 +131,7 @@ impl std::error::Error for LoadError {}
 
 /// What a file says, for a message. Messages reach logs, so numbers are masked, wherever they stand: a
 /// field that lacks its comma is in the column of another.
-pub(super) fn quoted(field: &str) -> String {
+pub(crate) fn quoted(field: &str) -> String {
     format!("{:?}", mask_runs(field))
 }
 

@@ -122,7 +122,10 @@ impl Loader {
             loaded_at: now,
         };
         let tables = Tables { numbers, sets, do_not_originate, unallocated };
-        Ok((head.policy(generation, rights, tables), Texts { terms, ..texts }, count))
+        let named = [&head.file.customers, &head.file.evidence, &head.file.rights];
+        let named = named.into_iter().chain(&head.file.do_not_originate).chain(&head.file.unallocated);
+        let sources = [self.path.clone()].into_iter().chain(named.map(|file| folder.join(file))).collect();
+        Ok((head.policy(generation, rights, tables, sources), Texts { terms, ..texts }, count))
     }
 
     /// The table of the numbers in some files.
@@ -183,7 +186,8 @@ fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
     let (rights, _) = terms.finish();
     let damaged = |_| LoadError::Snapshot { path: path.to_owned(), error: snapshot::SnapshotError::Damaged };
     let sets = Sets::of_parts(sets, rights.len() as u32).map_err(damaged)?;
-    Ok(head.policy(generation, rights, Tables { numbers, sets, do_not_originate, unallocated }))
+    let tables = Tables { numbers, sets, do_not_originate, unallocated };
+    Ok(head.policy(generation, rights, tables, vec![path.to_owned()]))
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
@@ -252,11 +256,18 @@ impl Head {
         Self { file, read, customers, customer_index, evidence, evidence_index, trunks, recognized, rules }
     }
 
-    fn policy(self, generation: Generation, rights: Vec<Right>, tables: Tables) -> Policy {
+    fn policy(
+        self,
+        generation: Generation,
+        rights: Vec<Right>,
+        tables: Tables,
+        sources: Vec<PathBuf>,
+    ) -> Policy {
         let Self { read, customers, evidence, trunks, recognized, rules, .. } = self;
         let Tables { numbers, sets, do_not_originate, unallocated } = tables;
         Policy {
             generation,
+            sources,
             mode: read.mode,
             candidate: read.candidate,
             handling: read.handling,

@@ -112,7 +112,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    fn holds(&self, now: i64) -> bool {
+    pub(super) fn holds(&self, now: i64) -> bool {
         self.issued_at.is_none_or(|from| from <= now) && self.expires_at.is_none_or(|until| now < until)
     }
 }

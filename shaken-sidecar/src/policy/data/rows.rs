@@ -9,11 +9,11 @@ use ring::digest::Context;
 use super::fault::{Faults, quoted};
 
 /// A column: its name, and whether a file may go without it.
-pub(super) type Column = (&'static str, Presence);
+pub(crate) type Column = (&'static str, Presence);
 
 /// Whether a column must be there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(crate) enum Presence {
     Required,
     Optional,
 }
@@ -27,15 +27,33 @@ pub(super) fn read<const N: usize>(
     columns: &[Column; N],
     hash: &mut Context,
     faults: &mut Faults,
+    take: impl FnMut(&[&str; N], u64) -> Result<(), String>,
+) {
+    let refuse = |name: &str| {
+        let known = columns.map(|(name, _)| name);
+        Err(format!("there is no column {}; there are {}", quoted(name), known.join(", ")))
+    };
+    scan(file, bytes, columns, refuse, |field| add(hash, field), faults, take);
+}
+
+/// The same; `stranger` says what becomes of a file with a column of this name that is not known, and
+/// `see` gets the fields as they are understood.
+pub(crate) fn scan<const N: usize>(
+    file: &Path,
+    bytes: impl Read,
+    columns: &[Column; N],
+    stranger: impl FnMut(&str) -> Result<(), String>,
+    mut see: impl FnMut(&str),
+    faults: &mut Faults,
     mut take: impl FnMut(&[&str; N], u64) -> Result<(), String>,
 ) {
     let mut reader = csv::ReaderBuilder::new().trim(Trim::All).buffer_capacity(1 << 16).from_reader(bytes);
-    let places = match reader.headers().map(|header| places(header, columns)) {
+    let places = match reader.headers().map(|header| places(header, columns, stranger)) {
         Ok(Ok(places)) => places,
         Ok(Err(message)) => return faults.add(file, 1, message),
         Err(error) => return faults.add(file, 1, explain(&error)),
     };
-    columns.iter().for_each(|(name, _)| add(hash, name));
+    columns.iter().for_each(|(name, _)| see(name));
     let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -50,7 +68,7 @@ pub(super) fn read<const N: usize>(
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 let fields = places.map(|place| place.and_then(|place| record.get(place)).unwrap_or(""));
-                fields.iter().for_each(|field| add(hash, field));
+                fields.iter().for_each(|field| see(field));
                 if let Err(message) = take(&fields, line) {
                     faults.add(file, line, message);
                 }
@@ -62,12 +80,14 @@ pub(super) fn read<const N: usize>(
 fn places<const N: usize>(
     header: &StringRecord,
     columns: &[Column; N],
+    mut stranger: impl FnMut(&str) -> Result<(), String>,
 ) -> Result<[Option<usize>; N], String> {
     let known = columns.map(|(name, _)| name);
     let mut places = [None; N];
     for (place, name) in header.iter().enumerate() {
         let Some(index) = known.iter().position(|known| *known == name) else {
-            return Err(format!("there is no column {}; there are {}", quoted(name), known.join(", ")));
+            stranger(name)?;
+            continue;
         };
         if places[index].replace(place).is_some() {
             return Err(format!("column {name:?} is there twice"));

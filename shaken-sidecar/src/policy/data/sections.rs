@@ -247,7 +247,7 @@ impl File {
             }) as u32;
             let found = section.customer.as_deref().map(|id| (id, customer(id)));
             match found {
-                Some((id, None)) => wrong(&format!("there is no customer {id:?}")),
+                Some((id, None)) => wrong(&format!("there is no customer {}", quoted(id))),
                 Some((_, Some((_, of)))) if of != provider => wrong("its customer is another provider's"),
                 None if section.role == Role::Originate => {
                     wrong("calls originate here, so say whose they are: customer = \"...\"");
@@ -300,7 +300,7 @@ impl File {
             let mut all = |names: &[String], find: &dyn Fn(&str) -> Option<u32>, what: &str| -> Box<[u32]> {
                 let found = names.iter().filter_map(|name| {
                     find(name).or_else(|| {
-                        fault(format!("rule {id:?}: there is no {what} {name:?}"));
+                        fault(format!("rule {id:?}: there is no {what} {}", quoted(name)));
                         None
                     })
                 });
@@ -356,7 +356,7 @@ fn candidate(section: &CandidateSection, fault: &mut impl FnMut(String)) -> Cand
             if section.percent.is_none() && section.trunks.is_empty() {
                 fault("candidate: a canary needs percent, trunks or both".into());
             }
-            Mode::Canary(Share::new((percent * 100.0) as u16, section.trunks.clone()))
+            Mode::Canary(Share::new((percent * 100.0).round() as u16, section.trunks.clone()))
         }
     };
     Candidate { policy: section.policy.clone(), mode }

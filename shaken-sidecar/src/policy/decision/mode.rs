@@ -44,6 +44,12 @@ impl Share {
         Self { per_10_000: per_10_000.min(10_000), trunks }
     }
 
+    /// The trunks that it names.
+    #[must_use]
+    pub fn trunks(&self) -> &[String] {
+        &self.trunks
+    }
+
     /// Whether a call from `orig`, in canonical form or as received, is one of them.
     #[must_use]
     pub fn has(&self, trunk: Option<&str>, orig: &str) -> bool {
@@ -96,6 +102,7 @@ impl Decision<'_> {
         self.outcome().name() != other.outcome().name()
             || level(self) != level(other)
             || self.reason() != other.reason()
+            || self.decided_by() != other.decided_by()
             || self.certificate().map(|used| &used.id) != other.certificate().map(|used| &used.id)
     }
 }

@@ -5,8 +5,9 @@ use proptest::strategy::ValueTree as _;
 
 use super::*;
 use crate::lab::TnEntryDer;
-use crate::policy::data::{Credential, Loader, MaxLevel};
+use crate::policy::data::{Auth, Basis, Credential, KeyState, Loader, MaxLevel, Role, VettingState};
 use crate::policy::fixture::{CUSTOMERS, NOW, TOML, files, load, policy, with_key};
+use crate::policy::numbers::E164;
 
 fn tn(digits: &str) -> TelephoneNumber {
     TelephoneNumber::parse(digits).unwrap()
@@ -348,10 +349,12 @@ fn check_a_has_a_right(policy: &Policy, call: &Made, decision: &Decision<'_>) {
     assert!(call.requested.is_none_or(|requested| requested == Attest::A), "{call:?}");
     assert_eq!((trunk.role, trunk.cap), (Role::Originate, Attest::A), "{call:?}");
     assert_ne!(trunk.auth, Auth::None, "{call:?}");
-    assert_eq!(policy.customer(customer).unwrap().vetting.at(call.now), VettingState::Verified, "{call:?}");
+    let known = policy.vetting_of(policy.customer(customer).unwrap(), call.now);
+    assert_eq!(known, VettingState::Verified, "{call:?}");
     let holds = |right: &Right| {
         let evidence = right.evidence.iter().map(|index| &policy.evidence()[*index as usize]);
         policy.is_under(right.customer, customer)
+            && policy.are_verified_up_to(right.customer, customer, call.now)
             && right.max_level == MaxLevel::A
             && right.basis != Basis::PortedOut
             && right.valid_from.is_none_or(|from| from <= call.now)
@@ -433,4 +436,89 @@ proptest! {
 fn policy_once() -> &'static Policy {
     static POLICY: std::sync::OnceLock<Policy> = std::sync::OnceLock::new();
     POLICY.get_or_init(policy)
+}
+
+fn edited(toml: (&str, &str), customers: (&str, &str), evidence: (&str, &str)) -> Policy {
+    let (dir, path) = files();
+    for (name, (from, to)) in
+        [("policy.toml", toml), ("customers.csv", customers), ("evidence.csv", evidence)]
+    {
+        let file = dir.path().join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+    }
+    load(&path)
+}
+
+const AS_IT_IS: (&str, &str) = ("", "");
+
+/// `div` and `rph` have no level that could say how little the customer's word counts.
+#[test]
+fn what_has_no_level_is_signed_for_known_customers_alone() {
+    let revoked = ("acme,example-telecom,end_user,,verified", "acme,example-telecom,end_user,,revoked");
+    let open = ("auth = \"mtls\"", "auth = \"none\"");
+    let expired = (
+        "kyc-1,kyc_report,,https://docs.example.com/kyc-1,2026-01-01,,",
+        "kyc-1,kyc_report,,,2025-01-01,2026-02-01,",
+    );
+    for (toml, customers, evidence, reason) in [
+        (AS_IT_IS, revoked, AS_IT_IS, "CUST_REVOKED"),
+        (open, AS_IT_IS, AS_IT_IS, "TRUNK_UNAUTHENTICATED"),
+        (AS_IT_IS, AS_IT_IS, expired, "CUST_EXPIRED"),
+    ] {
+        let policy = edited(toml, customers, evidence);
+        let rph = Facts { ppt: Ppt::Rph, ..facts(&policy, "teams", "12155550100") };
+        assert_eq!(of(&decide(&policy, &rph, NOW)), ("unsigned", None, reason));
+        let div = Facts {
+            ppt: Ppt::Div,
+            diverting: Some(tn("12155550100")),
+            received: Received::Others,
+            ..facts(&policy, "teams", "12125550142")
+        };
+        assert_eq!(of(&decide(&policy, &div, NOW)), ("unsigned", None, reason));
+    }
+}
+
+#[test]
+fn vetting_rests_on_its_evidence_and_on_everybody_in_between() {
+    let expired = (
+        "kyc-1,kyc_report,,https://docs.example.com/kyc-1,2026-01-01,,",
+        "kyc-1,kyc_report,,,2025-01-01,2026-02-01,",
+    );
+    let policy = edited(AS_IT_IS, AS_IT_IS, expired);
+    let decision = decide(&policy, &facts(&policy, "teams", "12155550100"), NOW);
+    assert_eq!(of(&decision), ("sign", Some(Attest::B), "CUST_EXPIRED"));
+    // A reseller between the trunk's customer and the holder of the right.
+    for (state, level, reason) in
+        [("verified", Attest::A, "RIGHT_OK"), ("revoked", Attest::B, "HOLDER_UNVETTED")]
+    {
+        let between = format!(
+            "reseller,example-telecom,reseller,acme,{state},,,\nbranch,example-telecom,end_user,reseller,verified,,,"
+        );
+        let customers = ("branch,example-telecom,end_user,acme,verified,,,", between.as_str());
+        let policy = edited(AS_IT_IS, customers, AS_IT_IS);
+        let decision = decide(&policy, &facts(&policy, "teams", "12155550120"), NOW);
+        assert_eq!(of(&decision), ("sign", Some(level), reason), "{state}");
+    }
+}
+
+/// RFC 8946 §4.1: the certificate of a `div` is for the number that diverted.
+#[test]
+fn the_certificate_of_a_diversion_is_that_of_who_diverted() {
+    let only = (
+        "x5u = \"https://cr.example.com/main.pem\"",
+        "x5u = \"https://cr.example.com/main.pem\"\nfrom = [\"1215*\"]",
+    );
+    let policy = edited(only, AS_IT_IS, AS_IT_IS);
+    let div = Facts {
+        ppt: Ppt::Div,
+        diverting: Some(tn("12155550100")),
+        received: Received::Others,
+        ..facts(&policy, "teams", "12125550142")
+    };
+    assert_eq!(of(&decide(&policy, &div, NOW)), ("divert", None, "DIV_ADDED"));
+    // The number left for another provider: its calls come signed by that one.
+    let ported = Facts { orig: Caller::Number(tn("12155550116")), ppt: Ppt::Shaken, ..div };
+    assert_eq!(of(&decide(&policy, &ported, NOW)).2, "DIV_ADDED");
 }

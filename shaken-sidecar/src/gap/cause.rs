@@ -1,0 +1,161 @@
+//! Which line of a policy took A from a number: what is different of all that its decision looks at
+//! between two generations.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::expected::Expected;
+use super::observed::Level;
+use super::stamp;
+use crate::policy::data::{Customer, Evidence, LoadError, Loader, MaxLevel, Policy, Right, VettingState};
+use crate::policy::numbers::E164;
+
+/// Policies of the past, by the name that records have for them.
+#[derive(Debug, Default)]
+pub struct Generations(HashMap<String, Policy>);
+
+impl Generations {
+    /// Reads all compiled policies in a folder; other files are passed over.
+    ///
+    /// # Errors
+    /// [`LoadError`], also of one that is damaged.
+    pub fn read(folder: &Path, now: i64) -> Result<Self, LoadError> {
+        let mut all = HashMap::new();
+        for entry in std::fs::read_dir(folder).map_err(LoadError::io(folder))? {
+            let path = entry.map_err(LoadError::io(folder))?.path();
+            if path.extension().is_some_and(|extension| extension == COMPILED) {
+                let policy = Loader::new(&path).load(now)?;
+                all.insert(policy.generation().id().to_owned(), policy);
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// What took A from `number` on the trunk of this name when `after` came in the place of `before`: lines
+    /// of the difference, `-` gone, `+` new, `~` changed. Nothing if one of them is not there.
+    pub(super) fn cause(
+        &self,
+        before: &str,
+        after: &str,
+        number: E164,
+        trunk: &str,
+        at: i64,
+    ) -> Option<String> {
+        let (before, after) = (self.0.get(before)?, self.0.get(after)?);
+        let place = |policy: &Policy| {
+            let place = policy.trunks().iter().position(|other| other.name == trunk);
+            place.map(|place| place as u32)
+        };
+        let had = Expected::new(before).on(number, place(before), at);
+        let has = Expected::new(after).on(number, place(after), at);
+        if had.level != Level::A {
+            return Some(format!("no line: by {} of its dates alone", had.reason));
+        }
+        if has.level == Level::A {
+            return Some("no line: the policy gives A still".to_owned());
+        }
+        let mut lines = Vec::new();
+        of_rights(before, after, number, &mut lines);
+        of_trunk(before, after, trunk, &mut lines);
+        for rule in after.rules() {
+            if !before.rules().iter().any(|other| other.id == rule.id) {
+                lines.push(format!("+ policy.toml rule.{}", rule.id));
+            }
+        }
+        if lines.is_empty() {
+            lines.push(format!("{}: {}", has.reason, has.reason.meaning()));
+        }
+        Some(lines.join("; "))
+    }
+}
+
+fn of_rights(before: &Policy, after: &Policy, number: E164, lines: &mut Vec<String>) {
+    let texts = |policy: &Policy| -> Vec<String> {
+        policy.rights_to(number).map(|right| right_text(policy, right)).collect()
+    };
+    let (old, new) = (texts(before), texts(after));
+    let gone = old.iter().filter(|text| !new.contains(text));
+    lines.extend(gone.map(|text| format!("- rights.csv {text}")));
+    let fresh = new.iter().filter(|text| !old.contains(text));
+    lines.extend(fresh.map(|text| format!("+ rights.csv {text}")));
+    for right in after.rights_to(number) {
+        for place in &right.evidence {
+            if let Some(new) = after.evidence().get(*place as usize)
+                && let Some(old) = before.evidence().iter().find(|old| old.id == new.id)
+                && evidence_text(old) != evidence_text(new)
+            {
+                let (from, to) = (evidence_text(old), evidence_text(new));
+                lines.push(format!("~ evidence.csv {}: {from} -> {to}", new.id));
+            }
+        }
+        of_customer(before, after, right.customer, lines);
+    }
+}
+
+fn of_customer(before: &Policy, after: &Policy, place: u32, lines: &mut Vec<String>) {
+    let Some(new) = after.customers().get(place as usize) else { return };
+    let Some(old) = before.customers().iter().find(|old| old.id == new.id) else { return };
+    let (from, to) = (customer_text(old), customer_text(new));
+    let line = format!("~ customers.csv {}: {from} -> {to}", new.id);
+    if from != to && !lines.contains(&line) {
+        lines.push(line);
+    }
+}
+
+fn of_trunk(before: &Policy, after: &Policy, name: &str, lines: &mut Vec<String>) {
+    let (Some(old), Some(new)) = (before.trunk(name), after.trunk(name)) else {
+        lines.push(format!("~ policy.toml trunk.{name}"));
+        return;
+    };
+    let words = |trunk: &crate::policy::data::Trunk| {
+        [
+            ("cap", trunk.cap.to_string()),
+            ("auth", format!("{:?}", trunk.auth).to_lowercase()),
+            ("role", format!("{:?}", trunk.role).to_lowercase()),
+            ("requested", format!("{:?}", trunk.requested).to_lowercase()),
+        ]
+    };
+    for ((key, from), (_, to)) in words(old).into_iter().zip(words(new)) {
+        if from != to {
+            lines.push(format!("~ policy.toml trunk.{name}.{key}: {from} -> {to}"));
+        }
+    }
+    if let Some(place) = new.customer {
+        of_customer(before, after, place, lines);
+    }
+}
+
+/// A row of `rights.csv` without its numbers.
+fn right_text(policy: &Policy, right: &Right) -> String {
+    let names = |places: &[u32], name: &dyn Fn(usize) -> Option<String>| {
+        let names: Vec<String> = places.iter().filter_map(|place| name(*place as usize)).collect();
+        names.join(";")
+    };
+    let customer = policy.customers().get(right.customer as usize).map_or("", |customer| &customer.id);
+    let trunks = names(&right.trunks, &|place| Some(policy.trunks().get(place)?.name.clone()));
+    let evidence = names(&right.evidence, &|place| Some(policy.evidence().get(place)?.id.clone()));
+    let level = if right.max_level == MaxLevel::A { "A" } else { "B" };
+    let (from, until) = (time_text(right.valid_from), time_text(right.valid_until));
+    format!("{customer},{trunks},{},{evidence},{from},{until},{level}", right.basis.name())
+}
+
+fn evidence_text(evidence: &Evidence) -> String {
+    format!("{}..{}", time_text(evidence.issued_at), time_text(evidence.expires_at))
+}
+
+fn customer_text(customer: &Customer) -> String {
+    let state = match customer.vetting.state {
+        VettingState::None => "none",
+        VettingState::Pending => "pending",
+        VettingState::Verified => "verified",
+        VettingState::Expired => "expired",
+        VettingState::Revoked => "revoked",
+    };
+    format!("{state} {}..{}", time_text(customer.vetting.verified_at), time_text(customer.vetting.expires_at))
+}
+
+fn time_text(time: Option<i64>) -> String {
+    time.map(stamp).unwrap_or_default()
+}
+
+const COMPILED: &str = "shaken";

@@ -1,0 +1,67 @@
+//! The policies that have been in force, each as a compiled file that its generation names: what changed from
+//! one to the next can be told later.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{LoadError, Loader, Policy, snapshot};
+use crate::files::replace_with;
+
+/// A policy that is to be kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    from: PathBuf,
+    dir: PathBuf,
+    generation: String,
+}
+
+impl Kept {
+    /// `policy`, which was loaded `from` there, in `dir`.
+    #[must_use]
+    pub fn new(policy: &Policy, from: &Path, dir: PathBuf) -> Self {
+        Self { from: from.to_owned(), dir, generation: policy.generation().id().to_owned() }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Puts it there, unless it is there. `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`LoadError`]: it could not be written, or the files have changed since they were loaded. What was kept
+    /// before is still there.
+    pub fn keep(&self, now: i64) -> Result<(), LoadError> {
+        let name = format!("{}.shaken", self.generation);
+        let place = self.dir.join(&name);
+        if place.try_exists().map_err(LoadError::io(&place))? {
+            return Ok(());
+        }
+        match snapshot::open(&self.from) {
+            Ok(None) => {
+                let fresh = self.dir.join(format!("{name}.compiled"));
+                let compiled = Loader::new(&self.from).with_scratch(self.dir.clone()).compile(&fresh, now)?;
+                if compiled.generation.id() != self.generation {
+                    fs::remove_file(&fresh).map_err(LoadError::io(&fresh))?;
+                    return Err(self.changed());
+                }
+                fs::rename(&fresh, &place).map_err(LoadError::io(&place))
+            }
+            Ok(Some(contents)) => {
+                if contents.generation.id() != self.generation {
+                    return Err(self.changed());
+                }
+                let copy = |to: &mut File| io::copy(&mut File::open(&self.from)?, to).map(drop);
+                replace_with(&self.dir, &name, copy).map_err(LoadError::io(&place))
+            }
+            Err(error) => Err(LoadError::Snapshot { path: self.from.clone(), error }),
+        }
+    }
+
+    fn changed(&self) -> LoadError {
+        LoadError::io(&self.from)(io::Error::other("it has changed since it was loaded; it is not kept"))
+    }
+}
