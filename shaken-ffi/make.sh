@@ -11,7 +11,10 @@ profile="${2:-release}"
 prefix="${PREFIX:-$out}"
 version="$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml")"
 
-cargo build --quiet --locked --manifest-path "$here/Cargo.toml" -p shaken-ffi --lib --profile "$profile"
+# The static library is asked for here alone: a crate that is this and an rlib at once gets no optimization at
+# link time, and its dependencies would be built once more, in another form.
+cargo rustc --quiet --locked --manifest-path "$here/Cargo.toml" -p shaken-ffi --lib --profile "$profile" \
+    --crate-type staticlib
 folder="$profile"
 [ "$profile" = dev ] && folder=debug
 archive="${CARGO_TARGET_DIR:-$here/../target}/$folder/libshaken_ffi.a"

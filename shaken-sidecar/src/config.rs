@@ -25,7 +25,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use shaken_core::cert::{check_path, read_chain};
 use shaken_core::fetch::FetchPolicy;
-use shaken_core::{Error, Signer, Trust, key};
+use shaken_core::{Attest, Error, Signer, Trust, key};
 
 use crate::audit::export::Export;
 use crate::audit::{AuditOptions, Proving};
@@ -290,7 +290,12 @@ impl Config {
         let users = doors::users(&file.http, file.resp.as_ref());
         let mut policy_kept = None;
         let trunks = match &file.policy {
-            None => read_trunks(file.trunk, &users, &peers)?,
+            None => {
+                // Full attestation is a statement about a number, and a trunk knows none. What a laboratory
+                // signs proves nothing.
+                let most = if fetch.is_lab() { Attest::A } else { Attest::B };
+                read_trunks(file.trunk, &users, &peers, most)?
+            }
             Some(section) => {
                 let scratch = folder.join(&file.audit.dir);
                 let known = Known { users: &users, peers: &peers, scratch: &scratch };

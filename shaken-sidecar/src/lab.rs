@@ -163,7 +163,8 @@ connect_to = {{ {host} = {repository} }}
 [audit]
 dir = {audit}
 
-# Whoever connects to the socket as this user may sign any number, up to full attestation.
+# Whoever connects to the socket as this user may sign any number, up to full attestation. That is for laboratories:
+# without [fetch.lab], only a policy gives it.
 [[trunk]]
 name = "lab"
 uid = {peer_uid}

@@ -25,11 +25,12 @@ pub(super) struct TrunkSection {
     replay: Replay,
 }
 
-/// The trunks, in order. `users` and `peers` are those that there are.
+/// The trunks, in order. `users` and `peers` are those that there are; `most` is what a trunk can give.
 pub(super) fn read_trunks(
     sections: Vec<TrunkSection>,
     users: &[&str],
     peers: &[&str],
+    most: Attest,
 ) -> Result<Vec<Trunk>, ConfigError> {
     let mut trunks: Vec<Trunk> = Vec::new();
     for section in sections {
@@ -65,6 +66,12 @@ pub(super) fn read_trunks(
             None => Attest::C,
             Some(level) => level.parse().map_err(|_| wrong("max_attest must be \"A\", \"B\" or \"C\""))?,
         };
+        if max_attest.lower(most) != max_attest {
+            return Err(wrong(
+                "max_attest = \"A\" would say that the caller may use any number; say who may use which with \
+                 [policy], in place of [signing] and [[trunk]], or give \"B\"",
+            ));
+        }
         for party in [&section.customer, &section.provider].into_iter().flatten() {
             if party.is_empty() || party.len() > MAX_PARTY_LEN || party.chars().any(char::is_control) {
                 return Err(wrong("customer and provider are names of 1 to 128 bytes in one line"));
@@ -147,7 +154,12 @@ mod tests {
             (vec![TrunkSection { sign: Some(vec!["rcd".into()]), ..section("a", Some(1), None) }], "sign is"),
             (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
         ] {
-            assert!(read_trunks(trunks, &["u"], &["p"]).unwrap_err().to_string().contains(part), "{part}");
+            let read = read_trunks(trunks, &["u"], &["p"], Attest::A);
+            assert!(read.unwrap_err().to_string().contains(part), "{part}");
+        }
+        for (level, most, wanted) in [("B", Attest::B, Ok(())), ("A", Attest::A, Ok(())), ("A", Attest::B, Err(()))] {
+            let read = read_trunks(vec![section("a", Some(1), Some(level))], &[], &[], most);
+            assert_eq!(read.map(|_| ()).map_err(|_| ()), wanted, "{level} of {most}");
         }
     }
 
