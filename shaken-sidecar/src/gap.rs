@@ -268,9 +268,11 @@ impl<'a> Report<'a> {
             return (None, None);
         }
         let after = self.observed.generations.word(generation);
-        let before = self.observed.before(generation).map(|name| self.observed.generations.word(name));
+        // Calls that had A before were decided by the same one, if the log shows none before it.
+        let before = self.observed.before(generation).unwrap_or(generation);
+        let before = self.observed.generations.word(before);
         let trunk = self.trunks.word(item.finding.trunk);
-        let cause = before.zip(E164::of_value(item.first)).and_then(|(before, number)| {
+        let cause = E164::of_value(item.first).and_then(|number| {
             self.generations.cause(before, after, number, trunk, item.finding.since.into())
         });
         (Some(after.to_owned()), cause)

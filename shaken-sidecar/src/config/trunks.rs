@@ -157,7 +157,9 @@ mod tests {
             let read = read_trunks(trunks, &["u"], &["p"], Attest::A);
             assert!(read.unwrap_err().to_string().contains(part), "{part}");
         }
-        for (level, most, wanted) in [("B", Attest::B, Ok(())), ("A", Attest::A, Ok(())), ("A", Attest::B, Err(()))] {
+        for (level, most, wanted) in
+            [("B", Attest::B, Ok(())), ("A", Attest::A, Ok(())), ("A", Attest::B, Err(()))]
+        {
             let read = read_trunks(vec![section("a", Some(1), Some(level))], &[], &[], most);
             assert_eq!(read.map(|_| ()).map_err(|_| ()), wanted, "{level} of {most}");
         }

@@ -154,7 +154,9 @@ impl Judge<'_> {
         // A trunk that it left for one with A is not how it calls any more.
         let has_left =
             |low: &Seen| with_level().any(|(_, seen, level)| level == Level::A && seen.first() > low.last());
-        let is_low = |(_, seen, level): &(u16, &Seen, Level)| *level != Level::A && !has_left(seen);
+        let is_low = |(trunk, seen, level): &(u16, &Seen, Level)| {
+            *level != Level::A && !has_left(seen) && !self.is_for_called(case.number, *trunk, seen)
+        };
         let lost = with_level().filter(is_low).find(|(_, seen, _)| seen.lost().is_some());
         let Some((trunk, low, _)) = lost.or_else(|| with_level().find(is_low)) else {
             return (self.with_a(case, newest, &seen), Some(level));
@@ -172,6 +174,15 @@ impl Judge<'_> {
             (None, None) => self.found(State::NeverA, &reason, 0, 0, trunk),
         };
         (finding, Some(level))
+    }
+
+    /// Whether a rule ended the last call for whom it called: another one would have had A.
+    fn is_for_called(&self, number: E164, trunk: u16, seen: &Seen) -> bool {
+        let place = self.place_of(trunk);
+        seen.had_a()
+            && matches!(self.reasons.word(seen.reason()), "RULE_BLOCK" | "RULE_UNSIGNED")
+            && place.is_some()
+            && self.expected.on(number, place, seen.last()).level == Level::A
     }
 
     /// The reason of calls below A, said more exactly where an export shows more.

@@ -121,6 +121,10 @@ impl Fixture {
 type Calls<'a> = &'a [(i64, &'a str, &'a str, &'a str)];
 
 fn tell(observed: &mut Observed, orig: &str, calls: Calls<'_>) {
+    tell_by(observed, orig, calls, "00000000000000aa");
+}
+
+fn tell_by(observed: &mut Observed, orig: &str, calls: Calls<'_>, generation: &str) {
     for (days, trunk, level, reason) in calls {
         let is_signed = *level != "-";
         let interest = observed.call(&Call {
@@ -133,7 +137,7 @@ fn tell(observed: &mut Observed, orig: &str, calls: Calls<'_>) {
             error: if is_signed { None } else { Some("key-unavailable") },
         });
         if interest == Interest::Generation {
-            observed.generation(Some("00000000000000aa"));
+            observed.generation(Some(generation));
         }
     }
 }
@@ -202,6 +206,24 @@ fn states_by_policy_and_log() {
             Owner::SbcAdministrator,
         ),
         (106, &[(3, "teams", "div", "DIV_ADDED")], State::Ok, "DIV_ADDED", "", Owner::Nobody),
+        // A rule about called numbers says nothing of this one.
+        (
+            107,
+            &[(9, "teams", "A", ""), (1, "teams", "-", "RULE_BLOCK")],
+            State::Ok,
+            "A_SEEN",
+            "",
+            Owner::Nobody,
+        ),
+        (107, &[(1, "teams", "-", "RULE_BLOCK")], State::NeverA, "RULE_BLOCK", "", Owner::Compliance),
+        (
+            112,
+            &[(15, "teams", "A", ""), (5, "teams", "-", "RULE_BLOCK")],
+            State::Lost,
+            "RULE_BLOCK",
+            "2026-05-26T23:59:59Z",
+            Owner::Compliance,
+        ),
         // The rule of the policy cuts it out of its range.
         (109, &[], State::Unused, "RULE_CAP", "", Owner::Nobody),
         (
@@ -292,6 +314,24 @@ fn states_by_policy_and_log() {
         let is_told = row.changes.iter().all(|change| change.generation == "00000000000000aa");
         assert!(is_told, "{number}");
     }
+}
+
+#[test]
+fn a_loss_by_date_has_no_line() {
+    let fixture = Fixture::new(RIGHTS);
+    let past = tempfile::tempdir().unwrap();
+    let file = fixture.folder.path().join("policy.toml");
+    Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
+    let generations = Generations::read(past.path(), NOW).unwrap();
+    let mut observed = Observed::new(NOW);
+    let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
+    let generation = fixture.policy.generation().id();
+    tell_by(&mut observed, "12155550112", calls, generation);
+    let teams = Teams::default();
+    let report = report(&fixture.policy, observed, &teams, None, &generations, By::Number);
+    let row = row_of(&report, 12_155_550_112);
+    assert_eq!(row.generation.as_deref(), Some(generation));
+    assert_eq!(row.cause.as_deref(), Some("no line: by RIGHT_EXPIRED of its dates alone"));
 }
 
 /// Each class of gap that exports show.

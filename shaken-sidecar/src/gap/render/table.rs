@@ -30,7 +30,7 @@ pub fn table(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Res
             has_head = true;
             writeln!(
                 out,
-                "\n{:<9}{:<24}{:>8}  {:<24}{:<22}{:>9}{:>9}  {:<5}{:<6}{:<5}{:<12}{:<12}WHO: WHAT",
+                "\n{:<9}{:<24}{:>8}  {:<24}{:<22}{:>9}{:>9}  {:<5}{:<6}{:<5}{:<16} {:<16} WHO: WHAT",
                 "STATE",
                 "NUMBERS",
                 "COUNT",
@@ -52,7 +52,7 @@ pub fn table(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Res
             None => "",
         };
         let line = format!(
-            "{:<9}{:<24}{:>8}  {:<24}{:<22}{:>9}{:>9}  {:<5}{:<6}{:<5}{:<12}{:<12}{}: {action}",
+            "{:<9}{:<24}{:>8}  {:<24}{:<22}{:>9}{:>9}  {:<5}{:<6}{:<5}{:<16} {:<16} {}: {action}",
             row.state.name(),
             shown.subject(&row, report.by()),
             row.count,
