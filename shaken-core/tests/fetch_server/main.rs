@@ -61,7 +61,7 @@ const DRIVEN_APART: [&str; 10] = [
 
 /// Rows that no download can show, with what answers for them.
 const ELSEWHERE: [(&str, &str); 6] = [
-    ("dns-cname-chain-20", "the resolver of the system"),
+    ("dns-cname-chain-20", "the resolver of the system (shaken-sidecar/tests/server_behaviours)"),
     ("cert-rotates", "the daemon's downloads (shaken-sidecar/src/certs/tests.rs)"),
     ("same-host-10k-urls", "the daemon's downloads"),
     ("thundering-herd", "the daemon's downloads"),

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-
-use crate::namespace::RESOLVER;
 
 /// What there is to say about a name.
 #[derive(Clone, Debug)]
@@ -19,8 +17,8 @@ pub(crate) enum Reply {
     NoSuchName,
     Failure,
     Late(Duration, Vec<Ipv4Addr>),
-    /// Other names, so many, one behind the other.
-    Chain(usize, Ipv4Addr),
+    /// Another name, and nothing of that.
+    Alias(String),
     /// Another address each time; the last one then stays.
     InTurn(Vec<Ipv4Addr>),
 }
@@ -34,11 +32,11 @@ pub(crate) struct Dns {
 }
 
 impl Dns {
-    /// Serves until the runtime, in which this is called, ends.
-    pub(crate) async fn start() -> Arc<Self> {
+    /// Serves `at` this place until the runtime, in which this is called, ends.
+    pub(crate) async fn start(at: SocketAddr) -> Arc<Self> {
         let dns = Arc::new(Self::default());
-        let udp = Arc::new(UdpSocket::bind(RESOLVER).await.unwrap());
-        let tcp = TcpListener::bind(RESOLVER).await.unwrap();
+        let udp = Arc::new(UdpSocket::bind(at).await.unwrap());
+        let tcp = TcpListener::bind(at).await.unwrap();
         let over_udp = Arc::clone(&dns);
         tokio::spawn(async move {
             let mut query = [0; MAX_UDP];
@@ -47,7 +45,7 @@ impl Dns {
                 tokio::spawn(async move {
                     let mut answer = dns.answer(&query).await;
                     if answer.len() > MAX_UDP {
-                        answer.truncate(query.len());
+                        answer.truncate(question(&query).2);
                         answer[2] |= TRUNCATED;
                         answer[6..8].fill(0);
                     }
@@ -93,7 +91,7 @@ impl Dns {
     }
 
     async fn answer(&self, query: &[u8]) -> Vec<u8> {
-        let (name, kind) = question(query);
+        let (name, kind, end) = question(query);
         // There are no others, which is no reason to say that there is no such name.
         let reply = self.reply(&name, kind == A);
         if let Reply::Late(by, _) = &reply {
@@ -102,15 +100,16 @@ impl Dns {
         let (code, records) = match reply {
             Reply::NoSuchName => (NO_SUCH_NAME, Vec::new()),
             Reply::Failure => (FAILURE, Vec::new()),
+            Reply::Alias(other) => (0, vec![record(&name, CNAME, &wire(&other))]),
             _ if kind != A => (0, Vec::new()),
             Reply::Addresses(addresses) | Reply::Late(_, addresses) | Reply::InTurn(addresses) => {
                 (0, addresses.into_iter().map(|address| record(&name, A, &address.octets())).collect())
             }
-            Reply::Chain(count, address) => (0, chain(&name, count, address)),
         };
-        let mut answer = query.to_vec();
-        // A recursive answer to one question, with nothing beside it.
-        answer[2..4].copy_from_slice(&[0x81, 0x80 | code]);
+        let mut answer = query[..end].to_vec();
+        // The answer of the zone's own server, which is a resolver too, to one question and with nothing
+        // beside it.
+        answer[2..4].copy_from_slice(&[0x85, 0x80 | code]);
         answer[6..8].copy_from_slice(&u16::try_from(records.len()).unwrap().to_be_bytes());
         answer[8..12].fill(0);
         answer.extend(records.concat());
@@ -132,22 +131,15 @@ impl Dns {
     }
 }
 
-/// The name in lower case, and the type.
-fn question(query: &[u8]) -> (String, u16) {
+/// The name in lower case, the type, and where the question ends.
+fn question(query: &[u8]) -> (String, u16, usize) {
     let (mut labels, mut at) = (Vec::new(), HEADER_LEN);
     while query[at] > 0 {
         let end = at + 1 + usize::from(query[at]);
         labels.push(String::from_utf8_lossy(&query[at + 1..end]).to_ascii_lowercase());
         at = end;
     }
-    (labels.join("."), u16::from_be_bytes([query[at + 1], query[at + 2]]))
-}
-
-fn chain(name: &str, count: usize, address: Ipv4Addr) -> Vec<Vec<u8>> {
-    let alias = |i: usize| if i == 0 { name.to_owned() } else { format!("alias{i}.{name}") };
-    let mut records: Vec<_> = (0..count).map(|i| record(&alias(i), CNAME, &wire(&alias(i + 1)))).collect();
-    records.push(record(&alias(count), A, &address.octets()));
-    records
+    (labels.join("."), u16::from_be_bytes([query[at + 1], query[at + 2]]), at + 5)
 }
 
 /// It may not be kept.

@@ -83,4 +83,5 @@ pub(crate) fn dials() -> u64 {
 
 const MARK: &str = "SHAKEN_TEST_NETWORK";
 
-const REQUIRED: &str = "SHAKEN_NETWORK_REQUIRED";
+/// Set to 1 where everything for this has to be there.
+pub(crate) const REQUIRED: &str = "SHAKEN_NETWORK_REQUIRED";

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::cases::ok;
 use crate::dns::{Dns, Reply};
+use crate::namespace::RESOLVER;
 use crate::rig::{Ca, Sends, Server};
 use crate::running::{Answer, CALLED, CALLER, Running, run, unix_now};
 
@@ -66,9 +67,14 @@ pub(crate) struct Outcome {
 impl World {
     /// `edit` may change the configuration of the lab.
     pub(crate) fn start(edit: impl FnOnce(String) -> String) -> Self {
+        Self::start_with_dns(RESOLVER, edit)
+    }
+
+    /// With the DNS server at another place than the one where the system looks for it.
+    pub(crate) fn start_with_dns(at: SocketAddr, edit: impl FnOnce(String) -> String) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
-        let dns = runtime.block_on(Dns::start());
+        let dns = runtime.block_on(Dns::start(at));
         let ca = Ca::new("*.cr.example");
         let root = base64::engine::general_purpose::STANDARD.encode(ca.root_der());
         let root = format!("-----BEGIN CERTIFICATE-----\n{root}\n-----END CERTIFICATE-----\n");
