@@ -43,17 +43,17 @@ fn kept() {
         world.dns.say(&host("origin-down-cached"), Reply::Addresses(vec![dead]));
 
         let now = unix_now();
-        world.fetched_at("expiry-herd", now - DAY_S * 4 / 5 + 6);
+        world.fetched_at("expiry-herd", now - DAY_S * 4 / 5 + 10);
         world.fetched_at("rotated-while-old", now - DAY_S - 60);
-        world.fetched_at("origin-down-cached", now - DAY_S - STALE_S + 12);
+        world.fetched_at("origin-down-cached", now - DAY_S - STALE_S + 14);
         world.running.kill_and_restart();
         until("taken from the disk", || world.metric("sti_cert_from_disk_total") >= 4);
 
         while_the_origin_is_down(&world);
         assert_eq!(connections(&due), 1);
         used_when_the_old_one_is_old(&world, &other, &others);
-        across_the_end(&world, &herd, now + 6);
-        closed_in_the_end(&world, &down, now + 12);
+        across_the_end(&world, &herd, now + 10);
+        closed_in_the_end(&world, &down, now + 14);
         assert_eq!(connections(&rotated), 1);
     });
 }
