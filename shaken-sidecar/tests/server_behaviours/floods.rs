@@ -124,7 +124,7 @@ impl World {
                         let mut stream = self.running.connect();
                         loop {
                             let i = next.fetch_add(1, Ordering::Relaxed);
-                            if i >= URLS {
+                            if i >= URLS || done.load(Ordering::Relaxed) {
                                 break;
                             }
                             let asked = call(&mut stream, &self.identity(&url(i)));
