@@ -96,7 +96,8 @@ fn black_holes() {
             },
         );
         let dials = namespace::dials() - dials - 1;
-        let most = 64 * deadlines_since(began) as u64;
+        // Of the 64 places, hosts that never gave a certificate may have half.
+        let most = 32 * deadlines_since(began) as u64;
         println!("10k-hosts: {dials} dials in {:?}, {most} at most", began.elapsed());
         assert!((1..=most).contains(&dials), "{dials} of {most}");
         assert_eq!(cached.seen.connections.load(Ordering::SeqCst), 2);
@@ -135,9 +136,9 @@ impl World {
                 })
                 .collect();
             threads.spawn(|| {
-                let (mut stream, identity) = (self.running.connect(), self.identity(&x5u("cached", 0)));
+                let mut stream = self.running.connect();
                 while !done.load(Ordering::Relaxed) {
-                    let asked = call(&mut stream, &identity);
+                    let asked = call(&mut stream, &self.identity(&x5u("cached", 0)));
                     assert!(asked.passes(), "{asked:?}");
                     cached.lock().unwrap().push(asked.took);
                     std::thread::sleep(Duration::from_millis(2));
