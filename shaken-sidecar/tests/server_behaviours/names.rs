@@ -67,8 +67,9 @@ fn resolver(unbound: &Path, world: &World) -> Running {
     let config = folder.join("unbound.conf");
     let (at, zone) = (namespace::RESOLVER.ip(), ZONE.ip());
     let text = format!(
-        "server:\n interface: {at}\n do-ip6: no\n do-not-query-localhost: no\n directory: {folder:?}\n chroot: \"\"\n username: \"\"\n \
-         pidfile: \"\"\n use-syslog: no\n module-config: \"iterator\"\nremote-control:\n control-enable: no\n\
+        "server:\n interface: {at}\n do-ip6: no\n do-not-query-localhost: no\n directory: {folder:?}\n \
+         chroot: \"\"\n username: \"\"\n pidfile: \"\"\n use-syslog: no\n module-config: \"iterator\"\n\
+         remote-control:\n control-enable: no\n\
          stub-zone:\n name: \"cr.example\"\n stub-addr: {zone}\n"
     );
     fs::write(&config, text).unwrap();
