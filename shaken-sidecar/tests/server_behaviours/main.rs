@@ -64,7 +64,7 @@ fn every_row_is_driven() {
     for id in &driven {
         assert!(rows.contains(id), "{id} is no row of the suite");
     }
-    println!("{} of {} rows run against the daemon", driven.len(), rows.len());
+    println!("{} of {} rows have a test against the daemon", driven.len(), rows.len());
 }
 
 /// The ids of the rows whose expectation contains `words`; none without the suite.
