@@ -7,7 +7,8 @@ use crate::Error;
 use crate::trust::Epoch;
 
 /// URLs that gave no certificate that is trusted, beside the [`CertCache`](super::CertCache): for 10 to
-/// 13 seconds after a time-out or a fault of the repository, a minute after anything else. Bounded.
+/// 13 seconds after a time-out, a fault of the repository or a name that did not resolve, a minute after
+/// anything else. Bounded.
 #[derive(Debug, Default)]
 pub struct Failures(Mutex<HashMap<Box<str>, Failed>>);
 
@@ -33,9 +34,11 @@ impl Failures {
         let keep_s = match error {
             // Nobody knows about the URL itself: it was never asked.
             Error::FetchOverload => return,
-            Error::FetchDeadline | Error::FetchConnect | Error::FetchStatus { status: 500.. } => {
-                RETRY_SOON_S + jitter_s(url)
-            }
+            // A resolver that fails looks like a name that is not there.
+            Error::FetchDns
+            | Error::FetchDeadline
+            | Error::FetchConnect
+            | Error::FetchStatus { status: 500.. } => RETRY_SOON_S + jitter_s(url),
             _ => RETRY_LATER_S,
         };
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,10 +56,10 @@ fn jitter_s(url: &str) -> i64 {
     i64::from(url.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 4)
 }
 
-/// After a time-out or a fault of the repository.
+/// After what may be better in a moment.
 const RETRY_SOON_S: i64 = 10;
 
-/// After an answer that will not be better in a moment.
+/// After an answer that will not.
 const RETRY_LATER_S: i64 = 60;
 
 /// How many failures are kept. When all are recent, further ones are forgotten at once, which
@@ -73,7 +76,8 @@ mod tests {
         let (failures, epoch) = (Failures::default(), Trust::empty().epoch());
         let url = "https://cr.example.com/a.pem";
         for (error, least, most) in [
-            (Error::FetchDns, 60, 60),
+            (Error::FetchDns, 10, 13),
+            (Error::FetchTls, 60, 60),
             (Error::FetchStatus { status: 404 }, 60, 60),
             (Error::CertUntrusted, 60, 60),
             (Error::FetchDeadline, 10, 13),

@@ -14,11 +14,10 @@ pub(crate) struct Case {
     pub(crate) expected: Result<Option<u64>, Error>,
 }
 
-pub(crate) const BODY: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
-
 /// The rows of `suites/ssrf/server-behaviours.tsv` that one answer of one server makes up, by
-/// their ids.
-pub(crate) fn suite_cases(ca: &Ca) -> Vec<Case> {
+/// their ids. `body` is the good one, `url` where the server of an id is asked.
+pub(crate) fn suite_cases(ca: &Ca, body: &str, url: impl Fn(&str) -> String) -> Vec<Case> {
+    let ok = |headers: &str| ok(body, headers);
     let http = |id, sends, expected| Case { id, tls: Some(ca.config()), sends, expected };
     let tls = |id, config, expected| Case {
         id,
@@ -37,11 +36,7 @@ pub(crate) fn suite_cases(ca: &Ca) -> Vec<Case> {
         http("ok", Sends::Once(ok("cache-control: max-age=86400")), Ok(Some(86_400))),
         http("redirect-301", redirect("301 Moved", "https://other.example.com/"), Err(Error::FetchRedirect)),
         http("redirect-to-loopback", redirect("302 Found", "http://127.0.0.1/"), Err(Error::FetchRedirect)),
-        http(
-            "redirect-loop",
-            redirect("302 Found", "https://cr.example.com/a.pem"),
-            Err(Error::FetchRedirect),
-        ),
+        http("redirect-loop", redirect("302 Found", &url("redirect-loop")), Err(Error::FetchRedirect)),
         tcp("tls-stall", Sends::Once(Vec::new()), Error::FetchDeadline),
         // A record of 16 KiB that never fills.
         tcp("tls-1byte-per-s", Sends::Drip(b"\x16\x03\x03\x40\x00".to_vec(), vec![2]), Error::FetchDeadline),
@@ -79,12 +74,12 @@ pub(crate) fn suite_cases(ca: &Ca) -> Vec<Case> {
         ),
         http(
             "body-short",
-            Sends::Final(answer("200 OK", "content-length: 1000", BODY)),
+            Sends::Final(answer("200 OK", &format!("content-length: {}", body.len() + 1000), body)),
             Err(Error::FetchProtocol),
         ),
         http("body-extra", Sends::Once([ok(""), b"HTTP/1.1 200 OK\r\n".to_vec()].concat()), Ok(None)),
         http("chunk-bad", Sends::Once(chunked("xyz\r\nabc\r\n0\r\n\r\n")), Err(Error::FetchProtocol)),
-        http("http09", Sends::Final(BODY.into()), Err(Error::FetchProtocol)),
+        http("http09", Sends::Final(body.into()), Err(Error::FetchProtocol)),
         tls("http2-only", h2_only, Error::FetchTls),
         http("status-204", status("204 No Content"), Err(Error::FetchStatus { status: 204 })),
         http(
@@ -118,14 +113,15 @@ pub(crate) fn suite_cases(ca: &Ca) -> Vec<Case> {
 }
 
 /// Cases beyond the suite: both sides of each limit, and what an answer may look like.
-pub(crate) fn our_cases(ca: &Ca) -> Vec<Case> {
+pub(crate) fn our_cases(ca: &Ca, body: &str) -> Vec<Case> {
+    let ok = |headers: &str| ok(body, headers);
     let http = |id, sends, expected| Case { id, tls: Some(ca.config()), sends, expected };
     let chunked = |chunks: String| answer("200 OK", "transfer-encoding: chunked", &chunks);
     let drizzle = |count: usize| chunked("1\r\nA\r\n".repeat(count) + "0\r\n\r\n");
     let body_of = |len: usize| answer("200 OK", &format!("content-length: {len}"), &"A".repeat(len));
     // Fills the header up to exactly `total` bytes, the blank line included.
     let padded = |total: usize| {
-        let bare = ok("x-pad: ").len() - BODY.len();
+        let bare = ok("x-pad: ").len() - body.len();
         Sends::Once(ok(&format!("x-pad: {}", "a".repeat(total - bare))))
     };
     vec![
@@ -184,13 +180,13 @@ pub(crate) fn our_cases(ca: &Ca) -> Vec<Case> {
         ),
         http(
             "body to the end of the connection",
-            Sends::Final(answer("200 OK", "connection: close", BODY)),
+            Sends::Final(answer("200 OK", "connection: close", body)),
             Ok(None),
         ),
         // Without close_notify nobody can tell a whole body from a cut one.
         http(
             "body cut by the network",
-            Sends::Cut(answer("200 OK", "connection: close", BODY)),
+            Sends::Cut(answer("200 OK", "connection: close", body)),
             Err(Error::FetchProtocol),
         ),
         http(
@@ -214,9 +210,9 @@ pub(crate) fn our_cases(ca: &Ca) -> Vec<Case> {
 }
 
 /// A good answer with further header lines.
-pub(crate) fn ok(headers: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str, headers: &str) -> Vec<u8> {
     let separator = if headers.is_empty() { "" } else { "\r\n" };
-    answer("200 OK", &format!("content-length: {}{separator}{headers}", BODY.len()), BODY)
+    answer("200 OK", &format!("content-length: {}{separator}{headers}", body.len()), body)
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {

@@ -7,6 +7,7 @@
 
 mod cases;
 mod rig;
+mod script;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -21,8 +22,16 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use cases::{BODY, Case, ok, our_cases, suite_cases};
-use rig::{Ca, Dial, HOST, Script, Sends, Server};
+use cases::{Case, ok, our_cases, suite_cases};
+use rig::{Ca, Sends, Server};
+use script::{Dial, Script};
+
+/// The host that every test URL names, with but a few exceptions.
+const HOST: &str = "cr.example.com";
+
+const URL: &str = "https://cr.example.com/a.pem";
+
+const BODY: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 
 /// Short, for the cases that run into it.
 const SHORT_DEADLINE: Duration = Duration::from_millis(400);
@@ -52,7 +61,7 @@ const DRIVEN_APART: [&str; 10] = [
 
 /// Rows that no download can show, with what answers for them.
 const ELSEWHERE: [(&str, &str); 6] = [
-    ("dns-cname-chain-20", "the resolver of the system"),
+    ("dns-cname-chain-20", "the resolver of the system (shaken-sidecar/tests/server_behaviours)"),
     ("cert-rotates", "the daemon's downloads (shaken-sidecar/src/certs/tests.rs)"),
     ("same-host-10k-urls", "the daemon's downloads"),
     ("thundering-herd", "the daemon's downloads"),
@@ -106,7 +115,7 @@ async fn run_once(ca: &Ca, case: &Case) -> Duration {
     };
     let server = Server::start(case.tls.clone(), case.sends.clone()).await;
     let start = Instant::now();
-    let result = fetch(lab(ca, server.address), "https://cr.example.com/a.pem", deadline).await;
+    let result = fetch(lab(ca, server.address), URL, deadline).await;
     let took = start.elapsed();
     let max_age_s = result.as_ref().map(|fetched| fetched.max_age.map(|age| age.as_secs()));
     assert_eq!(max_age_s.map_err(|e| *e), case.expected, "{}", case.id);
@@ -123,8 +132,8 @@ async fn run_once(ca: &Ca, case: &Case) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_behaviours() {
-    let ca = Ca::new();
-    let cases = suite_cases(&ca);
+    let ca = Ca::new(HOST);
+    let cases = suite_cases(&ca, BODY, |_| URL.to_owned());
     let apart = DRIVEN_APART.len();
     let here = cases.len();
     if let Some(text) = suite_text("suites/ssrf/server-behaviours.tsv") {
@@ -148,16 +157,16 @@ async fn server_behaviours() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_are_exact() {
-    let ca = Ca::new();
-    for case in our_cases(&ca) {
+    let ca = Ca::new(HOST);
+    for case in our_cases(&ca, BODY) {
         run(&ca, case).await;
     }
 }
 
 #[tokio::test]
 async fn the_request_carries_nothing_of_us() {
-    let ca = Ca::new();
-    let server = Server::start(Some(ca.config()), Sends::Once(ok("set-cookie: id=1; Secure"))).await;
+    let ca = Ca::new(HOST);
+    let server = Server::start(Some(ca.config()), Sends::Once(ok(BODY, "set-cookie: id=1; Secure"))).await;
     let fetcher = Fetcher::new(lab(&ca, server.address)).unwrap();
     for _ in 0..2 {
         let url = "https://CR.example.com:8443/a%20b.pem";
@@ -301,8 +310,8 @@ async fn downloads_under_way_are_limited() {
 
 #[tokio::test]
 async fn the_lab_override_is_for_its_host_alone() {
-    let ca = Ca::new();
-    let server = Server::start(Some(ca.config_for_host("*.example.com")), Sends::Once(ok(""))).await;
+    let ca = Ca::new(HOST);
+    let server = Server::start(Some(ca.config_for_host("*.example.com")), Sends::Once(ok(BODY, ""))).await;
     let script = Script::new([None], Dial::Elsewhere(server.address));
     let policy =
         script.policy().with_tls_roots([ca.root_der()]).with_connect_to("CR.example.com", server.address);
@@ -318,8 +327,8 @@ async fn the_lab_override_is_for_its_host_alone() {
 
 #[tokio::test]
 async fn without_lab_roots_the_roots_of_the_web_decide() {
-    let ca = Ca::new();
-    let server = Server::start(Some(ca.config()), Sends::Once(ok(""))).await;
+    let ca = Ca::new(HOST);
+    let server = Server::start(Some(ca.config()), Sends::Once(ok(BODY, ""))).await;
     let policy = FetchPolicy::default().with_connect_to(HOST, server.address);
     let result = fetch(policy, "https://cr.example.com/", Duration::from_secs(2)).await;
     assert_eq!(result, Err(Error::FetchTls));

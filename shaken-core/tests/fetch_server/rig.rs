@@ -1,11 +1,7 @@
-//! A loopback server that misbehaves on order, a resolver that answers on order, and the
-//! certificates for both.
+//! A server that misbehaves on order, and its certificates.
 
-use std::collections::VecDeque;
-use std::future::{Future, pending};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,27 +12,25 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{DistinguishedName, HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use shaken_core::fetch::{FetchPolicy, Network};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// The host that every test URL names and that the good certificates cover.
-pub(crate) const HOST: &str = "cr.example.com";
-
 /// A root and what it signs.
 pub(crate) struct Ca {
+    host: &'static str,
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
 }
 
 impl Ca {
-    pub(crate) fn new() -> Self {
+    /// `host` is what the good certificates cover.
+    pub(crate) fn new(host: &'static str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: Issuer::new(params, key), root }
+        Self { host, issuer: Issuer::new(params, key), root }
     }
 
     pub(crate) fn root_der(&self) -> Vec<u8> {
@@ -44,7 +38,7 @@ impl Ca {
     }
 
     pub(crate) fn config(&self) -> ServerConfig {
-        self.config_for(params_for(HOST), rustls::DEFAULT_VERSIONS)
+        self.config_for(params_for(self.host), rustls::DEFAULT_VERSIONS)
     }
 
     pub(crate) fn config_for_host(&self, host: &str) -> ServerConfig {
@@ -52,11 +46,11 @@ impl Ca {
     }
 
     pub(crate) fn config_tls12(&self) -> ServerConfig {
-        self.config_for(params_for(HOST), &[&rustls::version::TLS12])
+        self.config_for(params_for(self.host), &[&rustls::version::TLS12])
     }
 
     pub(crate) fn config_expired(&self) -> ServerConfig {
-        let mut params = params_for(HOST);
+        let mut params = params_for(self.host);
         params.not_before = date_time_ymd(2019, 1, 1);
         params.not_after = date_time_ymd(2020, 1, 1);
         self.config_for(params, rustls::DEFAULT_VERSIONS)
@@ -64,7 +58,7 @@ impl Ca {
 
     pub(crate) fn config_self_signed(&self) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
-        let certificate = params_for(HOST).self_signed(&key).unwrap();
+        let certificate = params_for(self.host).self_signed(&key).unwrap();
         config(
             vec![certificate.der().clone()],
             &key,
@@ -99,7 +93,7 @@ impl Ca {
 
     fn padded(&self, count: usize, len_bytes: usize, verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
-        let leaf = params_for(HOST).signed_by(&key, &self.issuer).unwrap();
+        let leaf = params_for(self.host).signed_by(&key, &self.issuer).unwrap();
         let mut params = params_for("padding.example");
         params.custom_extensions =
             vec![CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![0; len_bytes])];
@@ -171,9 +165,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until the runtime ends. `None` speaks no TLS.
+    /// Serves on a loopback port of its own.
     pub(crate) async fn start(tls: Option<ServerConfig>, sends: Sends) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), tls, sends)
+    }
+
+    /// Serves until the runtime, in which this is called, ends. `None` speaks no TLS.
+    pub(crate) fn on(listener: TcpListener, tls: Option<ServerConfig>, sends: Sends) -> Self {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
@@ -238,98 +236,4 @@ async fn send(mut stream: impl AsyncRead + AsyncWrite + Unpin, sends: Sends) -> 
     stream.flush().await?;
     while stream.read(&mut [0; 1024]).await? > 0 {}
     Ok(())
-}
-
-/// What [`Script`] does when asked to dial.
-#[derive(Debug)]
-pub(crate) enum Dial {
-    Refuse,
-    /// As if the SYN were dropped.
-    Never,
-    /// Never for the first address, then as a refusal.
-    NeverThenRefuse,
-    /// Another place than the one asked for.
-    Elsewhere(SocketAddr),
-}
-
-/// A network that answers from a script and writes down what it was asked.
-#[derive(Debug)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Option<Vec<IpAddr>>>>,
-    dial: Dial,
-    pub(crate) resolved: Mutex<Vec<String>>,
-    pub(crate) dialled: Mutex<Vec<SocketAddr>>,
-    pub(crate) dialling: AtomicUsize,
-    pub(crate) most_dialling: AtomicUsize,
-}
-
-impl Script {
-    /// One entry of `answers` for each lookup, `None` for a failing one; when they are used up,
-    /// lookups never end.
-    pub(crate) fn new(answers: impl IntoIterator<Item = Option<Vec<IpAddr>>>, dial: Dial) -> Arc<Self> {
-        Arc::new(Self {
-            answers: Mutex::new(answers.into_iter().collect()),
-            dial,
-            resolved: Mutex::default(),
-            dialled: Mutex::default(),
-            dialling: AtomicUsize::new(0),
-            most_dialling: AtomicUsize::new(0),
-        })
-    }
-
-    pub(crate) fn policy(self: &Arc<Self>) -> FetchPolicy {
-        FetchPolicy::default().with_network(Arc::clone(self) as Arc<dyn Network>)
-    }
-}
-
-impl Network for Script {
-    fn resolve<'a>(
-        &'a self,
-        host: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
-        self.resolved.lock().unwrap().push(host.to_owned());
-        let answer = self.answers.lock().unwrap().pop_front();
-        Box::pin(async move {
-            match answer {
-                None => pending().await,
-                Some(None) => Err(io::Error::other("no such name")),
-                Some(Some(addresses)) => Ok(addresses),
-            }
-        })
-    }
-
-    fn dial(&self, address: SocketAddr) -> Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>> {
-        let earlier = {
-            let mut dialled = self.dialled.lock().unwrap();
-            dialled.push(address);
-            dialled.len() - 1
-        };
-        let counted = Counted::new(self);
-        Box::pin(async move {
-            let _counted = counted;
-            match &self.dial {
-                Dial::Never => pending().await,
-                Dial::NeverThenRefuse if earlier == 0 => pending().await,
-                Dial::Refuse | Dial::NeverThenRefuse => Err(io::ErrorKind::ConnectionRefused.into()),
-                Dial::Elsewhere(place) => TcpStream::connect(place).await,
-            }
-        })
-    }
-}
-
-/// Counts a dial as under way for as long as its future lives.
-struct Counted<'a>(&'a Script);
-
-impl<'a> Counted<'a> {
-    fn new(script: &'a Script) -> Self {
-        let now = script.dialling.fetch_add(1, Ordering::SeqCst) + 1;
-        script.most_dialling.fetch_max(now, Ordering::SeqCst);
-        Self(script)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.dialling.fetch_sub(1, Ordering::SeqCst);
-    }
 }
