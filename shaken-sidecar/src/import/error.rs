@@ -100,14 +100,18 @@ impl ImportError {
     pub(super) fn of_query(error: &tokio_postgres::Error, wanted: &Wanted, text: Option<&str>) -> Self {
         let Some(told) = error.as_db_error() else { return Self::of_session(error) };
         Self::ended(told, wanted).unwrap_or_else(|| {
-            let line = match (told.position(), text) {
+            let why = match (told.position(), text) {
                 (Some(ErrorPosition::Original(place)), Some(text)) => {
                     let before = text.chars().take((*place as usize).saturating_sub(1));
-                    format!("line {} of the query: ", 1 + before.filter(|c| *c == '\n').count())
+                    let line = 1 + before.filter(|c| *c == '\n').count();
+                    format!("line {line} of the query: {}", said(told))
                 }
-                _ => String::new(),
+                (_, None) if *told.code() == SqlState::SYNTAX_ERROR => {
+                    format!("{}; a query is one SELECT, WITH, VALUES or TABLE", said(told))
+                }
+                _ => said(told),
             };
-            Self::Query { wanted: wanted.clone(), why: format!("{line}{}", said(told)) }
+            Self::Query { wanted: wanted.clone(), why }
         })
     }
 
