@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// Held on the folder, for as long as it is open: two imports would write to the same files.
 fn lock(policy: &Path) -> Result<File, Failure> {
-    let folder = policy.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let folder = policy.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."));
     let at =
         |error: &dyn std::fmt::Display| Failure::new(Exit::Io, format_args!("{}: {error}", folder.display()));
     let file = File::open(folder).map_err(|error| at(&error))?;
