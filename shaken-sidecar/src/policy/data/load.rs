@@ -313,18 +313,22 @@ fn read_evidence(
         hash,
         faults,
         |[id, kind, sha256, uri, issued, expires, reviewer], _| {
-            take_id(id, all.len(), &mut index)?;
+            check_new(id, &index)?;
             let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
                 let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
                 format!("type {} is none of {names}", quoted(kind))
             })?;
+            let sha256 = read_sha256(sha256)?;
+            let issued_at = read_time(issued, Edge::Start)?;
+            let expires_at = read_time(expires, Edge::End)?;
+            index.insert((*id).to_owned(), all.len() as u32);
             all.push(Evidence {
                 id: (*id).to_owned(),
                 kind: kind.1,
-                sha256: read_sha256(sha256)?,
+                sha256,
                 uri: (*uri).to_owned(),
-                issued_at: read_time(issued, Edge::Start)?,
-                expires_at: read_time(expires, Edge::End)?,
+                issued_at,
+                expires_at,
                 reviewed_by: (*reviewer).to_owned(),
             });
             Ok(())
@@ -345,7 +349,7 @@ fn read_customers(
     let mut parents = Vec::new();
     rows::read(path, bytes, &CUSTOMERS, hash, faults, |fields, line| {
         let [id, provider, kind, parent, kyc, verified, expires, proof] = fields;
-        take_id(id, all.len(), &mut index)?;
+        check_new(id, &index)?;
         let provider =
             find_provider(provider).ok_or_else(|| format!("there is no provider {}", quoted(provider)))?;
         let kind = match *kind {
@@ -375,6 +379,7 @@ fn read_customers(
         };
         let evidence = find_all(proof, "evidence", |id| evidence.get(id).copied())?;
         parents.push(((*parent).to_owned(), line));
+        index.insert((*id).to_owned(), all.len() as u32);
         all.push(Customer {
             id: (*id).to_owned(),
             provider: provider as u32,
@@ -485,15 +490,10 @@ fn without_numbers<'f>([customer, _, rest @ ..]: &[&'f str; 8]) -> [&'f str; 7] 
     [customer, trunks, basis, evidence, from, until, max_level]
 }
 
-fn take_id(id: &str, len: usize, index: &mut HashMap<String, u32>) -> Result<(), String> {
+/// Rows come into the index when all of them is good: a place there is one in the list.
+fn check_new(id: &str, index: &HashMap<String, u32>) -> Result<(), String> {
     check_id(id)?;
-    match index.insert(id.to_owned(), len as u32) {
-        None => Ok(()),
-        Some(first) => {
-            index.insert(id.to_owned(), first);
-            Err(format!("{} is there already", quoted(id)))
-        }
-    }
+    if index.contains_key(id) { Err(format!("{} is there already", quoted(id))) } else { Ok(()) }
 }
 
 fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {
