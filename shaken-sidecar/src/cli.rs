@@ -105,7 +105,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     /// Attestation by right: check a policy, explain a decision, compile and compare policies,
-    /// simulate what one would change
+    /// simulate what one would change, import its rows from a database
     #[command(subcommand)]
     Policy(policy::Command),
     /// Attestation gap report: which numbers lost level A, when, why, and who must act

@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
@@ -30,12 +30,26 @@ pub(crate) fn replace_with(
     name: &str,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let fresh = dir.join(format!("{name}{UNFINISHED}"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = begin(dir, name)?;
     write(&mut file)?;
     file.sync_all()?;
-    fs::rename(&fresh, dir.join(name))?;
+    finish(dir, name)
+}
+
+/// The first half of [`replace`]: an empty file, under the name it has while it is written.
+pub(crate) fn begin(dir: &Path, name: &str) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(unfinished(dir, name))
+}
+
+/// The second half: what was begun, written and synced takes the place of what is at `name`.
+pub(crate) fn finish(dir: &Path, name: &str) -> io::Result<()> {
+    fs::rename(unfinished(dir, name), dir.join(name))?;
     File::open(dir)?.sync_all()
+}
+
+/// Where the file for `name` is until it is finished.
+pub(crate) fn unfinished(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}{UNFINISHED}"))
 }
 
 /// The bytes of a file of at most `max_len`. A link, which may lead anywhere, and a pipe, which gives

@@ -29,6 +29,7 @@ mod files;
 pub mod force;
 pub mod gap;
 mod hex;
+mod import;
 pub mod lab;
 pub mod life;
 pub mod limits;

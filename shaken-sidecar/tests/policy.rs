@@ -111,6 +111,21 @@ fn wrong_rows_are_named_by_file_and_line_without_their_numbers() {
 }
 
 #[test]
+fn a_wrong_customer_is_nobodys_parent() {
+    let example = Example::new();
+    example.edit("customers.csv", |_| {
+        let header = "customer,provider,kind,parent,kyc,verified_at,expires_at,evidence";
+        format!("{header}\nbranch,example-telecom,end_user,acme,pending,,,\nacme,example-telecom,end_user,,none,x,,\n")
+    });
+    let output = policy(&["check", &example.toml()]);
+    let told = stderr(&output);
+    assert_eq!(code(&output), 78, "{told}");
+    for part in ["customers.csv:3: \"x\" is no day", "customers.csv:2: there is no customer \"acme\""] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
 fn wrong_keys_are_named_by_line_without_their_numbers() {
     for (good, bad, line) in [
         ("author =", "autor =", 7),

@@ -1,8 +1,9 @@
-//! `shaken policy`: check, explain, compile and compare policies, and what they would change, without a
-//! daemon.
+//! `shaken policy`: check, explain, compile, compare and import policies, and what they would change, without
+//! a daemon.
 
 mod diff;
 mod explain;
+mod import;
 mod simulate;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Diff(diff::Args),
     /// Say what a policy would change: decide the calls of an audit log or of a CDR file again
     Simulate(simulate::Args),
+    /// Read the rows of a policy from a PostgreSQL database; they are checked before they replace any
+    Import(import::Args),
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
@@ -43,6 +46,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Compile { file, out } => compile(file, out),
         Command::Diff(args) => diff::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Import(args) => import::run(args),
     }
 }
 
@@ -69,8 +73,12 @@ fn compile(file: &Path, out: &Path) -> Result<Exit, Failure> {
 }
 
 fn load(file: &Path) -> Result<Policy, Failure> {
-    let in_folder = file.is_dir().then(|| file.join("policy.toml"));
-    Loader::new(in_folder.as_deref().unwrap_or(file)).load(clock()).map_err(failure)
+    Loader::new(&file_of(file)).load(clock()).map_err(failure)
+}
+
+/// A folder stands for the policy.toml in it.
+fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("policy.toml") } else { path.to_owned() }
 }
 
 /// Who calls, by the text of a request or a file.

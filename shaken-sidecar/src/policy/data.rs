@@ -29,6 +29,7 @@ use super::{Listener, recognize};
 use crate::listen::Client;
 
 pub use diff::{Change, Changes, diff};
+pub(crate) use diff::{Compared, Kind, RowsFile, compare, rows_files};
 pub(crate) use fault::quoted;
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;

@@ -64,12 +64,7 @@ pub fn diff(old: &Path, new: &Path) -> Result<Vec<Changes>, LoadError> {
         all.push(Changes { from: old.to_owned(), to: new.to_owned(), rows: Vec::new(), keys });
     }
     for (from, to) in old_files.iter().zip(&new_files) {
-        let rows = match from.kind {
-            Kind::Rights => of_rows(from, to, &RIGHTS, 2)?,
-            Kind::Customers => of_rows(from, to, &CUSTOMERS, 1)?,
-            Kind::Evidence => of_rows(from, to, &EVIDENCE, 1)?,
-            Kind::List => of_rows(from, to, &LIST, 1)?,
-        };
+        let rows = compare(from.kind, Some(&from.path), &to.path)?.changes;
         if !rows.is_empty() {
             all.push(Changes { from: from.path.clone(), to: to.path.clone(), rows, keys: Vec::new() });
         }
@@ -77,21 +72,65 @@ pub fn diff(old: &Path, new: &Path) -> Result<Vec<Changes>, LoadError> {
     Ok(all)
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
+/// What a CSV file of a policy has rows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
     Rights,
     Customers,
     Evidence,
     List,
 }
 
-struct Rows {
-    kind: Kind,
-    path: PathBuf,
+impl Kind {
+    /// The columns that such a file may have.
+    pub(crate) fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Rights => &RIGHTS,
+            Self::Customers => &CUSTOMERS,
+            Self::Evidence => &EVIDENCE,
+            Self::List => &LIST,
+        }
+    }
+}
+
+/// A CSV file of a policy.
+#[derive(Clone, Debug)]
+pub(crate) struct RowsFile {
+    pub(crate) kind: Kind,
+    pub(crate) path: PathBuf,
+}
+
+/// The CSV files that a `policy.toml` names.
+///
+/// # Errors
+/// [`LoadError`], if it cannot be read or is no TOML.
+pub(crate) fn rows_files(policy: &Path) -> Result<Vec<RowsFile>, LoadError> {
+    files(policy).map(|(files, _)| files)
+}
+
+/// How many rows two files have, and what is different between them.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) before: usize,
+    pub(crate) after: usize,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Compares two files of a kind. Where there is no old one, all rows are new.
+///
+/// # Errors
+/// [`LoadError`], if one of them cannot be read as what it is.
+pub(crate) fn compare(kind: Kind, old: Option<&Path>, new: &Path) -> Result<Compared, LoadError> {
+    match kind {
+        Kind::Rights => of_rows(old, new, &RIGHTS, 2),
+        Kind::Customers => of_rows(old, new, &CUSTOMERS, 1),
+        Kind::Evidence => of_rows(old, new, &EVIDENCE, 1),
+        Kind::List => of_rows(old, new, &LIST, 1),
+    }
 }
 
 /// The CSV files of a policy, and its keys with their values.
-fn files(path: &Path) -> Result<(Vec<Rows>, BTreeMap<String, String>), LoadError> {
+fn files(path: &Path) -> Result<(Vec<RowsFile>, BTreeMap<String, String>), LoadError> {
     let text = std::fs::read_to_string(path).map_err(LoadError::io(path))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| LoadError::toml(path, &text, &error))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
@@ -99,14 +138,14 @@ fn files(path: &Path) -> Result<(Vec<Rows>, BTreeMap<String, String>), LoadError
         folder.join(table.get(key).and_then(toml::Value::as_str).unwrap_or(default))
     };
     let mut files = vec![
-        Rows { kind: Kind::Rights, path: named("rights", "rights.csv") },
-        Rows { kind: Kind::Customers, path: named("customers", "customers.csv") },
-        Rows { kind: Kind::Evidence, path: named("evidence", "evidence.csv") },
+        RowsFile { kind: Kind::Rights, path: named("rights", "rights.csv") },
+        RowsFile { kind: Kind::Customers, path: named("customers", "customers.csv") },
+        RowsFile { kind: Kind::Evidence, path: named("evidence", "evidence.csv") },
     ];
     for key in ["do_not_originate", "unallocated"] {
         let lists = table.get(key).and_then(toml::Value::as_array).into_iter().flatten();
         let lists = lists.filter_map(toml::Value::as_str);
-        files.extend(lists.map(|list| Rows { kind: Kind::List, path: folder.join(list) }));
+        files.extend(lists.map(|list| RowsFile { kind: Kind::List, path: folder.join(list) }));
     }
     let mut keys = BTreeMap::new();
     flatten("", &toml::Value::Table(table), &mut keys);
@@ -134,12 +173,14 @@ fn flatten(name: &str, value: &toml::Value, keys: &mut BTreeMap<String, String>)
 
 /// Two rows have the same key if their first `key` fields are the same.
 fn of_rows<const N: usize>(
-    old: &Rows,
-    new: &Rows,
+    old: Option<&Path>,
+    new: &Path,
     columns: &[Column; N],
     key: usize,
-) -> Result<Vec<Change>, LoadError> {
-    let (old, new) = (hashed(&old.path, columns, key)?, hashed(&new.path, columns, key)?);
+) -> Result<Compared, LoadError> {
+    let old = old.map_or(Ok(Vec::new()), |old| hashed(old, columns, key))?;
+    let new = hashed(new, columns, key)?;
+    let (before, after) = (old.len(), new.len());
     let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
     let mut changes = Vec::new();
     while let Some(key) = [old.peek(), new.peek()].into_iter().flatten().map(|row| row.key).min() {
@@ -160,7 +201,7 @@ fn of_rows<const N: usize>(
         changes.extend(before.iter().skip(both).map(|row| Change::Removed { line: row.line }));
         changes.extend(after.iter().skip(both).map(|row| Change::Added { line: row.line }));
     }
-    Ok(changes)
+    Ok(Compared { before, after, changes })
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

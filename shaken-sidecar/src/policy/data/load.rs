@@ -26,6 +26,7 @@ pub struct Loader {
     path: PathBuf,
     author: Option<String>,
     scratch: PathBuf,
+    instead: Vec<(PathBuf, PathBuf)>,
 }
 
 /// What was put into a compiled file.
@@ -43,7 +44,7 @@ impl Loader {
     /// the one of the system for temporary files.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), author: None, scratch: std::env::temp_dir() }
+        Self { path: path.to_owned(), author: None, scratch: std::env::temp_dir(), instead: Vec::new() }
     }
 
     /// The same, put in force by `author`, whatever the file says.
@@ -56,6 +57,13 @@ impl Loader {
     #[must_use]
     pub fn with_scratch(self, scratch: PathBuf) -> Self {
         Self { scratch, ..self }
+    }
+
+    /// The same, reading the file at `other` wherever `policy.toml` names `path`: what would be there next.
+    #[must_use]
+    pub(crate) fn with_instead(mut self, path: PathBuf, other: PathBuf) -> Self {
+        self.instead.push((path, other));
+        self
     }
 
     /// The policy, at `now` in seconds since 1970.
@@ -87,20 +95,26 @@ impl Loader {
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         let mut faults = Faults::default();
         let mut hash = Context::new(&SHA256);
-        let file = read_toml(&self.path, &toml, &mut hash)?;
+        let mut file = read_toml(&self.path, &toml, &mut hash)?;
+        file.each_path(|path| {
+            *path = folder.join(&*path);
+            if let Some((_, other)) = self.instead.iter().find(|(named, _)| named == &*path) {
+                path.clone_from(other);
+            }
+        });
         let texts = Texts {
-            customers: read_bytes(&folder.join(&file.customers))?,
-            evidence: read_bytes(&folder.join(&file.evidence))?,
+            customers: read_bytes(&file.customers)?,
+            evidence: read_bytes(&file.evidence)?,
             toml,
             terms: Vec::new(),
         };
         let head = Head::read(&self.path, file, &texts, &mut hash, &mut faults);
         let mut terms = Terms::new(&head);
-        let rights_path = folder.join(&head.file.rights);
+        let rights_path = &head.file.rights;
         let mut sorter = Sorter::new(&self.scratch);
         let (mut sorting, mut count) = (Ok(()), 0);
-        let file = File::open(&rights_path).map_err(LoadError::io(&rights_path))?;
-        rows::read(&rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
+        let file = File::open(rights_path).map_err(LoadError::io(rights_path))?;
+        rows::read(rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
             let numbers = Numbers::parse(fields[1])
                 .map_err(|error| format!("numbers {}: {error}", quoted(fields[1])))?;
             let right = terms.right(fields)?;
@@ -114,7 +128,7 @@ impl Loader {
         let do_not_originate = self.list(&head.file.do_not_originate, folder, &mut hash, &mut faults)?;
         let unallocated = self.list(&head.file.unallocated, folder, &mut hash, &mut faults)?;
         faults.check()?;
-        let (numbers, sets) = self.table(sorter, &rights_path)?;
+        let (numbers, sets) = self.table(sorter, rights_path)?;
         let (rights, terms) = terms.finish();
         let generation = Generation {
             sha256: hex(hash.finish().as_ref()),
@@ -124,7 +138,7 @@ impl Loader {
         let tables = Tables { numbers, sets, do_not_originate, unallocated };
         let named = [&head.file.customers, &head.file.evidence, &head.file.rights];
         let named = named.into_iter().chain(&head.file.do_not_originate).chain(&head.file.unallocated);
-        let sources = [self.path.clone()].into_iter().chain(named.map(|file| folder.join(file))).collect();
+        let sources = [self.path.clone()].into_iter().chain(named.cloned()).collect();
         Ok((head.policy(generation, rights, tables, sources), Texts { terms, ..texts }, count))
     }
 
@@ -139,9 +153,8 @@ impl Loader {
         let mut sorter = Sorter::new(&self.scratch);
         let mut sorting = Ok(());
         for path in files {
-            let path = folder.join(path);
-            let file = File::open(&path).map_err(LoadError::io(&path))?;
-            rows::read(&path, file, &LIST, hash, faults, |[numbers, _], _| {
+            let file = File::open(path).map_err(LoadError::io(path))?;
+            rows::read(path, file, &LIST, hash, faults, |[numbers, _], _| {
                 let numbers = Numbers::parse(numbers)
                     .map_err(|error| format!("numbers {}: {error}", quoted(numbers)))?;
                 if sorting.is_ok() {
@@ -174,7 +187,9 @@ fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
     let mut faults = Faults::default();
     // What it was is in the file.
     let mut hash = Context::new(&SHA256);
-    let file = read_toml(path, &texts.toml, &mut hash)?;
+    let mut file = read_toml(path, &texts.toml, &mut hash)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    file.each_path(|path| *path = folder.join(&*path));
     let head = Head::read(path, file, &texts, &mut hash, &mut faults);
     let mut terms = Terms::new(&head);
     let mut columns = RIGHTS;
@@ -235,14 +250,11 @@ impl Head {
         hash: &mut Context,
         faults: &mut Faults,
     ) -> Self {
-        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let read = file.read(|message| faults.add(path, 0, message));
-        let (evidence, evidence_index) =
-            read_evidence(&folder.join(&file.evidence), &texts.evidence, hash, faults);
+        let (evidence, evidence_index) = read_evidence(&file.evidence, &texts.evidence, hash, faults);
         let find_provider = |id: &str| read.providers.iter().position(|provider| provider.id == id);
-        let customers_path = folder.join(&file.customers);
         let (customers, customer_index) =
-            read_customers(&customers_path, &texts.customers, &find_provider, &evidence_index, hash, faults);
+            read_customers(&file.customers, &texts.customers, &find_provider, &evidence_index, hash, faults);
         let find_customer = |id: &str| customer_index.get(id).copied();
         let provider_of = |id: &str| {
             let index = find_customer(id)?;
@@ -301,18 +313,22 @@ fn read_evidence(
         hash,
         faults,
         |[id, kind, sha256, uri, issued, expires, reviewer], _| {
-            take_id(id, all.len(), &mut index)?;
+            check_new(id, &index)?;
             let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
                 let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
                 format!("type {} is none of {names}", quoted(kind))
             })?;
+            let sha256 = read_sha256(sha256)?;
+            let issued_at = read_time(issued, Edge::Start)?;
+            let expires_at = read_time(expires, Edge::End)?;
+            index.insert((*id).to_owned(), all.len() as u32);
             all.push(Evidence {
                 id: (*id).to_owned(),
                 kind: kind.1,
-                sha256: read_sha256(sha256)?,
+                sha256,
                 uri: (*uri).to_owned(),
-                issued_at: read_time(issued, Edge::Start)?,
-                expires_at: read_time(expires, Edge::End)?,
+                issued_at,
+                expires_at,
                 reviewed_by: (*reviewer).to_owned(),
             });
             Ok(())
@@ -333,7 +349,7 @@ fn read_customers(
     let mut parents = Vec::new();
     rows::read(path, bytes, &CUSTOMERS, hash, faults, |fields, line| {
         let [id, provider, kind, parent, kyc, verified, expires, proof] = fields;
-        take_id(id, all.len(), &mut index)?;
+        check_new(id, &index)?;
         let provider =
             find_provider(provider).ok_or_else(|| format!("there is no provider {}", quoted(provider)))?;
         let kind = match *kind {
@@ -363,6 +379,7 @@ fn read_customers(
         };
         let evidence = find_all(proof, "evidence", |id| evidence.get(id).copied())?;
         parents.push(((*parent).to_owned(), line));
+        index.insert((*id).to_owned(), all.len() as u32);
         all.push(Customer {
             id: (*id).to_owned(),
             provider: provider as u32,
@@ -473,15 +490,10 @@ fn without_numbers<'f>([customer, _, rest @ ..]: &[&'f str; 8]) -> [&'f str; 7] 
     [customer, trunks, basis, evidence, from, until, max_level]
 }
 
-fn take_id(id: &str, len: usize, index: &mut HashMap<String, u32>) -> Result<(), String> {
+/// Rows come into the index when all of them is good: a place there is one in the list.
+fn check_new(id: &str, index: &HashMap<String, u32>) -> Result<(), String> {
     check_id(id)?;
-    match index.insert(id.to_owned(), len as u32) {
-        None => Ok(()),
-        Some(first) => {
-            index.insert(id.to_owned(), first);
-            Err(format!("{} is there already", quoted(id)))
-        }
-    }
+    if index.contains_key(id) { Err(format!("{} is there already", quoted(id))) } else { Ok(()) }
 }
 
 fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {

@@ -175,6 +175,13 @@ pub(super) struct Read {
 }
 
 impl File {
+    /// The paths of its files.
+    pub(super) fn each_path(&mut self, mut change: impl FnMut(&mut PathBuf)) {
+        let Self { customers, evidence, rights, do_not_originate, unallocated, .. } = self;
+        let named = [customers, evidence, rights].into_iter();
+        named.chain(do_not_originate).chain(unallocated).for_each(&mut change);
+    }
+
     /// Calls `fault` for each thing that is wrong.
     pub(super) fn read(&self, mut fault: impl FnMut(String)) -> Read {
         let emergency = self.emergency.clone();
