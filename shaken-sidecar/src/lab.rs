@@ -164,7 +164,7 @@ connect_to = {{ {host} = {repository} }}
 dir = {audit}
 
 # Whoever connects to the socket as this user may sign any number, up to full attestation. That is for laboratories:
-# without [fetch.lab], only a policy gives it.
+# elsewhere only a policy gives it.
 [[trunk]]
 name = "lab"
 uid = {peer_uid}

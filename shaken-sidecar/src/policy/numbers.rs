@@ -76,10 +76,13 @@ impl E164 {
     /// digits, of which area code and exchange begin with 2 to 9.
     #[must_use]
     pub fn is_dialable(self) -> bool {
-        let begins_with_1 = self.0 / 10_u64.pow(self.0.ilog10()) == 1;
-        let area = self.0 / 1_000_000_000 % 10;
-        let exchange = self.0 / 1_000_000 % 10;
-        !begins_with_1 || (NORTH_AMERICA.contains(&self.0) && area >= 2 && exchange >= 2)
+        if NORTH_AMERICA.contains(&self.0) {
+            let area = self.0 / 1_000_000_000 % 10;
+            let exchange = self.0 / 1_000_000 % 10;
+            return area >= 2 && exchange >= 2;
+        }
+        // No other country's numbers begin with 1.
+        self.0 / 10_u64.pow(self.0.ilog10()) != 1
     }
 }
 

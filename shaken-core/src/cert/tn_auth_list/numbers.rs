@@ -43,6 +43,10 @@ impl Numbers {
     }
 
     pub(super) fn contains(&self, tn: &TelephoneNumber) -> bool {
+        // A provider's list, most often, has its code alone.
+        if self.intervals.is_empty() && self.symbolic.is_empty() {
+            return false;
+        }
         match Interval::of(tn, 1) {
             Some(one) => self.contains_interval(one),
             None => self.symbolic.binary_search(tn).is_ok(),

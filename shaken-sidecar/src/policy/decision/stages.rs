@@ -1,5 +1,7 @@
 //! The way of a call through the stages of a decision, in their order.
 
+use std::num::NonZeroU32;
+
 use shaken_core::Attest;
 use shaken_core::cert::tn_auth_list::Coverage;
 use shaken_core::passport::Ppt;
@@ -31,8 +33,8 @@ impl<'p> Decision<'p> {
             return self.unsigned(Reason::PptNotAllowed);
         }
         let mut level = Descent { caps: Attest::A, reason: None };
-        let number = match self.check_number(facts, &mut level) {
-            Ok(number) => number,
+        let Orig { number, held } = match self.check_number(facts, &mut level) {
+            Ok(orig) => orig,
             Err(end) => return end,
         };
         if let Some(end) = self.end_by_rule(facts, trunk, number) {
@@ -47,7 +49,7 @@ impl<'p> Decision<'p> {
             self.note(end.1);
             return self.certify(provider, facts, number, None, end, now);
         }
-        if let Some(end) = self.treat(facts, trunk, signs_div, number, now) {
+        if let Some(end) = self.treat(facts, trunk, signs_div, held, now) {
             return match end.0 {
                 Outcome::Divert => self.certify(provider, facts, number, None, end, now),
                 _ => end,
@@ -60,7 +62,7 @@ impl<'p> Decision<'p> {
             self.lower(&mut level, Reason::TrunkUnauthenticated, Attest::C);
         }
         self.vet(provider.profile, now, &mut level);
-        let best = match self.find_right(trunk, number, facts.delegate.as_ref(), now) {
+        let best = match self.find_right(trunk, held, facts.delegate.as_ref(), now) {
             Ok(best) => {
                 self.right = best.right();
                 self.lower(&mut level, Self::granted(best), best.attest());
@@ -92,7 +94,7 @@ impl<'p> Decision<'p> {
         &mut self,
         facts: &Facts<'_>,
         level: &mut Descent,
-    ) -> Result<E164, (Outcome<'p>, Reason)> {
+    ) -> Result<Orig, (Outcome<'p>, Reason)> {
         let handling = self.policy.handling;
         let number = match facts.orig {
             Caller::Anonymous => return Err(self.unsigned(Reason::TnAnonymous)),
@@ -100,6 +102,8 @@ impl<'p> Decision<'p> {
             Caller::Number(tn) => E164::of(&tn).filter(|number| number.is_dialable()),
         };
         let Some(number) = number else { return Err(self.meet(Reason::TnInvalid, handling.invalid)) };
+        // Asked for first, though it is needed late: what stands between need not wait for memory.
+        let held = self.policy.numbers().lookup(number);
         for (list, reason, fate) in [
             (&self.policy.do_not_originate, Reason::DnoListed, handling.do_not_originate),
             (&self.policy.unallocated, Reason::TnUnallocated, handling.unallocated),
@@ -112,7 +116,7 @@ impl<'p> Decision<'p> {
                 }
             }
         }
-        Ok(number)
+        Ok(Orig { number, held })
     }
 
     /// What comes of the Identity headers that there are, or are not.
@@ -121,7 +125,7 @@ impl<'p> Decision<'p> {
         facts: &Facts<'_>,
         trunk: &Trunk,
         signs_div: bool,
-        number: E164,
+        held: Option<NonZeroU32>,
         now: i64,
     ) -> Option<(Outcome<'p>, Reason)> {
         let is_signed = facts.received != Received::None;
@@ -131,7 +135,7 @@ impl<'p> Decision<'p> {
             // RFC 8946 §4.1: `div` stands beside the PASSporT that the call came with.
             let may_divert =
                 facts.received == Received::Others && signs_div && self.may_use_diverting(facts, trunk, now);
-            let is_meant = facts.ppt == Ppt::Div || self.find_right(trunk, number, None, now).is_err();
+            let is_meant = facts.ppt == Ppt::Div || self.find_right(trunk, held, None, now).is_err();
             if may_divert && is_meant {
                 if let Some(reason) = self.untrusted(trunk, now) {
                     return Some(self.unsigned(reason));
@@ -183,18 +187,18 @@ impl<'p> Decision<'p> {
         }
     }
 
-    /// The best right of the trunk's customer to a number that holds now.
+    /// The best right of the trunk's customer that holds now, of the set that a number has.
     fn find_right(
         &self,
         trunk: &Trunk,
-        number: E164,
+        held: Option<NonZeroU32>,
         delegate: Option<&[u8; 32]>,
         now: i64,
     ) -> Result<Level<'p>, Reason> {
         let policy = self.policy;
         let mut best: Result<Level<'p>, Option<Shortfall>> = Err(None);
         let (mut is_held, mut is_unvetted) = (false, false);
-        for right in policy.rights_to(number) {
+        for right in held.into_iter().flat_map(|set| policy.rights_of_set(set)) {
             is_held = true;
             if right.is_ported_out(now) {
                 return Err(Reason::PortedOut);
@@ -248,7 +252,9 @@ impl<'p> Decision<'p> {
     fn may_use_diverting(&self, facts: &Facts<'_>, trunk: &Trunk, now: i64) -> bool {
         let number = facts.diverting.as_ref().and_then(E164::of);
         // A delegate certificate speaks for the calling number alone.
-        number.is_some_and(|number| self.find_right(trunk, number, None, now).is_ok())
+        number.is_some_and(|number| {
+            self.find_right(trunk, self.policy.numbers().lookup(number), None, now).is_ok()
+        })
     }
 
     /// Why the customer's word counts for nothing where a PASSporT has no level that could say so.
@@ -324,13 +330,14 @@ impl<'p> Decision<'p> {
     ) -> (Outcome<'p>, Reason) {
         self.before = Some(end);
         // RFC 8946 §4.1: a `div` PASSporT is signed for the number that diverted.
-        let signed_for = match (&end.0, facts.diverting, facts.orig) {
-            (Outcome::Divert, Some(diverting), _) => Some(diverting),
-            (_, _, Caller::Number(tn)) => Some(tn),
-            _ => None,
+        let (signed_for, number) = match (&end.0, facts.diverting, facts.orig) {
+            (Outcome::Divert, Some(diverting), _) => {
+                (Some(diverting), E164::of(&diverting).unwrap_or(number))
+            }
+            (_, _, Caller::Number(tn)) => (Some(tn), number),
+            _ => (None, number),
         };
-        let number = signed_for.as_ref().and_then(E164::of).unwrap_or(number);
-        let to = facts.target.as_ref().or_else(|| facts.dest.first()).and_then(E164::of);
+        let to = || facts.target.as_ref().or_else(|| facts.dest.first()).and_then(E164::of);
         let mut nearest = None;
         for used in &provider.certificates {
             let is_meant = match chosen {
@@ -338,7 +345,7 @@ impl<'p> Decision<'p> {
                 None => {
                     (used.from.is_empty() || used.from.iter().any(|numbers| numbers.contains(number)))
                         && (used.to.is_empty()
-                            || to.is_some_and(|to| used.to.iter().any(|numbers| numbers.contains(to))))
+                            || to().is_some_and(|to| used.to.iter().any(|numbers| numbers.contains(to))))
                 }
             };
             if !is_meant {
@@ -416,6 +423,12 @@ fn is_meant(rule: &Rule, facts: &Facts<'_>, trunk: &Trunk, number: E164) -> bool
         && (when.customers.is_empty() || trunk.customer.is_some_and(|of| when.customers.contains(&of)))
         && (when.from.is_empty() || when.from.iter().any(|numbers| numbers.contains(number)))
         && (when.to.is_empty() || called.any(|to| when.to.iter().any(|numbers| numbers.contains(to))))
+}
+
+/// The calling number, and the set of rights to it.
+struct Orig {
+    number: E164,
+    held: Option<NonZeroU32>,
 }
 
 /// The lowest cap so far, and what set it.
