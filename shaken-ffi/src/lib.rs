@@ -153,9 +153,10 @@ pub extern "C" fn shaken_sign(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> ShakenResult {
     guard::write(Buffer { data: buffer, capacity }, len, |out| {
+        let signer = given(signer)?;
         let what = What::Shaken { attest: attest(level)?, origid: origid.optional()? };
         let call = NewCall { orig: orig.text()?, dest: dest.text()?, iat, what };
-        given(signer)?.sign(&call, now, out)
+        signer.sign(&call, now, out)
     })
 }
 
@@ -174,9 +175,10 @@ pub extern "C" fn shaken_sign_div(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> ShakenResult {
     guard::write(Buffer { data: buffer, capacity }, len, |out| {
+        let signer = given(signer)?;
         let what = What::Diversion { by: diverting.text()? };
         let call = NewCall { orig: orig.text()?, dest: dest.text()?, iat, what };
-        given(signer)?.sign(&call, now, out)
+        signer.sign(&call, now, out)
     })
 }
 
@@ -425,8 +427,9 @@ pub extern "C" fn shaken_verify(
 ) -> ShakenResult {
     guard::run(|| {
         given(verdict)?.tell(|room| {
+            let verifier = given(verifier)?;
             let facts = Facts { orig: orig.text()?, dest: dest.text()?, date };
-            given(verifier)?.verify(&facts, &Array { data: identities, count }.texts()?, room, now)
+            verifier.verify(&facts, &Array { data: identities, count }.texts()?, room, now)
         })
     })
 }
@@ -561,8 +564,9 @@ pub extern "C" fn shaken_client_sign(
     len: Option<&mut MaybeUninit<usize>>,
 ) -> ShakenResult {
     guard::write(Buffer { data: buffer, capacity }, len, |out| {
+        let client = given(client)?;
         let facts = Facts { orig: orig.text()?, dest: dest.text()?, date: iat };
-        given(client)?.sign(&facts, &Wish::new(level, &origid)?, deadline_ms, out)
+        client.sign(&facts, &Wish::new(level, &origid)?, deadline_ms, out)
     })
 }
 
@@ -600,9 +604,10 @@ pub extern "C" fn shaken_client_verify(
 ) -> ShakenResult {
     guard::run(|| {
         given(verdict)?.tell(|room| {
+            let client = given(client)?;
             let facts = Facts { orig: orig.text()?, dest: dest.text()?, date };
             let identities = Array { data: identities, count };
-            given(client)?.verify(&facts, &identities.texts()?, room, deadline_ms, now)
+            client.verify(&facts, &identities.texts()?, room, deadline_ms, now)
         })
     })
 }

@@ -62,6 +62,7 @@ static void signers(const struct lab *lab, const shaken_signer *signer)
     size_t len = 7;
     IS(SHAKEN_NULL, shaken_sign(signer, orig, dest, 'A', origid, now, now, room, sizeof room, NULL));
     IS(SHAKEN_NULL, shaken_sign(NULL, orig, dest, 'A', origid, now, now, room, sizeof room, &len));
+    IS(SHAKEN_NULL, shaken_sign(NULL, orig, dest, '?', bytes_of("\xff", 1), now, now, room, sizeof room, &len));
     CHECK(len == 0);
     IS(SHAKEN_NULL, shaken_sign(signer, none, dest, 'A', origid, now, now, room, sizeof room, &len));
     IS(SHAKEN_NULL, shaken_sign(signer, orig, none, 'A', origid, now, now, room, sizeof room, &len));
@@ -151,6 +152,9 @@ static void verifiers(const struct lab *lab, const shaken_signer *signer)
     const shaken_str identities[] = {{identity, len}, {NULL, 9}};
     IS(SHAKEN_NULL, shaken_verify(verifier, orig, dest, 0, identities, 1, now, NULL));
     IS(SHAKEN_NULL, shaken_verify(NULL, orig, dest, 0, identities, 1, now, verdict));
+    /* A handle that is not there is told before what is wrong with a text. */
+    IS(SHAKEN_NULL, shaken_verify(NULL, bytes_of("\xff", 1), dest, 0, identities, 1, now, verdict));
+    IS(SHAKEN_ARGUMENT_INVALID, shaken_verify(verifier, bytes_of("\xff", 1), dest, 0, identities, 1, now, verdict));
     IS(SHAKEN_NULL, shaken_verify(verifier, none, dest, 0, identities, 1, now, verdict));
     IS(SHAKEN_NULL, shaken_verify(verifier, orig, none, 0, identities, 1, now, verdict));
     IS(SHAKEN_NULL, shaken_verify(verifier, orig, dest, 0, NULL, 1, now, verdict));
