@@ -2,6 +2,7 @@
 //! knows the order of these steps.
 
 mod answer;
+mod presented;
 mod request;
 mod signing;
 mod verification;
@@ -21,6 +22,8 @@ use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
 use crate::telemetry::Tally;
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
+use presented::Presented;
+pub(crate) use presented::received;
 pub(crate) use request::{HEARTBEAT_FROM, HEARTBEAT_TO};
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
 pub use signing::Signing;
@@ -101,11 +104,18 @@ impl Calls {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
-        let _permit = self.admit(&force, Op::Sign, origin)?;
+        let mut permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
+        let presented = match force.verification().filter(|_| ruling.asks_for_delegate(&request)) {
+            Some(verification) => {
+                Box::pin(verification.presented(&request, &mut permit, origin.unix_s())).await
+            }
+            None => Presented::default(),
+        };
+        record.headers = presented.headers.iter().map(header_of).collect();
         let Ruled { act, attest, reason, rule, generation, decided_by, other } =
-            ruling.rule(trunk, &mut request, origin.unix_s());
+            ruling.rule(trunk, &mut request, &presented.delegates, origin.unix_s());
         record.attest = attest.map(|attest| attest.as_str().into());
         record.reason = Some(reason.into());
         record.rule = Some(Arc::clone(&rule)).filter(|rule| !rule.is_empty());

@@ -10,7 +10,6 @@ use shaken_core::TelephoneNumber;
 use shaken_core::claims::MAX_DEST;
 
 use crate::call::{Party, SignRequest, VerifyRequest, Wanted};
-use crate::policy::decision::Received;
 
 /// What was given of a request.
 #[derive(Default)]
@@ -95,7 +94,6 @@ impl Fields {
 
     /// A call to sign; its time is `now` in seconds since 1970 unless told.
     pub(crate) fn into_sign(self, now: i64) -> Result<SignRequest, FieldError> {
-        unwanted("identity", self.identity.first())?;
         unwanted("date", self.date.as_ref())?;
         let level = |level: String| level.parse().map_err(|_| invalid("attest", "A, B or C is wanted"));
         Ok(SignRequest {
@@ -107,7 +105,7 @@ impl Fields {
             origid: self.origid,
             target: None,
             diverting: self.diverting.map(|number| party("diverting", number)).transpose()?,
-            received: Received::None,
+            identity: self.identity,
         })
     }
 

@@ -8,11 +8,12 @@ use shaken_core::passport::Ppt;
 use shaken_core::{Attest, TelephoneNumber};
 
 use crate::audit::Other;
-use crate::call::{SignRequest, Signing, Wanted};
+use crate::call::{SignRequest, Signing, Wanted, received};
 use crate::hex::hex;
 use crate::policy::Trunk;
 use crate::policy::data::{Candidate, Credential, KeyState, OrigIdMode, Policy};
 use crate::policy::decision::{Caller, Decision, Facts, Mode, Outcome, Reason, Received, acting, decide};
+use crate::policy::numbers::E164;
 
 /// What decides on calls to sign.
 #[derive(Debug)]
@@ -79,16 +80,31 @@ pub(crate) enum Act<'r> {
 
 impl Ruling {
     /// Decides on a call of `trunk` at `now` in seconds since 1970. The request is made what is to be
-    /// signed: another type, another tracing value.
-    pub(crate) fn rule(&self, trunk: &Trunk, request: &mut SignRequest, now: i64) -> Ruled<'_> {
+    /// signed: another type, another tracing value. `delegates` are the SHA-256 of the certificates by which the
+    /// customer itself speaks for the calling number.
+    pub(crate) fn rule(
+        &self,
+        trunk: &Trunk,
+        request: &mut SignRequest,
+        delegates: &[[u8; 32]],
+        now: i64,
+    ) -> Ruled<'_> {
+        let received = received(request, |x5u| self.is_ours(x5u));
         match self {
-            Self::ByTrunk(signing) => by_trunk(signing, trunk, request),
-            Self::ByRight(policies) => policies.rule(trunk, request, now),
+            Self::ByTrunk(signing) => by_trunk(signing, trunk, request, received),
+            Self::ByRight(policies) => policies.rule(trunk, request, received, delegates, now),
         }
     }
 
+    /// Whether it matters by which certificates the Identity headers of a call hold: a right to its number rests
+    /// on one. An emergency call does not wait for that.
+    pub(crate) fn asks_for_delegate(&self, request: &SignRequest) -> bool {
+        let Self::ByRight(policies) = self else { return false };
+        !request.identity.is_empty() && policies.ask_for_delegate(request)
+    }
+
     /// Whether a PASSporT that names `x5u` is one of ours.
-    pub(crate) fn is_ours(&self, x5u: &str) -> bool {
+    fn is_ours(&self, x5u: &str) -> bool {
         self.signings().any(|signing| signing.signer().x5u() == x5u)
     }
 
@@ -103,7 +119,7 @@ impl Ruling {
     }
 }
 
-fn by_trunk<'r>(signing: &'r Signing, trunk: &Trunk, request: &SignRequest) -> Ruled<'r> {
+fn by_trunk<'r>(signing: &'r Signing, trunk: &Trunk, request: &SignRequest, received: Received) -> Ruled<'r> {
     let ruled = Ruled {
         act: Act::PptNotAllowed,
         attest: None,
@@ -116,7 +132,7 @@ fn by_trunk<'r>(signing: &'r Signing, trunk: &Trunk, request: &SignRequest) -> R
     match trunk.decide(request.wanted.ppt(), request.attest) {
         None => ruled,
         // What is signed already is left alone.
-        Some(_) if request.wanted.ppt() == Ppt::Shaken && request.received != Received::None => {
+        Some(_) if request.wanted.ppt() == Ppt::Shaken && received != Received::None => {
             let reason = Reason::PassedThrough;
             Ruled { act: Act::Unsigned(reason), reason: reason.name(), ..ruled }
         }
@@ -170,7 +186,25 @@ impl ByRight {
         [&self.current].into_iter().chain(self.candidate.as_ref().filter(is_canary))
     }
 
-    fn rule(&self, trunk: &Trunk, request: &mut SignRequest, now: i64) -> Ruled<'_> {
+    fn ask_for_delegate(&self, request: &SignRequest) -> bool {
+        let Some(number) = E164::of(&request.orig.tn) else { return false };
+        let mut policies = [&self.current].into_iter().chain(&self.candidate).map(Side::policy);
+        let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
+        let target = request.target.as_ref().map(|party| party.tn);
+        request.wanted.ppt() == Ppt::Shaken
+            && policies.any(|policy| {
+                policy.asks_for_delegate(number) && !policy.is_emergency_call(target.as_ref(), &dest)
+            })
+    }
+
+    fn rule(
+        &self,
+        trunk: &Trunk,
+        request: &mut SignRequest,
+        received: Received,
+        delegates: &[[u8; 32]],
+        now: i64,
+    ) -> Ruled<'_> {
         let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
         let diverting = match &request.wanted {
             Wanted::Div { div, .. } => Some(div.tn),
@@ -181,9 +215,10 @@ impl ByRight {
             dest: &dest,
             target: request.target.as_ref().map(|party| party.tn),
             diverting,
-            received: request.received,
+            received,
             ppt: request.wanted.ppt(),
             requested: request.attest,
+            delegates,
             ..Facts::new(Caller::Number(request.orig.tn))
         };
         let decision = decide(&self.current.policy, &facts, now);

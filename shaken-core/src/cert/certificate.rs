@@ -85,6 +85,12 @@ impl Fingerprint {
     pub fn of(der: &[u8]) -> Self {
         Self(es256::sha256(der))
     }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Fingerprint {

@@ -17,7 +17,6 @@ use crate::audit::Op;
 use crate::call::{
     Calls, Judged, JudgedHeader, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat,
 };
-use crate::policy::decision::Received;
 
 /// What a resource is asked to do, and for which types.
 pub(super) fn resource(path: &str) -> Option<(Op, Resource)> {
@@ -214,8 +213,6 @@ fn unsigned(value: Raw<'_>) -> Option<u64> {
 fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, RequestError> {
     let orig = one(request, "orig", "orig.tn")?;
     let wanted = read_wanted(request, resource)?;
-    // RFC 8946 §4.1: a diversion is signed beside the PASSporT that the call came with.
-    let received = if wanted.ppt() == Ppt::Div { Received::Others } else { Received::None };
     Ok(SignRequest {
         wanted,
         attest: match member(request, "attest") {
@@ -231,7 +228,10 @@ fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, Reques
         },
         target: None,
         diverting: None,
-        received,
+        identity: match member(request, "identity") {
+            None => Vec::new(),
+            Some(identity) => texts(identity, "identity")?,
+        },
     })
 }
 

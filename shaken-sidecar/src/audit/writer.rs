@@ -61,7 +61,7 @@ pub(super) struct Writer<D: Disk, O> {
     reserve: Reserve,
     next_index: u64,
     last_begun: Option<Instant>,
-    last_write: Option<Instant>,
+    last_write: Option<LastWrite>,
     next_tick: Instant,
     last_gap: Option<Instant>,
 
@@ -118,12 +118,8 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     /// Runs until the queue is closed and empty. `clock` only tells when a second is over.
     pub(super) fn run(mut self, clock: &Runtime) {
         loop {
-            // What was left over of a full commit does not wait.
-            if self.options.durability == Durability::Queued
-                && self.waiting.is_empty()
-                && let Some(last_write) = self.last_write
-            {
-                std::thread::sleep(QUEUED_PAUSE.saturating_sub(last_write.elapsed()));
+            if let Some(pause) = self.pause() {
+                std::thread::sleep(pause);
             }
             let room = self.queue.max_capacity().saturating_sub(self.waiting.len());
             if self.waiting.is_empty() {
@@ -158,6 +154,18 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         }
     }
 
+    /// How long records are gathered for the next commit, whose cost hardly depends on how many it has.
+    fn pause(&self) -> Option<Duration> {
+        // What was left over of a full commit does not wait.
+        let last = self.last_write.as_ref().filter(|_| self.waiting.is_empty())?;
+        let between = match self.options.durability {
+            Durability::Queued => QUEUED_PAUSE,
+            Durability::Durable if last.records >= CROWD => CROWD_PAUSE,
+            Durability::Durable => return None,
+        };
+        Some(between.saturating_sub(last.began.elapsed())).filter(|pause| !pause.is_zero())
+    }
+
     fn take_in(&mut self) {
         let mut received = std::mem::take(&mut self.received);
         for message in received.drain(..) {
@@ -184,10 +192,11 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         if self.prepared.is_some() && self.segment.as_ref().is_some_and(|segment| !segment.is_prepared()) {
             self.roll();
         }
+        let began = Instant::now();
         let (taken, is_cut_short) = self.gather();
         if taken > 0 {
             self.commit(taken);
-            self.last_write = Some(Instant::now());
+            self.last_write = Some(LastWrite { began, records: taken });
         } else if is_cut_short {
             self.roll();
         }
@@ -436,6 +445,12 @@ impl<D: Disk, O> Drop for Writer<D, O> {
     }
 }
 
+/// The commit before.
+struct LastWrite {
+    began: Instant,
+    records: usize,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     EachSecond,
@@ -451,6 +466,12 @@ const MAX_COMMIT_RECORDS: usize = 4096;
 /// Between two commits while nobody waits for them: each costs the same, whether it holds one record or
 /// a thousand. It is also what a crash may take.
 const QUEUED_PAUSE: Duration = Duration::from_millis(20);
+
+/// From so many records a commit on, more are gathered: fewer commits leave processor and disk to others.
+const CROWD: usize = 4;
+
+/// Between the begins of two commits then.
+const CROWD_PAUSE: Duration = Duration::from_millis(1);
 
 /// How often the log is looked after, and how often it tries again.
 const TICK: Duration = Duration::from_secs(1);

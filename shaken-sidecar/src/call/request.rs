@@ -9,7 +9,6 @@ use crate::delivery::Delivery;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
-use crate::policy::decision::Received;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,8 +120,8 @@ pub struct SignRequest {
     pub target: Option<Party>,
     /// The number that diverted the call last, if the client tells.
     pub diverting: Option<Party>,
-    /// The Identity headers that the call came with, as far as the client tells.
-    pub received: Received,
+    /// The values of the Identity headers that the call came with, as far as the client tells.
+    pub identity: Vec<String>,
 }
 
 /// A call to verify.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use shaken_core::tables::TableOptions;
-use shaken_core::verify::CallScratch;
+use shaken_core::verify::{CallScratch, Verdict};
 use shaken_core::{Call, Error, Identity, Trust, TrustedCert, Verifier, X5u};
 
 use super::{Attested, JudgedHeader, VerifyRequest, cert_of};
@@ -133,6 +133,37 @@ pub(super) struct Work<'w> {
     pub(super) headers: Vec<JudgedHeader>,
 }
 
+/// The Identity headers of a call, all of them judged.
+pub(super) struct Looked<'a> {
+    pub(super) verdict: Verdict<'a>,
+    /// Where certificates were wanted, each once.
+    x5us: Vec<X5u<'a>>,
+    /// What stood there.
+    found: Vec<Result<Arc<TrustedCert>, Error>>,
+}
+
+impl Looked<'_> {
+    /// What stood at `x5u`.
+    pub(super) fn certificate(&self, x5u: &X5u<'_>) -> Result<&Arc<TrustedCert>, Error> {
+        certificate(&self.x5us, &self.found, x5u)
+    }
+
+    /// What came of the first `count` headers: what is nested in a header comes behind all of them.
+    pub(super) fn headers(&self, count: usize) -> Vec<JudgedHeader> {
+        let of_headers = self.verdict.headers().take(count);
+        of_headers.map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() }).collect()
+    }
+}
+
+fn certificate<'f>(
+    x5us: &[X5u<'_>],
+    found: &'f [Result<Arc<TrustedCert>, Error>],
+    x5u: &X5u<'_>,
+) -> Result<&'f Arc<TrustedCert>, Error> {
+    let found = x5us.iter().zip(found).find(|(url, _)| *url == x5u);
+    found.map_or(Err(Error::CertUnavailable), |(_, certificate)| certificate.as_ref().map_err(|error| *error))
+}
+
 impl Verification {
     pub(super) async fn judge(
         &self,
@@ -140,10 +171,9 @@ impl Verification {
         work: &mut Work<'_>,
         now: i64,
     ) -> Result<Attested, Error> {
-        let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut scratch = scratches().pop().unwrap_or_default();
+        let mut scratch = self.scratch();
         let outcome = self.judge_in(&mut scratch, request, work, now).await;
-        scratches().push(scratch);
+        self.put_back(scratch);
         outcome
     }
 
@@ -174,7 +204,31 @@ impl Verification {
                 .filter_map(|value| Identity::parse(value).ok())
                 .try_for_each(|identity| identity.check_exact_params())?;
         }
-        let screened = self.verifier.screen_call(values, &call, scratch, now)?;
+        let looked = self.look(values, &call, scratch, permit, now).await?;
+        record.cert =
+            looked.found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate()).into()));
+        let of_headers = || looked.verdict.headers().take(request.identity.len());
+        record.ppt = of_headers().filter_map(|header| Some(header.ppt()?.name().to_owned())).collect();
+        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(Arc::from));
+        *headers = looked.headers(request.identity.len());
+        let verified = looked.verdict.result()?;
+        if let Some((replays, call_id)) = past {
+            record.replay = replays.is_one(verified.claims(), *call_id, self.verifier.max_age_s(), now);
+        }
+        Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
+    }
+
+    /// Judges the Identity headers of a call, with the certificates that it takes.
+    pub(super) async fn look<'a>(
+        &self,
+        values: impl Iterator<Item = &'a [u8]> + Clone,
+        call: &Call<'_>,
+        scratch: &'a mut CallScratch,
+        permit: &mut Permit<'_>,
+        now: i64,
+    ) -> Result<Looked<'a>, Error> {
+        let count = values.clone().count();
+        let screened = self.verifier.screen_call(values, call, scratch, now)?;
         let mut x5us: Vec<X5u<'_>> = Vec::new();
         for x5u in screened.x5us() {
             if !x5us.contains(x5u) {
@@ -182,32 +236,25 @@ impl Verification {
             }
         }
         let found = self.certificates(&x5us, permit, now).await;
-        record.cert = found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate()).into()));
-        let verdict = self.verifier.verify_call(
-            screened,
-            |x5u| {
-                let found = x5us.iter().zip(&found).find(|(url, _)| *url == x5u);
-                found.map_or(Err(Error::CertUnavailable), |(_, certificate)| certificate.clone())
-            },
-            now,
-        );
-        // What is nested in a header comes behind all of them.
-        let of_headers = || verdict.headers().take(request.identity.len());
-        record.ppt = of_headers().filter_map(|header| Some(header.ppt()?.name().to_owned())).collect();
-        record.x5u = of_headers().find_map(|header| header.stated_x5u().map(Arc::from));
-        *headers = of_headers()
-            .map(|header| JudgedHeader { ppt: header.ppt(), error: header.outcome().err() })
-            .collect();
-        for header in of_headers().filter(|header| header.outcome().err() == Some(Error::SignatureInvalid)) {
-            if let Some(x5u) = header.x5u() {
+        let of = |x5u: &X5u<'_>| certificate(&x5us, &found, x5u).cloned();
+        let verdict = self.verifier.verify_call(screened, of, now);
+        for header in verdict.headers().take(count) {
+            if header.outcome().err() == Some(Error::SignatureInvalid)
+                && let Some(x5u) = header.x5u()
+            {
                 self.certs.doubt(x5u, &self.supply, now);
             }
         }
-        let verified = verdict.result()?;
-        if let Some((replays, call_id)) = past {
-            record.replay = replays.is_one(verified.claims(), *call_id, self.verifier.max_age_s(), now);
-        }
-        Ok(Attested { attest: verified.attest(), origid: verified.origid().to_string() })
+        Ok(Looked { verdict, x5us, found })
+    }
+
+    pub(super) fn scratch(&self) -> CallScratch {
+        let mut scratches = self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        scratches.pop().unwrap_or_default()
+    }
+
+    pub(super) fn put_back(&self, scratch: CallScratch) {
+        self.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
     /// What stands at each of `x5us`, or why it is not known.

@@ -90,10 +90,11 @@ impl<'p> Expected<'p> {
         let Ok(tn) = TelephoneNumber::parse(&number.value().to_string()) else {
             return Expect { level: Level::Unsigned, reason: Reason::TnInvalid, trunk };
         };
+        let delegate = self.delegate(number);
         let facts = Facts {
             trunk: trunk.and_then(|place| policy.trunks().get(place as usize)),
             requested: Some(Attest::A),
-            delegate: self.delegate(number),
+            delegates: delegate.as_slice(),
             ..Facts::new(Caller::Number(tn))
         };
         let decision = before_certificate(decide(policy, &facts, at));

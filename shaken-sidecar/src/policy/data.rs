@@ -131,6 +131,12 @@ impl Policy {
         self.numbers.lookup(number).into_iter().flat_map(|name| self.rights_of_set(name))
     }
 
+    /// Whether a right to the number rests on a delegate certificate.
+    #[must_use]
+    pub fn asks_for_delegate(&self, number: E164) -> bool {
+        self.rights_to(number).any(|right| right.basis == Basis::DelegateCert)
+    }
+
     /// The trunk of this name.
     #[must_use]
     pub fn trunk(&self, name: &str) -> Option<&Trunk> {
@@ -148,6 +154,16 @@ impl Policy {
     #[must_use]
     pub fn recognized(&self) -> &[super::Trunk] {
         &self.recognized
+    }
+
+    /// Whether a call may not be held up that goes to `target`, or, where that is not known, to `dest`: the caller
+    /// writes whom it called, and that must not be a way around everything.
+    #[must_use]
+    pub fn is_emergency_call(&self, target: Option<&TelephoneNumber>, dest: &[TelephoneNumber]) -> bool {
+        match target {
+            Some(target) => self.is_emergency(target),
+            None => !dest.is_empty() && dest.iter().all(|dest| self.is_emergency(dest)),
+        }
     }
 
     /// Whether a call to `number` may not be held up.

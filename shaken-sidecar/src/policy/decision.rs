@@ -45,9 +45,9 @@ pub struct Facts<'c> {
     pub ppt: Ppt,
     /// The level that is asked for.
     pub requested: Option<Attest>,
-    /// SHA-256 of the delegate certificate by which a PASSporT of the customer's own was verified for the
+    /// SHA-256 of the delegate certificates by which PASSporTs of the customer's own were verified for the
     /// calling number.
-    pub delegate: Option<[u8; 32]>,
+    pub delegates: &'c [[u8; 32]],
 }
 
 impl Facts<'_> {
@@ -63,7 +63,7 @@ impl Facts<'_> {
             received: Received::None,
             ppt: Ppt::Shaken,
             requested: None,
-            delegate: None,
+            delegates: &[],
         }
     }
 }
@@ -248,11 +248,7 @@ pub fn decide<'p>(policy: &'p Policy, facts: &Facts<'_>, now: i64) -> Decision<'
         right: None,
         certificate: None,
         before: None,
-        // The caller writes whom it called; that must not be a way around everything.
-        emergency: match &facts.target {
-            Some(target) => policy.is_emergency(target),
-            None => !facts.dest.is_empty() && facts.dest.iter().all(|dest| policy.is_emergency(dest)),
-        },
+        emergency: policy.is_emergency_call(facts.target.as_ref(), facts.dest),
     };
     let (outcome, reason) = decision.work(facts, now);
     decision.outcome = outcome;

@@ -50,7 +50,7 @@ impl Call<'_> {
             received: self.received,
             ppt: self.ppt,
             requested: self.requested,
-            delegate: None,
+            delegates: &[],
         };
         let decision = decide(policy, &facts, now);
         match decision.reason() {

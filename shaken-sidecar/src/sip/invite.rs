@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use shaken_core::claims::Orig;
 use shaken_core::error::SipResponse;
-use shaken_core::passport::{Claims, Passport, Ppt, Scratch};
 use shaken_core::sip::{self, Caller, Parties, Reason, ReasonProtocol, Request};
 use shaken_core::{Error, Identity, Verstat};
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,7 +23,6 @@ use crate::fields::MAX_CALL_ID_LEN;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
-use crate::policy::decision::Received;
 use crate::request_id;
 use crate::to_the_end::{Panicked, to_the_end};
 
@@ -73,9 +70,7 @@ impl Invite {
         let via = topmost_via(&request)?;
         let peer = door.rules.peers.get(self.peer)?;
         let asked = Asked { request: &request, via, from: self.from, to_tag: self.to_tag };
-        let force = door.calls.in_force();
-        let is_ours = |x5u: &str| force.ruling().is_some_and(|ruling| ruling.is_ours(x5u));
-        let (mut bytes, pending) = match question(&request, peer, is_ours, SystemTime::now()) {
+        let (mut bytes, pending) = match question(&request, peer, SystemTime::now()) {
             Err(unasked) => {
                 door.calls.audit().count_undecided(audit::Undecided::Unparsable, SystemTime::now());
                 (unasked.answer(&asked, peer), None)
@@ -164,12 +159,7 @@ impl Unasked {
 }
 
 /// What the peer wants to know about this call.
-fn question(
-    request: &Request<'_>,
-    peer: &Peer,
-    is_ours: impl Fn(&str) -> bool,
-    now: SystemTime,
-) -> Result<Question, Unasked> {
+fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Question, Unasked> {
     let headers = request.headers();
     let has_identity = !headers.identity().is_empty();
     let is_to_sign = match peer.op {
@@ -196,6 +186,8 @@ fn question(
     let orig = party(caller.address().uri()).map_err(no_number)?;
     let dest = called(request, &parties).map_err(no_number)?;
     let date = parties.date().unwrap_or_else(|| unix_s(now).unsigned_abs());
+    let text = |value: &&[u8]| String::from_utf8_lossy(value).into_owned();
+    let identity = headers.identity().iter().map(text).collect();
     if is_to_sign {
         let hints = headers.hints();
         let origid = hints.origid.map(str::to_owned);
@@ -204,13 +196,10 @@ fn question(
         // Who wrote something else there has said nothing about the call.
         let diverting = headers.diverting_number().ok().flatten();
         let diverting = diverting.map(|tn| Party { received: tn.as_str().to_owned(), tn });
-        let received = received(headers.identity(), &orig, diverting.as_ref(), is_ours);
         let (iat, target) = (date, party(request.uri()).ok());
-        let request = SignRequest { wanted, attest, orig, dest, iat, origid, target, diverting, received };
+        let request = SignRequest { wanted, attest, orig, dest, iat, origid, target, diverting, identity };
         return Ok(Question::Sign(request));
     }
-    let text = |value: &&[u8]| String::from_utf8_lossy(value).into_owned();
-    let identity = headers.identity().iter().map(text).collect();
     let field = |wanted: &str| {
         let mut fields = request.fields();
         let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
@@ -219,34 +208,6 @@ fn question(
     let (resource_priority, priority) = (field("Resource-Priority"), field("Priority"));
     let target = party(request.uri()).ok();
     Ok(Question::Verify(VerifyRequest { orig, dest, target, resource_priority, priority, date, identity }))
-}
-
-/// Whose Identity headers came with a call, and whether there is one that a diversion can stand beside
-/// (RFC 8946 §4.1): from this caller, to who diverted the call. Nobody is trusted for that: signatures are not
-/// looked at, and one that is false stays so.
-fn received(
-    values: &[&[u8]],
-    orig: &Party,
-    diverting: Option<&Party>,
-    is_ours: impl Fn(&str) -> bool,
-) -> Received {
-    let mut scratch = Scratch::new();
-    let mut received = if values.is_empty() { Received::None } else { Received::OtherCalls };
-    for identity in values.iter().filter_map(|value| Identity::parse(value).ok()) {
-        if is_ours(identity.info()) {
-            return Received::Ours;
-        }
-        let Ok(passport) = Passport::decode(identity.token(), &mut scratch) else { continue };
-        let claims = Ppt::of(passport.ppt()).and_then(|ppt| Claims::read(ppt, passport.payload()));
-        let is_before = claims.is_ok_and(|claims| {
-            matches!(claims.orig(), Orig::Tn(tn) if tn == orig.tn)
-                && diverting.is_none_or(|by| claims.dest().tns().any(|tn| tn == by.tn))
-        });
-        if is_before {
-            received = Received::Others;
-        }
-    }
-    received
 }
 
 fn party(uri: &sip::Uri<'_>) -> Result<Party, Error> {

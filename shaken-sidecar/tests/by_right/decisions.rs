@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::enterprise::{Enterprise, RIGHTS, payload, told};
+use crate::enterprise::{Enterprise, RIGHTS, payload, reload, told};
 use crate::running::shaken;
 
 const TO: &str = "14125550199";
@@ -142,14 +142,6 @@ fn with_candidate(how: &str) -> Enterprise {
     enterprise.write("policy.toml", &format!("{toml}[candidate]\npolicy = \"next/policy.toml\"\n{how}\n"));
     reload(&enterprise, 0);
     enterprise
-}
-
-fn reload(enterprise: &Enterprise, code: i32) -> String {
-    let config = enterprise.running.lab().join("shaken.toml");
-    let output = shaken().args(["reload", "--config"]).arg(config).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    told
 }
 
 #[test]

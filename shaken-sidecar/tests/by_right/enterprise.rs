@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::running::{Answer, Running, unix_now};
+use crate::running::{Answer, Running, shaken, unix_now};
 use crate::sip_peer::free_port;
 
 const TOML: &str = r#"
@@ -146,6 +146,15 @@ impl Enterprise {
     pub(crate) fn last(&self) -> Value {
         self.running.records().pop().expect("a record")
     }
+}
+
+/// Has the daemon read its files anew, which ends with that exit code. Answers what it told.
+pub(crate) fn reload(enterprise: &Enterprise, code: i32) -> String {
+    let config = enterprise.running.lab().join("shaken.toml");
+    let output = shaken().args(["reload", "--config"]).arg(config).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    told
 }
 
 /// The payload of the PASSporT in an Identity header.

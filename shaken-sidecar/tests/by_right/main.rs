@@ -8,5 +8,6 @@ mod running;
 mod sip_peer;
 
 mod decisions;
+mod delegates;
 mod enterprise;
 mod teams;

@@ -185,8 +185,8 @@ pub enum Shortfall {
 }
 
 impl Right {
-    /// Whether it holds on `trunk` for a call that came with a PASSporT which was verified with the
-    /// certificate that has the SHA-256 `delegate`, at `now` in seconds since 1970. A right of
+    /// Whether it holds on `trunk` for a call that came with PASSporTs which were verified with the
+    /// certificates that have the SHA-256 `delegates`, at `now` in seconds since 1970. A right of
     /// [`Basis::PortedOut`] never does.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ impl Right {
     pub fn grant<'p>(
         &'p self,
         trunk: u32,
-        delegate: Option<&[u8; 32]>,
+        delegates: &[[u8; 32]],
         evidence: &[Evidence],
         now: i64,
     ) -> Result<Granted<'p>, Shortfall> {
@@ -216,8 +216,10 @@ impl Right {
         }
         let is_presented = || {
             let mut named = self.evidence.iter().filter_map(|index| evidence.get(*index as usize));
-            delegate.is_some()
-                && named.any(|named| named.kind == EvidenceKind::Cert && named.sha256.as_ref() == delegate)
+            named.any(|named| {
+                named.kind == EvidenceKind::Cert
+                    && named.sha256.is_some_and(|sha256| delegates.contains(&sha256))
+            })
         };
         if self.basis == Basis::DelegateCert && !is_presented() {
             return Err(Shortfall::DelegateAbsent);

@@ -62,7 +62,7 @@ impl<'p> Decision<'p> {
             self.lower(&mut level, Reason::TrunkUnauthenticated, Attest::C);
         }
         self.vet(provider.profile, now, &mut level);
-        let best = match self.find_right(trunk, held, facts.delegate.as_ref(), now) {
+        let best = match self.find_right(trunk, held, facts.delegates, now) {
             Ok(best) => {
                 self.right = best.right();
                 self.lower(&mut level, Self::granted(best), best.attest());
@@ -135,7 +135,7 @@ impl<'p> Decision<'p> {
             // RFC 8946 §4.1: `div` stands beside the PASSporT that the call came with.
             let may_divert =
                 facts.received == Received::Others && signs_div && self.may_use_diverting(facts, trunk, now);
-            let is_meant = facts.ppt == Ppt::Div || self.find_right(trunk, held, None, now).is_err();
+            let is_meant = facts.ppt == Ppt::Div || self.find_right(trunk, held, &[], now).is_err();
             if may_divert && is_meant {
                 if let Some(reason) = self.untrusted(trunk, now) {
                     return Some(self.unsigned(reason));
@@ -192,7 +192,7 @@ impl<'p> Decision<'p> {
         &self,
         trunk: &Trunk,
         held: Option<NonZeroU32>,
-        delegate: Option<&[u8; 32]>,
+        delegates: &[[u8; 32]],
         now: i64,
     ) -> Result<Level<'p>, Reason> {
         let policy = self.policy;
@@ -211,7 +211,7 @@ impl<'p> Decision<'p> {
                 is_unvetted = true;
                 continue;
             }
-            match (right.grant(trunk.index, delegate, policy.evidence(), now), &best) {
+            match (right.grant(trunk.index, delegates, policy.evidence(), now), &best) {
                 (Ok(granted), Ok(level)) if granted.level().lower(level.attest()) == granted.level() => {}
                 (Ok(granted), _) => best = Ok(Level::of(granted)),
                 (Err(shortfall), Err(nearest)) => best = Err((*nearest).max(Some(shortfall))),
@@ -253,7 +253,7 @@ impl<'p> Decision<'p> {
         let number = facts.diverting.as_ref().and_then(E164::of);
         // A delegate certificate speaks for the calling number alone.
         number.is_some_and(|number| {
-            self.find_right(trunk, self.policy.numbers().lookup(number), None, now).is_ok()
+            self.find_right(trunk, self.policy.numbers().lookup(number), &[], now).is_ok()
         })
     }
 

@@ -104,11 +104,11 @@ fn what_is_found_later_is_in_the_trail() {
 fn a_delegate_certificate_is_evidence_when_the_call_shows_it() {
     let policy = policy();
     let call = facts(&policy, "teams", "12155550117");
-    let shown = Facts { delegate: Some([0xab; 32]), ..call.clone() };
+    let shown = Facts { delegates: &[[1; 32], [0xab; 32]], ..call.clone() };
     assert_eq!(of(&decide(&policy, &shown, NOW)), ("sign", Some(Attest::A), "DELEGATE_OK"));
-    let another = Facts { delegate: Some([0xac; 32]), ..call };
+    let another = Facts { delegates: &[[0xac; 32]], ..call };
     assert_eq!(of(&decide(&policy, &another, NOW)), ("sign", Some(Attest::B), "DELEGATE_ABSENT"));
-    let no_right = Facts { delegate: Some([0xab; 32]), ..facts(&policy, "teams", "12155550140") };
+    let no_right = Facts { delegates: &[[1; 32], [0xab; 32]], ..facts(&policy, "teams", "12155550140") };
     assert_eq!(of(&decide(&policy, &no_right, NOW)).2, "RIGHT_NONE");
 }
 
@@ -285,7 +285,7 @@ impl Made {
             received: self.received,
             ppt: self.ppt,
             requested: self.requested,
-            delegate: self.delegate,
+            delegates: self.delegate.as_slice(),
             ..Facts::new(self.orig)
         }
     }
