@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use shaken_benches::party;
 use shaken_core::passport::{base, shaken};
 use shaken_core::tables::{TableOptions, Tables};
@@ -34,15 +36,23 @@ pub(crate) struct Planned {
     pub(crate) unix_s: u64,
     /// The header to verify; empty for a call to sign.
     pub(crate) identity: String,
-    is_forged: bool,
+    expected: Verdict,
+}
+
+/// What a call to verify deserves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Passed,
+    Failed,
+    /// Nobody knows.
+    NotValidated,
 }
 
 /// What the daemon said.
 pub(crate) enum Said {
     /// The Identity header.
     Signed(String),
-    /// Whether the call passed.
-    Verified { has_passed: bool },
+    Verified(Verdict),
     /// It had no time.
     Shed,
     /// It said something else.
@@ -81,25 +91,37 @@ impl Caller {
     pub(crate) fn plan(&self, op: Op, n: u64) -> Planned {
         let (orig, dest) = (number(n), number(n ^ 0x5555));
         let unix_s = unix_s();
-        let is_forged = op == Op::Verify && n % 16 == 15;
+        let expected = if n % 16 == 15 { Verdict::Failed } else { Verdict::Passed };
         let identity = match op {
             Op::Sign => String::new(),
             Op::Verify => {
                 let mut identity = self.sign(&orig, &dest, unix_s);
-                if is_forged {
+                if expected == Verdict::Failed {
                     forge(&mut identity);
                 }
                 identity
             }
         };
-        Planned { orig, dest, unix_s, identity, is_forged }
+        Planned { orig, dest, unix_s, identity, expected }
+    }
+
+    /// A call whose certificate is at a URL of its own, on a host that takes connections and says nothing.
+    pub(crate) fn plan_hole(&self, n: u64) -> Planned {
+        let planned = self.plan(Op::Verify, n);
+        let x5u = format!("https://{HOLE}/{n}.pem");
+        let header = format!(r#"{{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"{x5u}"}}"#);
+        let token = planned.identity.split(';').next().unwrap_or_default();
+        let signed = token.split_once('.').map_or("", |(_, rest)| rest);
+        let header = URL_SAFE_NO_PAD.encode(header);
+        let identity = format!("{header}.{signed};info=<{x5u}>;alg=ES256;ppt=shaken");
+        Planned { identity, expected: Verdict::NotValidated, ..planned }
     }
 
     /// Whether `said` is what `planned` deserves, or at least a plain "not now".
     pub(crate) fn is_right(&self, planned: &Planned, said: &Said) -> bool {
         match said {
             Said::Signed(identity) => self.holds(planned, identity),
-            Said::Verified { has_passed } => *has_passed != planned.is_forged,
+            Said::Verified(verdict) => *verdict == planned.expected,
             Said::Shed => true,
             Said::Other(_) => false,
         }
@@ -140,6 +162,9 @@ impl Caller {
     }
 }
 
+/// A host that never answers.
+pub(crate) const HOLE: &str = "hole.lab.example";
+
 /// Another first character of the signature.
 fn forge(identity: &mut String) {
     let signature = identity.split(';').next().and_then(|token| token.rfind('.')).expect("a token") + 1;
@@ -152,6 +177,6 @@ fn number(n: u64) -> String {
     format!("1{}55501{:02}", 200 + n / 100 % 800, n % 100)
 }
 
-fn unix_s() -> u64 {
+pub(crate) fn unix_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

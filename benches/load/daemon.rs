@@ -1,12 +1,15 @@
 //! The daemon as a process of its own, in a lab of its own, and what it uses of the machine.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::call::HOLE;
 
 /// Set for a child that is to be the `shaken` command: so the daemon is built as this program is.
 pub(crate) const AS_COMMAND: &str = "SHAKEN_LOAD_AS_COMMAND";
@@ -15,6 +18,8 @@ pub(crate) struct Daemon {
     folder: TempDir,
     repository: Child,
     daemon: Child,
+    /// Takes connections as far as the kernel does, and says nothing.
+    _hole: TcpListener,
 }
 
 impl Daemon {
@@ -26,12 +31,15 @@ impl Daemon {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 
         // The kernel picks the repository's port; the configuration gets it.
-        let any = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let any = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let hole = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let hole_address = hole.local_addr().expect("its address");
         let port = any.expect("a port").port();
         let path = lab.join("shaken.toml");
         let text = std::fs::read_to_string(&path).expect("a configuration");
         let text = text
             .replace(":8443\"", &format!(":{port}\""))
+            .replace("connect_to = { ", &format!("connect_to = {{ {HOLE:?} = \"{hole_address}\", "))
             .replace("[audit]\n", &format!("[audit]\ndurability = \"{durability}\"\n"));
         let text = format!("{text}\n[resp]\nsocket = \"resp.sock\"\n{config}\n");
         std::fs::write(&path, text).expect("a configuration");
@@ -51,7 +59,7 @@ impl Daemon {
             assert!(Instant::now() < patience, "the daemon does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
-        Self { folder, repository, daemon }
+        Self { folder, repository, daemon, _hole: hole }
     }
 
     pub(crate) fn lab(&self) -> PathBuf {

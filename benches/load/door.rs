@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use crate::call::{Op, Planned, Said};
+use crate::call::{Op, Planned, Said, Verdict};
 
 /// Which door of the daemon.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -74,7 +74,7 @@ impl Door {
     }
 
     /// The first answer in `bytes`, and its length, if all of it is there.
-    fn read(self, op: Op, bytes: &[u8]) -> Option<(usize, Said)> {
+    fn read(self, bytes: &[u8]) -> Option<(usize, Raw)> {
         match self {
             Self::Http | Self::Quick => {
                 let head_len = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
@@ -85,13 +85,12 @@ impl Door {
                     name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
                 })?;
                 let body = bytes.get(head_len..head_len + length)?;
-                let said = match (self, status) {
-                    (_, 503 | 504) => Said::Shed,
-                    (Self::Quick, 200) => text(op, String::from_utf8_lossy(body).into_owned()),
-                    (_, 200) => of_json(op, body),
-                    _ => Said::Other(format!("{head}{}", String::from_utf8_lossy(body))),
+                let raw = match status {
+                    503 | 504 => Raw::Shed,
+                    200 => Raw::Good(body.into()),
+                    _ => Raw::Other(format!("{head}{}", String::from_utf8_lossy(body))),
                 };
-                Some((head_len + length, said))
+                Some((head_len + length, raw))
             }
             Self::Resp => {
                 let end = bytes.windows(2).position(|window| window == b"\r\n")?;
@@ -101,11 +100,23 @@ impl Door {
                         let len: usize = line.parse().ok()?;
                         let body = bytes.get(end + 2..end + 2 + len)?;
                         bytes.get(end + 2 + len..end + 4 + len)?;
-                        Some((end + 4 + len, text(op, String::from_utf8_lossy(body).into_owned())))
+                        Some((end + 4 + len, Raw::Good(body.into())))
                     }
-                    "-" if line.starts_with("UNAVAILABLE") => Some((end + 2, Said::Shed)),
-                    _ => Some((end + 2, Said::Other(format!("{kind}{line}")))),
+                    "-" if line.starts_with("UNAVAILABLE") => Some((end + 2, Raw::Shed)),
+                    _ => Some((end + 2, Raw::Other(format!("{kind}{line}")))),
                 }
+            }
+        }
+    }
+
+    /// What an answer to `op` says.
+    pub(crate) fn said(self, op: Op, raw: Raw) -> Said {
+        match (self, raw) {
+            (_, Raw::Shed) => Said::Shed,
+            (_, Raw::Other(text)) => Said::Other(text),
+            (Self::Http, Raw::Good(body)) => of_json(op, &body),
+            (Self::Quick | Self::Resp, Raw::Good(body)) => {
+                text(op, String::from_utf8_lossy(&body).into_owned())
             }
         }
     }
@@ -116,6 +127,14 @@ impl Door {
             Self::Resp => "resp.sock",
         }
     }
+}
+
+/// An answer as it came: what it says is looked at when all are there, so that it costs the daemon nothing.
+pub(crate) enum Raw {
+    Good(Box<[u8]>),
+    /// It had no time.
+    Shed,
+    Other(String),
 }
 
 /// A client of the daemon.
@@ -137,11 +156,11 @@ impl Connection {
     }
 
     /// The next answer.
-    pub(crate) async fn receive(&mut self, op: Op) -> io::Result<Said> {
+    pub(crate) async fn receive(&mut self) -> io::Result<Raw> {
         loop {
-            if let Some((len, said)) = self.door.read(op, &self.bytes[self.read_to..]) {
+            if let Some((len, raw)) = self.door.read(&self.bytes[self.read_to..]) {
                 self.read_to += len;
-                return Ok(said);
+                return Ok(raw);
             }
             self.bytes.drain(..self.read_to);
             self.read_to = 0;
@@ -162,8 +181,9 @@ fn of_json(op: Op, body: &[u8]) -> Said {
             _ => Said::Other(body.to_string()),
         },
         Op::Verify => match body["verificationResponse"]["verstat"].as_str() {
-            Some("TN-Validation-Passed") => Said::Verified { has_passed: true },
-            Some("TN-Validation-Failed") => Said::Verified { has_passed: false },
+            Some("TN-Validation-Passed") => Said::Verified(Verdict::Passed),
+            Some("TN-Validation-Failed") => Said::Verified(Verdict::Failed),
+            Some("No-TN-Validation") => Said::Verified(Verdict::NotValidated),
             _ => Said::Other(body.to_string()),
         },
     }
@@ -172,8 +192,9 @@ fn of_json(op: Op, body: &[u8]) -> Said {
 fn text(op: Op, text: String) -> Said {
     match (op, text.trim_end()) {
         (Op::Sign, _) => Said::Signed(text),
-        (Op::Verify, "VALID-A") => Said::Verified { has_passed: true },
-        (Op::Verify, "INVALID") => Said::Verified { has_passed: false },
+        (Op::Verify, "VALID-A") => Said::Verified(Verdict::Passed),
+        (Op::Verify, "INVALID") => Said::Verified(Verdict::Failed),
+        (Op::Verify, "NO-VALIDATION") => Said::Verified(Verdict::NotValidated),
         (Op::Verify, _) => Said::Other(text),
     }
 }

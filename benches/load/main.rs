@@ -5,6 +5,7 @@
 //! load cost                      processor time of a call by each door, beside signing by itself
 //! load rate --door resp ...      calls at a fixed rate, whatever the daemon does
 //! load peak --door http ...      as many calls as go
+//! load holes                     calls beside a flood of others whose certificates do not come
 //! ```
 
 mod call;
@@ -64,6 +65,19 @@ enum Command {
         #[command(flatten)]
         load: LoadOptions,
     },
+    /// Calls to verify at a fixed rate, without and with a flood of others that have a URL each on a host
+    /// that says nothing. For 30 seconds at most: what they come with grows old.
+    Holes {
+        /// Calls per second whose certificate is at hand.
+        #[arg(long, default_value_t = 1000.0)]
+        cached: f64,
+        /// Calls per second of the flood.
+        #[arg(long, default_value_t = 3000.0)]
+        rate: f64,
+        /// Of each of the two.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
 }
 
 #[derive(clap::Args)]
@@ -121,6 +135,7 @@ fn main() -> ExitCode {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),
         Command::Rate { load, rate } => show(&daemon, &caller, &load.load(), Pace::Rate(*rate)),
         Command::Peak { load } => show(&daemon, &caller, &load.load(), Pace::Peak),
+        Command::Holes { cached, rate, seconds } => holes(&daemon, &caller, *cached, *rate, *seconds),
     };
     println!("daemon: {}", daemon.memory());
     daemon.stop();
@@ -132,6 +147,21 @@ fn show(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> bool {
     let outcome = run::run(daemon, caller, load, pace);
     println!("{load}: {outcome}");
     outcome.wrong == 0
+}
+
+fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64) -> bool {
+    let length = Duration::from_secs(seconds);
+    let load = Load { door: Door::Http, op: Op::Verify, connections: 16, depth: 1, length };
+    let flood = Load { door: Door::Resp, op: Op::Verify, connections: 200, depth: 16, length };
+    let alone = run::run(daemon, caller, &load, Pace::Rate(cached));
+    println!("{load}: {alone}");
+    let (beside, of_holes) =
+        run::run_beside_holes(daemon, caller, (&load, Pace::Rate(cached)), (&flood, rate));
+    println!("{load}, beside the flood: {beside}");
+    println!("{flood}, the flood: {of_holes}");
+    let p99 = |outcome: &Outcome| outcome.from_sent.p99.as_secs_f64() * 1e3;
+    println!("p99 of calls whose certificate is at hand: {:.2} ms, then {:.2} ms", p99(&alone), p99(&beside));
+    [alone, beside, of_holes].iter().all(|outcome| outcome.wrong == 0)
 }
 
 /// `NAME<TAB>VALUE` for each figure, on standard output.

@@ -1,16 +1,16 @@
 //! Many clients at once, at a rate or as fast as they can.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use shaken_benches::Percentiles;
 
-use crate::call::{Caller, Op, Planned, Said};
+use crate::call::{Caller, Op, Planned, Said, unix_s};
 use crate::daemon::Daemon;
-use crate::door::{Connection, Door};
+use crate::door::{Connection, Door, Raw};
 
 /// Who calls, and for how long.
 pub(crate) struct Load {
@@ -77,23 +77,70 @@ impl fmt::Display for Outcome {
 
 /// Runs it to its end, with all answers in.
 pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        // The first call brings the certificate; it is not counted.
-        let next = Arc::new(AtomicU64::new(0));
-        let warm = Load { connections: 1, depth: 1, length: Duration::from_millis(200), ..*load };
-        client(daemon, caller, &warm, Pace::Peak, &next, 0, Instant::now()).await;
+    alone(async {
+        let plans = Plans::new(caller, load.op);
+        warm_up(daemon, &plans, load).await;
+        let meter = Meter::start(daemon);
+        let answers = calls(daemon, &plans, load, pace).await;
+        meter.outcome(answers, caller, load)
+    })
+}
 
-        let cpu = daemon.cpu();
-        let started = Instant::now();
-        let clients = (0..load.connections).map(|n| client(daemon, caller, load, pace, &next, n, started));
-        let all = futures_util::future::join_all(clients).await;
-        let (took, daemon_cpu) = (started.elapsed(), daemon.cpu() - cpu);
-        let mut answers: Vec<Answered> = all.into_iter().flatten().collect();
+/// The same beside a flood of calls whose certificates do not come, and what comes of those.
+pub(crate) fn run_beside_holes(
+    daemon: &Daemon,
+    caller: &Caller,
+    (load, pace): (&Load, Pace),
+    (flood, rate): (&Load, f64),
+) -> (Outcome, Outcome) {
+    alone(async {
+        let plans = Plans::new(caller, load.op);
+        let holes = Plans::of_holes(caller, (rate * flood.length.as_secs_f64()) as u64);
+        warm_up(daemon, &plans, load).await;
+        let meter = Meter::start(daemon);
+        let both = (calls(daemon, &plans, load, pace), calls(daemon, &holes, flood, Pace::Rate(rate)));
+        let (answers, of_holes) = futures_util::future::join(both.0, both.1).await;
+        (meter.outcome(answers, caller, load), meter.outcome(of_holes, caller, flood))
+    })
+}
+
+fn alone<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(work)
+}
+
+/// The first calls bring the certificate; they are not counted.
+async fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
+    let warm = Load { connections: 1, depth: 1, length: Duration::from_millis(200), ..*load };
+    client(daemon, plans, &warm, Pace::Peak, 0, Instant::now()).await;
+}
+
+async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> Vec<Answered> {
+    let started = Instant::now();
+    let clients = (0..load.connections).map(|n| client(daemon, plans, load, pace, n, started));
+    futures_util::future::join_all(clients).await.into_iter().flatten().collect()
+}
+
+/// What the daemon uses from here on.
+struct Meter<'d> {
+    daemon: &'d Daemon,
+    started: Instant,
+    cpu: Duration,
+}
+
+impl<'d> Meter<'d> {
+    fn start(daemon: &'d Daemon) -> Self {
+        Self { daemon, started: Instant::now(), cpu: daemon.cpu() }
+    }
+
+    fn outcome(&self, answers: Vec<Answered>, caller: &Caller, load: &Load) -> Outcome {
+        let (took, daemon_cpu) = (self.started.elapsed(), self.daemon.cpu() - self.cpu);
+        let mut answers: Vec<Judged> =
+            answers.into_iter().map(|answered| answered.judge(caller, load)).collect();
         if let Some(wrong) = answers.iter_mut().find_map(|answered| answered.wrong.take()) {
             eprintln!("the first wrong answer: {wrong}");
         }
-        let of = |which: Which, time: fn(&Answered) -> Duration| {
+        let of = |which: Which, time: fn(&Judged) -> Duration| {
             let which = answers.iter().filter(|answered| answered.which == which);
             Percentiles::of(&mut which.map(time).collect::<Vec<_>>())
         };
@@ -108,7 +155,7 @@ pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> 
             shed_from_due: of(Which::Shed, |answered| answered.from_due),
             took,
         }
-    })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,27 +165,88 @@ enum Which {
     Wrong,
 }
 
-struct Answered {
+struct Judged {
     which: Which,
     from_due: Duration,
     from_sent: Duration,
     wrong: Option<String>,
 }
 
+/// An answer that nobody has looked at yet: who checks signatures takes the daemon's processors.
+struct Answered {
+    planned: Rc<Planned>,
+    raw: Raw,
+    from_due: Duration,
+    from_sent: Duration,
+}
+
+impl Answered {
+    fn judge(self, caller: &Caller, load: &Load) -> Judged {
+        let Self { planned, raw, from_due, from_sent } = self;
+        let said = load.door.said(load.op, raw);
+        let is_right = caller.is_right(&planned, &said);
+        let which = match said {
+            _ if !is_right => Which::Wrong,
+            Said::Shed => Which::Shed,
+            _ => Which::Right,
+        };
+        let wrong = match said {
+            Said::Other(text) => Some(text),
+            Said::Signed(text) if !is_right => Some(text),
+            _ => (!is_right).then(|| "another verdict".to_owned()),
+        };
+        Judged { which, from_due, from_sent, wrong }
+    }
+}
+
+/// The calls of a run in their order. Those that are to be verified are signed ahead, and come several times.
+struct Plans<'c> {
+    caller: &'c Caller,
+    op: Op,
+    next: RefCell<u64>,
+    signed: RefCell<Vec<Rc<Planned>>>,
+}
+
+impl<'c> Plans<'c> {
+    fn new(caller: &'c Caller, op: Op) -> Self {
+        let count = if op == Op::Verify { SIGNED_AHEAD } else { 0 };
+        let signed = (0..count).map(|n| Rc::new(caller.plan(op, n))).collect();
+        Self { caller, op, next: RefCell::new(0), signed: RefCell::new(signed) }
+    }
+
+    /// Calls whose certificates do not come, each with a URL of its own.
+    fn of_holes(caller: &'c Caller, count: u64) -> Self {
+        let signed = (0..count).map(|n| Rc::new(caller.plan_hole(n))).collect();
+        Self { caller, op: Op::Verify, next: RefCell::new(0), signed: RefCell::new(signed) }
+    }
+
+    fn next(&self) -> Rc<Planned> {
+        let n = self.next.replace_with(|n| *n + 1);
+        let mut signed = self.signed.borrow_mut();
+        let place = n.checked_rem(signed.len() as u64).unwrap_or_default();
+        let Some(planned) = signed.get_mut(place as usize) else {
+            return Rc::new(self.caller.plan(self.op, n));
+        };
+        if planned.unix_s + STALE_S < unix_s() {
+            *planned = Rc::new(self.caller.plan(self.op, place));
+        }
+        Rc::clone(planned)
+    }
+}
+
 /// One connection, which sends `depth` requests and waits for their answers, again and again.
 async fn client(
     daemon: &Daemon,
-    caller: &Caller,
+    plans: &Plans<'_>,
     load: &Load,
     pace: Pace,
-    next: &AtomicU64,
     place: usize,
     started: Instant,
 ) -> Vec<Answered> {
     let mut connection = Connection::open(load.door, &daemon.lab()).await.expect("a connection");
     let mut answers = Vec::new();
     let mut requests = Vec::new();
-    let mut waiting: VecDeque<(Planned, Instant)> = VecDeque::new();
+    let mut waiting: VecDeque<(Rc<Planned>, Instant)> = VecDeque::new();
     let mut round: u64 = 0;
     while started.elapsed() < load.length {
         requests.clear();
@@ -151,7 +259,7 @@ async fn client(
                 }
             };
             round += 1;
-            let planned = caller.plan(load.op, next.fetch_add(1, Ordering::Relaxed));
+            let planned = plans.next();
             load.door.write(load.op, &planned, &mut requests);
             waiting.push_back((planned, due_at));
         }
@@ -161,26 +269,14 @@ async fn client(
         let sent = Instant::now();
         let mut broken = connection.send(&requests).await.err();
         while let Some((planned, due_at)) = waiting.pop_front() {
-            let said = match &broken {
-                None => connection.receive(load.op).await.unwrap_or_else(|error| {
+            let raw = match &broken {
+                None => connection.receive().await.unwrap_or_else(|error| {
                     broken = Some(error);
-                    Said::Other("the connection ended".to_owned())
+                    Raw::Other("the connection ended".to_owned())
                 }),
-                Some(error) => Said::Other(error.to_string()),
+                Some(error) => Raw::Other(error.to_string()),
             };
-            let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
-            let is_right = caller.is_right(&planned, &said);
-            let which = match said {
-                _ if !is_right => Which::Wrong,
-                Said::Shed => Which::Shed,
-                _ => Which::Right,
-            };
-            let wrong = match said {
-                Said::Other(text) => Some(text),
-                Said::Signed(text) if !is_right => Some(text),
-                _ => (!is_right).then(|| "another verdict".to_owned()),
-            };
-            answers.push(Answered { which, from_due, from_sent, wrong });
+            answers.push(Answered { planned, raw, from_due: due_at.elapsed(), from_sent: sent.elapsed() });
         }
         if broken.is_some() {
             connection = Connection::open(load.door, &daemon.lab()).await.expect("another connection");
@@ -188,3 +284,9 @@ async fn client(
     }
     answers
 }
+
+/// How many calls to verify there are.
+const SIGNED_AHEAD: u64 = 8192;
+
+/// They are signed anew after that, in seconds: the daemon takes none older than a minute.
+const STALE_S: u64 = 30;
