@@ -59,6 +59,9 @@ enum Command {
         /// Calls per second.
         #[arg(long)]
         rate: f64,
+        /// Calls per second right afterwards, twice for two seconds: how soon a flood is over.
+        #[arg(long)]
+        then: Option<f64>,
     },
     /// As many calls as go, from clients who each wait for their answer.
     Peak {
@@ -133,7 +136,15 @@ fn main() -> ExitCode {
     let caller = Caller::new(daemon.lab());
     let is_right = match &options.command {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),
-        Command::Rate { load, rate } => show(&daemon, &caller, &load.load(), Pace::Rate(*rate)),
+        Command::Rate { load, rate, then } => {
+            let load = load.load();
+            let after = Load { connections: 16, depth: 1, length: Duration::from_secs(2), ..load };
+            let paces = then.iter().flat_map(|then| [(&after, *then); 2]);
+            let all = [(&load, *rate)].into_iter().chain(paces);
+            all.fold(true, |is_right, (load, rate)| {
+                show(&daemon, &caller, load, Pace::Rate(rate)) && is_right
+            })
+        }
         Command::Peak { load } => show(&daemon, &caller, &load.load(), Pace::Peak),
         Command::Holes { cached, rate, seconds } => holes(&daemon, &caller, *cached, *rate, *seconds),
     };
