@@ -19,7 +19,7 @@ use crate::limits::Permit;
 use crate::policy::{self, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
-use crate::telemetry::Tally;
+use crate::telemetry::{Tally, Traces};
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
 pub(crate) use request::{HEARTBEAT_FROM, HEARTBEAT_TO};
 pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
@@ -34,6 +34,7 @@ pub struct Calls {
     audit: AuditLog,
     replays: Replays,
     tally: Tally,
+    traces: Option<Traces>,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -57,7 +58,14 @@ impl Calls {
             audit,
             replays: Replays::default(),
             tally: Tally::default(),
+            traces: None,
         }
+    }
+
+    /// The same, with spans of calls for `traces`.
+    #[must_use]
+    pub fn with_traces(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// What decides at this moment.
@@ -81,6 +89,12 @@ impl Calls {
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What tells of single calls, if anything does.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// The record of all that was decided.
@@ -232,6 +246,7 @@ impl Calls {
 
     /// Has the record written, as the log is set up to.
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
+        let traced = self.traces.as_ref().map(|traces| (traces, traces.begin(&record, origin)));
         if !matches!(record.interface, Interface::HttpUnix | Interface::HttpTcp) {
             record.http_status = None;
         }
@@ -240,7 +255,11 @@ impl Calls {
         tracing::debug!(?record, "call decided");
         let kept = self.audit.append(record).await.inspect_err(|error| {
             tracing::debug!(%error, "no record could be made; the call is refused");
-        })?;
+        });
+        if let Some((traces, traced)) = traced {
+            traces.end(traced, &kept, origin);
+        }
+        let kept = kept?;
         origin.delivery.recorded(kept, &self.audit);
         Ok(kept)
     }
