@@ -51,7 +51,7 @@ impl Share {
 #[derive(Debug)]
 pub struct Traces {
     sampler: Sampler,
-    queue: mpsc::Sender<Box<Span>>,
+    queue: mpsc::Sender<Span>,
     counts: Arc<Counts>,
     close: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -118,7 +118,7 @@ impl Traces {
             (Some(span), Err(_)) => span.unrecorded(),
             (None, Err(_)) => Box::new(Span::new(op, interface, origin)).unrecorded(),
         };
-        if self.queue.try_send(span.ended(origin.received.elapsed())).is_err() {
+        if self.queue.try_send(*span.ended(origin.received.elapsed())).is_err() {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -83,7 +83,7 @@ fn after(headers: &HeaderMap) -> Duration {
 /// Takes spans from the queue and sends them.
 #[derive(Debug)]
 pub(super) struct Exporter {
-    queue: mpsc::Receiver<Box<Span>>,
+    queue: mpsc::Receiver<Span>,
     collector: Collector,
     resource: Resource,
     counts: Arc<Counts>,
@@ -95,7 +95,7 @@ pub(super) struct Exporter {
 impl Exporter {
     /// What is sent is said to be of `service_name`, until `closing` turns true.
     pub(super) fn new(
-        queue: mpsc::Receiver<Box<Span>>,
+        queue: mpsc::Receiver<Span>,
         collector: Collector,
         service_name: String,
         counts: Arc<Counts>,
@@ -119,7 +119,7 @@ impl Exporter {
     }
 
     /// Waits for a span, then for [`INTERVAL`] or until there are enough. False when there will be none.
-    async fn fill(&mut self, batch: &mut Vec<Box<Span>>) -> bool {
+    async fn fill(&mut self, batch: &mut Vec<Span>) -> bool {
         let Self { queue, closing, .. } = self;
         let closed = async { drop(closing.wait_for(|closing| *closing).await) };
         let filled = async {
@@ -146,7 +146,7 @@ impl Exporter {
         !batch.is_empty()
     }
 
-    fn encode(&self, batch: &mut Vec<Box<Span>>) -> (Bytes, u64) {
+    fn encode(&self, batch: &mut Vec<Span>) -> (Bytes, u64) {
         let all = batch.len();
         let spans: Vec<_> = batch.drain(..).filter_map(|span| span.message(&self.random).ok()).collect();
         let count = spans.len();

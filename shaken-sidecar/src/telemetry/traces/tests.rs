@@ -46,7 +46,7 @@ fn shares_are_parts() {
 }
 
 /// A queue with room for one span that nobody takes, and a call.
-fn traces(share: f64) -> (Traces, mpsc::Receiver<Box<Span>>) {
+fn traces(share: f64) -> (Traces, mpsc::Receiver<Span>) {
     let (queue, queued) = mpsc::channel(1);
     let sampler = Sampler::new(Share::new(share).unwrap());
     let (counts, close, task) = (Arc::default(), watch::Sender::new(false), Mutex::default());
