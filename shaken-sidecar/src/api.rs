@@ -39,6 +39,7 @@ use crate::life::Life;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
 use crate::request_id;
+use crate::telemetry::Parent;
 use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
 use error::RequestError;
@@ -247,6 +248,7 @@ async fn dispatch(
     let force = calls.in_force();
     let client = door.admit(&request, client, &force)?;
     let path = request.uri().path().to_owned();
+    let parent = calls.traces().and_then(|_| Parent::of(request.headers()));
     let origin = |client, trunk, call_id| Origin {
         listener: door.listener,
         client,
@@ -256,6 +258,7 @@ async fn dispatch(
         request_id,
         now: SystemTime::now(),
         received: Instant::now(),
+        parent,
         delivery,
     };
     if let Some((op, resource)) = atis::resource(&path) {

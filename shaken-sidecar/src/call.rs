@@ -20,7 +20,7 @@ use crate::limits::Permit;
 use crate::policy::{self, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
-use crate::telemetry::Tally;
+use crate::telemetry::{Tally, Traces};
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
 use presented::Presented;
 pub(crate) use presented::received;
@@ -37,6 +37,7 @@ pub struct Calls {
     audit: AuditLog,
     replays: Replays,
     tally: Tally,
+    traces: Option<Traces>,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -60,7 +61,14 @@ impl Calls {
             audit,
             replays: Replays::default(),
             tally: Tally::default(),
+            traces: None,
         }
+    }
+
+    /// The same, with spans of calls for `traces`.
+    #[must_use]
+    pub fn with_traces(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// What decides at this moment.
@@ -84,6 +92,12 @@ impl Calls {
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What tells of single calls, if anything does.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// The record of all that was decided.
@@ -242,6 +256,7 @@ impl Calls {
 
     /// Has the record written, as the log is set up to.
     async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
+        let traced = self.traces.as_ref().map(|traces| (traces, traces.begin(&record, origin)));
         if !matches!(record.interface, Interface::HttpUnix | Interface::HttpTcp) {
             record.http_status = None;
         }
@@ -250,7 +265,11 @@ impl Calls {
         tracing::debug!(?record, "call decided");
         let kept = self.audit.append(record).await.inspect_err(|error| {
             tracing::debug!(%error, "no record could be made; the call is refused");
-        })?;
+        });
+        if let Some((traces, traced)) = traced {
+            traces.end(traced, &kept, origin);
+        }
+        let kept = kept?;
         origin.delivery.recorded(kept, &self.audit);
         Ok(kept)
     }

@@ -13,6 +13,7 @@ mod policy;
 mod proving;
 mod sip;
 mod tls;
+mod traces;
 mod trunks;
 mod verification;
 
@@ -37,7 +38,7 @@ use crate::listen::{Group, MAX_PATH_LEN};
 use crate::policy::data::Kept;
 use crate::policy::{Trunk, shadowed};
 use crate::ruling::Ruling;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, TraceOptions};
 use audit::{AuditSection, read_audit};
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
@@ -47,6 +48,7 @@ pub(crate) use import::Import;
 use policy::{Known, PolicySection, read_policy};
 pub use sip::Sip;
 use sip::SipSection;
+use traces::TracesSection;
 use trunks::{TrunkSection, read_trunks};
 pub use verification::Trusting;
 use verification::{
@@ -101,6 +103,8 @@ pub struct Config {
     pub monitoring: Option<SocketAddr>,
     /// What a line of the log is.
     pub log: LogFormat,
+    /// Where traces of calls go, if they are made.
+    pub traces: Option<TraceOptions>,
     /// How many threads work on requests.
     pub workers: NonZeroUsize,
     /// What is allowed and still worth a line in the log.
@@ -153,6 +157,7 @@ struct File {
     admin: AdminSection,
     #[serde(default)]
     log: LogSection,
+    traces: Option<TracesSection>,
     #[serde(default)]
     daemon: DaemonSection,
     #[serde(default)]
@@ -319,6 +324,7 @@ impl Config {
             None => None,
             Some(section) => Some(export::read(section, origin, folder)?),
         };
+        let traces = file.traces.as_ref().map(|section| traces::read(section, folder)).transpose()?;
         Ok(Self {
             socket,
             socket_mode,
@@ -342,6 +348,7 @@ impl Config {
             admin_uids: file.admin.uids,
             monitoring,
             log: file.log.format,
+            traces,
             workers: file.daemon.workers.unwrap_or_else(half_of_the_processors),
             warnings,
             fixed: Fixed::of(text, folder.files())?,

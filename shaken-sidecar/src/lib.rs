@@ -60,6 +60,7 @@ use life::activation::Inherited;
 use life::clock::unix_s;
 use life::sandbox::Sandbox;
 use listen::{ListenError, TcpListen};
+use telemetry::Traces;
 
 /// Why the daemon did not start or ended badly.
 #[derive(Debug)]
@@ -143,7 +144,9 @@ pub async fn run(
     );
     let kept = config.policy_kept.take();
     let (path, fixed, audit_dir) = (config.path.clone(), config.fixed.clone(), config.audit_dir.clone());
-    let calls = Arc::new(Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit));
+    let traces = config.traces.take().map(Traces::start);
+    let calls = Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit).with_traces(traces);
+    let calls = Arc::new(calls);
     let life = Life::new(Arc::clone(&calls), path, fixed, SystemTime::now())
         .with_sandbox(sandbox)
         .with_doors(doors.pulses())
@@ -171,7 +174,11 @@ pub async fn run(
         () = doors.serve(&api, &life, shutdown) => {}
         _ = housekeeping => {}
     }
-    calls.audit().close().await.map_err(RunError::Audit)
+    let closed = calls.audit().close().await.map_err(RunError::Audit);
+    if let Some(traces) = calls.traces() {
+        traces.close().await;
+    }
+    closed
 }
 
 /// Opens the log, and puts on record that the daemon has started.

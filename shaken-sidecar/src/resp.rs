@@ -256,6 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             request_id,
             now,
             received: self.arrived,
+            parent: None,
             delivery: delivery.clone(),
         };
         let pending = Pending::new(delivery.clone(), Arc::clone(&door.calls));

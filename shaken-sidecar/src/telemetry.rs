@@ -1,8 +1,9 @@
-//! Metrics for Prometheus. No phone numbers, Call-IDs or URLs in names or labels.
+//! Metrics for Prometheus, the log, and traces of calls. No phone numbers, Call-IDs or URLs in any of them.
 
 pub(crate) mod log;
 mod supply;
 mod tally;
+pub(crate) mod traces;
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::audit::{AuditState, SealState};
 use crate::life::{Life, LifeState};
 pub use log::LogFormat;
 pub use tally::Tally;
+use traces::TraceStats;
+pub use traces::{Parent, TraceOptions, Traces};
 
 /// The media type of [`metrics`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,6 +39,9 @@ pub fn metrics(life: &Life) -> String {
     registry.register_collector(Box::new(supply::Collected::of(calls, &force)));
     registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
     registry.register_collector(Box::new(LifeCollector(life.state(std::time::SystemTime::now()))));
+    if let Some(traces) = calls.traces() {
+        registry.register_collector(Box::new(TraceCollector(traces.stats())));
+    }
     let mut out = String::new();
     // Writing to a string cannot fail, and no metric of ours refuses to be written.
     if let Err(error) = text::encode(&mut out, &registry) {
@@ -150,6 +156,24 @@ fn counter(
 ) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+/// What became of spans until one moment.
+#[derive(Debug)]
+struct TraceCollector(TraceStats);
+
+impl Collector for TraceCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let TraceStats { sent, dropped, lost, failures } = self.0;
+        let encoder = &mut encoder;
+        counter(encoder, "trace_spans_sent", "Spans of calls that the collector took, since start", sent)?;
+        let help = "Spans that were not made for want of room in the queue, since start";
+        counter(encoder, "trace_spans_dropped", help, dropped)?;
+        let help = "Spans that the collector refused or that were given up, since start";
+        counter(encoder, "trace_spans_lost", help, lost)?;
+        let help = "Requests to the collector that failed, since start";
+        counter(encoder, "trace_export_failures", help, failures)
+    }
 }
 
 /// The daemon at one moment.

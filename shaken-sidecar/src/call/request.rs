@@ -9,6 +9,7 @@ use crate::delivery::Delivery;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
 use crate::policy::Listener;
+use crate::telemetry::Parent;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Origin {
     pub now: SystemTime,
     /// When the request had been read, for the latency in the record.
     pub received: Instant,
+    /// The span of the client that the request belongs to, if it names one and calls are traced.
+    pub parent: Option<Parent>,
     /// What becomes of the answer.
     pub delivery: Delivery,
 }

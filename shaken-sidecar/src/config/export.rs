@@ -48,7 +48,7 @@ pub(super) fn read(
             ));
         }
     };
-    let tls = tls_to(roots(section.ca.as_deref(), folder)?)?;
+    let tls = tls_to(roots("audit.nats.ca", section.ca.as_deref(), folder)?)?;
     let mut nats = Nats::parse(&section.url, tls).map_err(|error| wrong("url", error))?;
     if let Some(subject) = &section.subject {
         nats = nats.with_subject(subject).map_err(|error| wrong("subject", error))?;
@@ -102,10 +102,10 @@ pub(super) fn read_secret(key: &str, path: &Path, folder: &Folder) -> Result<Zer
 }
 
 /// Those in the file, or the ones that everybody trusts.
-fn roots(path: Option<&Path>, folder: &Folder) -> Result<RootCertStore, ConfigError> {
+pub(super) fn roots(key: &str, path: Option<&Path>, folder: &Folder) -> Result<RootCertStore, ConfigError> {
     match path {
         None => Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }),
-        Some(path) => read_roots("audit.nats.ca", path, folder),
+        Some(path) => read_roots(key, path, folder),
     }
 }
 

@@ -111,6 +111,7 @@ impl Invite {
             request_id,
             now: SystemTime::now(),
             received: self.received,
+            parent: None,
             delivery: delivery.clone(),
         };
         let calls = Arc::clone(&door.calls);

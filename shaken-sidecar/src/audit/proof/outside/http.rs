@@ -1,23 +1,26 @@
-//! A server that keeps checkpoints.
+//! A server that is sent what we have: checkpoints to keep, or traces of calls.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// Where to POST checkpoints: an `https` URL that the operator chose, or an `http` one of this host.
+/// Where to POST: an `https` URL that the operator chose, or an `http` one of this host.
 #[derive(Clone)]
 pub struct Endpoint {
     uri: Uri,
@@ -55,40 +58,65 @@ impl Endpoint {
     pub(super) fn post(&self, note: &str) -> Result<(), String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let posted = runtime.block_on(async { timeout(TIMEOUT, self.exchange(note)).await });
+        let posted = runtime.block_on(async {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(TEXT))]);
+            let answered = timeout(TIMEOUT, self.exchange(headers, note.to_owned().into())).await;
+            // The body of the answer is of no interest.
+            answered.map(|answered| answered.map(|(response, _connection)| response.status()))
+        });
         // A name that is still being resolved does not hold us.
         runtime.shutdown_background();
-        posted.unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs())))
+        match posted {
+            Ok(Ok(status)) if status.is_success() => Ok(()),
+            Ok(Ok(status)) => Err(format!("the server answered {status}")),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+        }
     }
 
-    async fn exchange(&self, note: &str) -> Result<(), String> {
+    /// Sends one request, on a connection of its own that ends with the second of what comes back.
+    ///
+    /// # Errors
+    /// A text, if there is no answer. Any status is one.
+    pub(crate) async fn exchange(
+        &self,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(Response<Incoming>, Connection), String> {
         let stream = TcpStream::connect((&*self.host, self.port)).await.map_err(|error| error.to_string())?;
-        let Some((name, config)) = &self.tls else { return self.request(stream, note).await };
+        let Some((name, config)) = &self.tls else { return self.request(stream, headers, body).await };
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name.clone(), stream).await.map_err(|error| error.to_string())?;
-        self.request(stream, note).await
+        self.request(stream, headers, body).await
     }
 
-    async fn request<S>(&self, stream: S, note: &str) -> Result<(), String>
+    async fn request<S>(
+        &self,
+        stream: S,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(Response<Incoming>, Connection), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: hyper::Error| error.to_string();
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let (mut sender, driver) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
         let target = self.uri.path_and_query().map_or("/", |target| target.as_str());
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
-        let request = Request::post(target)
+        let mut request = Request::post(target)
             .header(HOST, authority)
-            .header(CONTENT_TYPE, "text/plain; charset=utf-8")
-            .body(note.to_owned())
+            .body(Full::new(body))
             .map_err(|error| error.to_string())?;
-        // Ends with the sender: the body of the answer is of no interest.
-        let connection = tokio::spawn(connection);
-        let status = sender.send_request(request).await.map_err(failed)?.status();
-        connection.abort();
-        if status.is_success() { Ok(()) } else { Err(format!("the server answered {status}")) }
+        request.headers_mut().extend(headers);
+        let mut connection = JoinSet::new();
+        connection.spawn(driver);
+        let response = sender.send_request(request).await.map_err(failed)?;
+        Ok((response, connection))
     }
 }
+
+/// Dropped, it is closed.
+type Connection = JoinSet<hyper::Result<()>>;
 
 /// Without path and query, where some services keep a secret.
 impl fmt::Display for Endpoint {
@@ -132,5 +160,7 @@ impl std::error::Error for EndpointError {}
 fn is_this_host(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+const TEXT: &str = "text/plain; charset=utf-8";
 
 const TIMEOUT: Duration = Duration::from_secs(10);
