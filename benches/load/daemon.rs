@@ -23,11 +23,11 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// With its folder in `dir`, and its records `durable` or `queued`.
-    pub(crate) fn start(dir: &Path, durability: &str, config: &str) -> Self {
+    /// That of `program`, a build of this program, with its folder in `dir`, and its records `durable` or `queued`.
+    pub(crate) fn start(program: &Path, dir: &Path, durability: &str, config: &str) -> Self {
         let folder = TempDir::with_prefix_in("shaken-load-", dir).expect("a folder");
         let lab = folder.path().join("lab");
-        let made = shaken().args(["lab", "init"]).arg(&lab).output().expect("a lab");
+        let made = shaken(program).args(["lab", "init"]).arg(&lab).output().expect("a lab");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 
         // The kernel picks the repository's port; the configuration gets it.
@@ -44,13 +44,13 @@ impl Daemon {
         let text = format!("{text}\n[resp]\nsocket = \"resp.sock\"\n{config}\n");
         std::fs::write(&path, text).expect("a configuration");
 
-        let mut serving = shaken();
+        let mut serving = shaken(program);
         serving.args(["lab", "serve"]).arg(&lab).stderr(Stdio::piped());
         let mut repository = serving.spawn().expect("the repository");
         let mut line = String::new();
         BufReader::new(repository.stderr.take().expect("its words")).read_line(&mut line).expect("a line");
         assert!(line.contains("serving"), "{line}");
-        let mut serve = shaken();
+        let mut serve = shaken(program);
         serve.args(["serve", "--config"]).arg(&path).env("SHAKEN_LOG", "warn");
         let mut daemon = serve.spawn().expect("the daemon");
         let patience = Instant::now() + Duration::from_secs(20);
@@ -107,8 +107,8 @@ impl Drop for Daemon {
     }
 }
 
-fn shaken() -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("a program"));
+fn shaken(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env(AS_COMMAND, "1");
     command
 }

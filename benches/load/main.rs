@@ -39,6 +39,9 @@ struct Options {
     /// Further lines of the daemon's configuration; for `cost` verification tables, as its other side has.
     #[arg(long, global = true)]
     config: Option<String>,
+    /// Another build of this program, whose daemon is to be called.
+    #[arg(long, global = true)]
+    daemon: Option<std::path::PathBuf>,
     /// Folder on the disk of the audit log.
     #[arg(long, global = true, default_value_os_t = std::env::temp_dir())]
     dir: std::path::PathBuf,
@@ -132,7 +135,9 @@ fn main() -> ExitCode {
         _ => (Durability::Durable, ""),
     };
     let durability = options.audit.unwrap_or(durability);
-    let daemon = Daemon::start(&options.dir, durability.name(), options.config.as_deref().unwrap_or(config));
+    let program = options.daemon.clone().or_else(|| std::env::current_exe().ok()).expect("a program");
+    let config = options.config.as_deref().unwrap_or(config);
+    let daemon = Daemon::start(&program, &options.dir, durability.name(), config);
     let caller = Caller::new(daemon.lab());
     let is_right = match &options.command {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),

@@ -24,6 +24,7 @@ pub mod config;
 mod csv_cell;
 pub mod delivery;
 mod doors;
+pub mod endpoint;
 mod fields;
 mod files;
 pub mod force;

@@ -49,7 +49,7 @@ pub use edge::Edge;
 pub use error::ProofError;
 pub use hash::{HASH_LEN, TreeHash};
 pub use key::{Key, KeyError, Origin, VerifyKey};
-pub use outside::{Endpoint, EndpointError, Outside, OutsideFile, OutsideState};
+pub use outside::{Outside, OutsideFile, OutsideState};
 pub use path::{ConsistencyProof, InclusionProof, Unproven};
 pub use resume::{Resume, read_checkpoint};
 pub use tiles::Tiles;

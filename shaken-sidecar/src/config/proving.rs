@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::{AuditSection, ConfigError, Folder};
 use crate::audit::Proving;
-use crate::audit::proof::{Endpoint, Key, KeyError, Outside, ProofOptions};
+use crate::audit::proof::{Key, KeyError, Outside, ProofOptions};
+use crate::endpoint::Endpoint;
 
 /// One place for copies: one of these keys.
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::export::{read_secret, roots};
 use super::proving::tls_to;
 use super::{ConfigError, Folder};
-use crate::audit::proof::{Endpoint, EndpointError};
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::telemetry::TraceOptions;
 use crate::telemetry::traces::{Collector, Share};
 

@@ -3,7 +3,6 @@
 //! directory and the key.
 
 mod file;
-mod http;
 mod syslog;
 
 use std::fmt;
@@ -14,9 +13,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use file::OutsideFile;
-pub use http::{Endpoint, EndpointError};
 
 use super::checkpoint::Checkpoint;
+use crate::endpoint::Endpoint;
 
 /// Where copies of checkpoints go.
 #[derive(Clone, Debug)]

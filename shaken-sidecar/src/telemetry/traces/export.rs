@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::Counts;
 use super::span::{Span, attribute, text};
-use crate::audit::proof::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// Where spans are sent, and what with.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use super::super::hash::TreeHash;
 use super::super::tests::{again, key, leaf};
 use super::super::{Key, Origin};
 use super::*;
+use crate::endpoint::EndpointError;
 
 fn checkpoint(key: &Key, size: u64) -> Checkpoint {
     Checkpoint::sign(key, size, leaf(size))

@@ -55,7 +55,7 @@ impl Endpoint {
     }
 
     /// Blocks until the server has answered, for ten seconds at most.
-    pub(super) fn post(&self, note: &str) -> Result<(), String> {
+    pub(crate) fn post(&self, note: &str) -> Result<(), String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let posted = runtime.block_on(async {
