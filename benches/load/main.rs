@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 use call::{Caller, Op};
 use daemon::Daemon;
 use door::Door;
-use run::{Load, Outcome, Pace};
+use run::{Check, Load, Outcome, Pace};
 
 /// That of the daemon, which is this program too.
 #[global_allocator]
@@ -104,7 +104,8 @@ struct LoadOptions {
 impl LoadOptions {
     fn load(&self) -> Load {
         let Self { door, op, connections, depth, seconds } = *self;
-        Load { door, op, connections, depth, length: Duration::from_secs(seconds) }
+        let length = Duration::from_secs(seconds);
+        Load { door, op, connections, depth, length, check: Check::AtTheEnd }
     }
 }
 
@@ -167,8 +168,9 @@ fn show(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> bool {
 
 fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64) -> bool {
     let length = Duration::from_secs(seconds);
-    let load = Load { door: Door::Http, op: Op::Verify, connections: 16, depth: 1, length };
-    let flood = Load { door: Door::Resp, op: Op::Verify, connections: 200, depth: 16, length };
+    let (op, check) = (Op::Verify, Check::AtTheEnd);
+    let load = Load { door: Door::Http, op, connections: 16, depth: 1, length, check };
+    let flood = Load { door: Door::Resp, op, connections: 200, depth: 16, length, check };
     let alone = run::run(daemon, caller, &load, Pace::Rate(cached));
     println!("{load}: {alone}");
     let (beside, of_holes) =
@@ -184,7 +186,7 @@ fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64)
 fn cost(daemon: &Daemon, caller: &Caller, length: Duration) -> bool {
     let mut is_right = true;
     let mut run = |door, op, connections, depth| -> Outcome {
-        let load = Load { door, op, connections, depth, length };
+        let load = Load { door, op, connections, depth, length, check: Check::AsTheyCome };
         let outcome = run::run(daemon, caller, &load, Pace::Peak);
         eprintln!("{load}: {outcome}");
         is_right &= outcome.wrong == 0;

@@ -20,11 +20,21 @@ pub(crate) struct Load {
     /// Requests that a connection sends before it waits.
     pub(crate) depth: usize,
     pub(crate) length: Duration,
+    pub(crate) check: Check,
+}
+
+/// When answers are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// As they come, by a client that has work of its own.
+    AsTheyCome,
+    /// When all are there: who checks signatures takes the daemon's processors.
+    AtTheEnd,
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { door, op, connections, depth, length } = self;
+        let Self { door, op, connections, depth, length, check: _ } = self;
         write!(f, "{door:?} {op:?}, {connections} connections, {depth} deep, {} s", length.as_secs())
     }
 }
@@ -115,7 +125,7 @@ async fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
     client(daemon, plans, &warm, Pace::Peak, 0, Instant::now()).await;
 }
 
-async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> Vec<Answered> {
+async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> Vec<Answer> {
     let started = Instant::now();
     let clients = (0..load.connections).map(|n| client(daemon, plans, load, pace, n, started));
     futures_util::future::join_all(clients).await.into_iter().flatten().collect()
@@ -133,10 +143,15 @@ impl<'d> Meter<'d> {
         Self { daemon, started: Instant::now(), cpu: daemon.cpu() }
     }
 
-    fn outcome(&self, answers: Vec<Answered>, caller: &Caller, load: &Load) -> Outcome {
+    fn outcome(&self, answers: Vec<Answer>, caller: &Caller, load: &Load) -> Outcome {
         let (took, daemon_cpu) = (self.started.elapsed(), self.daemon.cpu() - self.cpu);
-        let mut answers: Vec<Judged> =
-            answers.into_iter().map(|answered| answered.judge(caller, load)).collect();
+        let mut answers: Vec<Judged> = answers
+            .into_iter()
+            .map(|answer| match answer {
+                Answer::Judged(judged) => judged,
+                Answer::Kept(answered) => answered.judge(caller, load),
+            })
+            .collect();
         if let Some(wrong) = answers.iter_mut().find_map(|answered| answered.wrong.take()) {
             eprintln!("the first wrong answer: {wrong}");
         }
@@ -172,7 +187,13 @@ struct Judged {
     wrong: Option<String>,
 }
 
-/// An answer that nobody has looked at yet: who checks signatures takes the daemon's processors.
+/// An answer, looked at or not.
+enum Answer {
+    Judged(Judged),
+    Kept(Answered),
+}
+
+/// An answer that nobody has looked at yet.
 struct Answered {
     planned: Rc<Planned>,
     raw: Raw,
@@ -242,7 +263,7 @@ async fn client(
     pace: Pace,
     place: usize,
     started: Instant,
-) -> Vec<Answered> {
+) -> Vec<Answer> {
     let mut connection = Connection::open(load.door, &daemon.lab()).await.expect("a connection");
     let mut answers = Vec::new();
     let mut requests = Vec::new();
@@ -254,7 +275,9 @@ async fn client(
             let due_at = match pace {
                 Pace::Peak => Instant::now(),
                 Pace::Rate(rate) => {
-                    let n = round * load.connections as u64 + place as u64;
+                    // What is sent at once is due one behind the other, and then another connection's turn.
+                    let (connections, depth) = (load.connections as u64, load.depth as u64);
+                    let n = (round / depth * connections + place as u64) * depth + round % depth;
                     started + Duration::from_secs_f64(n as f64 / rate)
                 }
             };
@@ -276,7 +299,12 @@ async fn client(
                 }),
                 Some(error) => Raw::Other(error.to_string()),
             };
-            answers.push(Answered { planned, raw, from_due: due_at.elapsed(), from_sent: sent.elapsed() });
+            let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
+            let answered = Answered { planned, raw, from_due, from_sent };
+            answers.push(match load.check {
+                Check::AsTheyCome => Answer::Judged(answered.judge(plans.caller, load)),
+                Check::AtTheEnd => Answer::Kept(answered),
+            });
         }
         if broken.is_some() {
             connection = Connection::open(load.door, &daemon.lab()).await.expect("another connection");
