@@ -72,7 +72,7 @@ enum Command {
         load: LoadOptions,
     },
     /// Calls to verify at a fixed rate, without and with a flood of others that have a URL each on a host
-    /// that says nothing. For 30 seconds at most: what they come with grows old.
+    /// that says nothing.
     Holes {
         /// Calls per second whose certificate is at hand.
         #[arg(long, default_value_t = 1000.0)]

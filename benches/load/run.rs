@@ -223,22 +223,27 @@ impl Answered {
 /// The calls of a run in their order. Those that are to be verified are signed ahead, and come several times.
 struct Plans<'c> {
     caller: &'c Caller,
-    op: Op,
+    make: fn(&Caller, u64) -> Planned,
     next: RefCell<u64>,
     signed: RefCell<Vec<Rc<Planned>>>,
 }
 
 impl<'c> Plans<'c> {
     fn new(caller: &'c Caller, op: Op) -> Self {
-        let count = if op == Op::Verify { SIGNED_AHEAD } else { 0 };
-        let signed = (0..count).map(|n| Rc::new(caller.plan(op, n))).collect();
-        Self { caller, op, next: RefCell::new(0), signed: RefCell::new(signed) }
+        match op {
+            Op::Sign => Self::of(caller, 0, |caller, n| caller.plan(Op::Sign, n)),
+            Op::Verify => Self::of(caller, SIGNED_AHEAD, |caller, n| caller.plan(Op::Verify, n)),
+        }
     }
 
     /// Calls whose certificates do not come, each with a URL of its own.
     fn of_holes(caller: &'c Caller, count: u64) -> Self {
-        let signed = (0..count).map(|n| Rc::new(caller.plan_hole(n))).collect();
-        Self { caller, op: Op::Verify, next: RefCell::new(0), signed: RefCell::new(signed) }
+        Self::of(caller, count, Caller::plan_hole)
+    }
+
+    fn of(caller: &'c Caller, count: u64, make: fn(&Caller, u64) -> Planned) -> Self {
+        let signed = (0..count).map(|n| Rc::new(make(caller, n))).collect();
+        Self { caller, make, next: RefCell::new(0), signed: RefCell::new(signed) }
     }
 
     fn next(&self) -> Rc<Planned> {
@@ -246,10 +251,10 @@ impl<'c> Plans<'c> {
         let mut signed = self.signed.borrow_mut();
         let place = n.checked_rem(signed.len() as u64).unwrap_or_default();
         let Some(planned) = signed.get_mut(place as usize) else {
-            return Rc::new(self.caller.plan(self.op, n));
+            return Rc::new((self.make)(self.caller, n));
         };
         if planned.unix_s + STALE_S < unix_s() {
-            *planned = Rc::new(self.caller.plan(self.op, place));
+            *planned = Rc::new((self.make)(self.caller, place));
         }
         Rc::clone(planned)
     }

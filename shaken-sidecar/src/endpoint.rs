@@ -3,21 +3,18 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{HOST, HeaderMap};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// Where to POST: an `https` URL that the operator chose, or an `http` one of this host.
@@ -52,26 +49,6 @@ impl Endpoint {
         };
         let port = authority.port_u16().unwrap_or(port);
         Ok(Self { host: host.into(), port, tls, uri })
-    }
-
-    /// Blocks until the server has answered, for ten seconds at most.
-    pub(crate) fn post(&self, note: &str) -> Result<(), String> {
-        let runtime =
-            Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let posted = runtime.block_on(async {
-            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(TEXT))]);
-            let answered = timeout(TIMEOUT, self.exchange(headers, note.to_owned().into())).await;
-            // The body of the answer is of no interest.
-            answered.map(|answered| answered.map(|(response, _connection)| response.status()))
-        });
-        // A name that is still being resolved does not hold us.
-        runtime.shutdown_background();
-        match posted {
-            Ok(Ok(status)) if status.is_success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("the server answered {status}")),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
-        }
     }
 
     /// Sends one request, on a connection of its own that ends with the second of what comes back.
@@ -145,11 +122,10 @@ impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Url => {
-                "the place for checkpoints must be an https URL such as https://witness.example/audit"
+                "it must be an https URL such as https://collector.example/path, without user and password"
             }
             Self::Plain => {
-                "checkpoints go to another host over https only: without it anyone between can \
-                            say that they arrived"
+                "to another host over https only: without it anyone between could answer for the server"
             }
         })
     }
@@ -161,6 +137,35 @@ fn is_this_host(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-const TEXT: &str = "text/plain; charset=utf-8";
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+    use rustls::crypto::ring::default_provider;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+    use super::*;
+
+    #[test]
+    fn only_https_leaves_the_host() {
+        let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let tls = Arc::new(tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+        for (url, refused) in [
+            ("https://witness.example/audit", None),
+            ("https://[2001:db8::1]:8443", None),
+            ("http://localhost:8080/", None),
+            ("http://[::1]:8080/", None),
+            ("http://127.9.9.9/", None),
+            ("http://witness.example/", Some(EndpointError::Plain)),
+            ("http://192.0.2.1/", Some(EndpointError::Plain)),
+            ("http://localhost.example/", Some(EndpointError::Plain)),
+            ("https://user:secret@witness.example/", Some(EndpointError::Url)),
+            ("ftp://witness.example/", Some(EndpointError::Url)),
+            ("witness.example", Some(EndpointError::Url)),
+            ("/audit", Some(EndpointError::Url)),
+            ("", Some(EndpointError::Url)),
+        ] {
+            assert_eq!(Endpoint::parse(url, Arc::clone(&tls)).err(), refused, "{url}");
+        }
+    }
+}

@@ -188,13 +188,12 @@ impl ByRight {
 
     fn ask_for_delegate(&self, request: &SignRequest) -> bool {
         let Some(number) = E164::of(&request.orig.tn) else { return false };
-        let mut policies = [&self.current].into_iter().chain(&self.candidate).map(Side::policy);
+        let policies = || [&self.current].into_iter().chain(&self.candidate).map(Side::policy);
         let dest: Vec<TelephoneNumber> = request.dest.iter().map(|party| party.tn).collect();
         let target = request.target.as_ref().map(|party| party.tn);
         request.wanted.ppt() == Ppt::Shaken
-            && policies.any(|policy| {
-                policy.asks_for_delegate(number) && !policy.is_emergency_call(target.as_ref(), &dest)
-            })
+            && policies().any(|policy| policy.asks_for_delegate(number))
+            && !policies().any(|policy| policy.is_emergency_call(target.as_ref(), &dest))
     }
 
     fn rule(

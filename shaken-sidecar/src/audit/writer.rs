@@ -158,11 +158,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     fn pause(&self) -> Option<Duration> {
         // What was left over of a full commit does not wait.
         let last = self.last_write.as_ref().filter(|_| self.waiting.is_empty())?;
-        let between = match self.options.durability {
-            Durability::Queued => QUEUED_PAUSE,
-            Durability::Durable if last.records >= CROWD => CROWD_PAUSE,
-            Durability::Durable => return None,
-        };
+        let between = pause_behind(last.records, self.options.durability);
         Some(between.saturating_sub(last.began.elapsed())).filter(|pause| !pause.is_zero())
     }
 
@@ -445,6 +441,15 @@ impl<D: Disk, O> Drop for Writer<D, O> {
     }
 }
 
+/// From the begin of a commit of so many records to that of the next.
+fn pause_behind(records: usize, durability: Durability) -> Duration {
+    match durability {
+        Durability::Queued => QUEUED_PAUSE,
+        Durability::Durable if records >= CROWD => CROWD_PAUSE,
+        Durability::Durable => Duration::ZERO,
+    }
+}
+
 /// The commit before.
 struct LastWrite {
     began: Instant,
@@ -481,3 +486,21 @@ const TICK_SLACK: Duration = Duration::from_millis(100);
 
 /// How often a gap is written while it lasts: what the reserve holds is enough for years.
 const GAP_IN_OUTAGE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_calls_alone_does_not_wait_for_others() {
+        for (records, durability, pause_ms) in [
+            (1, Durability::Durable, 0),
+            (3, Durability::Durable, 0),
+            (4, Durability::Durable, 1),
+            (4096, Durability::Durable, 1),
+            (1, Durability::Queued, 20),
+        ] {
+            assert_eq!(pause_behind(records, durability).as_millis(), pause_ms, "{records} {durability:?}");
+        }
+    }
+}

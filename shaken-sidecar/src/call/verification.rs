@@ -197,13 +197,6 @@ impl Verification {
             call = call.with_priority(value);
         }
         let values = request.identity.iter().map(String::as_bytes);
-        if self.params == HeaderParams::Exact {
-            // One that can't be read is told by the verifier.
-            values
-                .clone()
-                .filter_map(|value| Identity::parse(value).ok())
-                .try_for_each(|identity| identity.check_exact_params())?;
-        }
         let looked = self.look(values, &call, scratch, permit, now).await?;
         record.cert =
             looked.found.iter().find_map(|found| Some(cert_of(found.as_ref().ok()?.certificate()).into()));
@@ -227,6 +220,13 @@ impl Verification {
         permit: &mut Permit<'_>,
         now: i64,
     ) -> Result<Looked<'a>, Error> {
+        if self.params == HeaderParams::Exact {
+            // One that can't be read is told by the verifier.
+            values
+                .clone()
+                .filter_map(|value| Identity::parse(value).ok())
+                .try_for_each(|identity| identity.check_exact_params())?;
+        }
         let count = values.clone().count();
         let screened = self.verifier.screen_call(values, call, scratch, now)?;
         let mut x5us: Vec<X5u<'_>> = Vec::new();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::export::{read_secret, roots};
 use super::proving::tls_to;
 use super::{ConfigError, Folder};
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::Endpoint;
 use crate::telemetry::TraceOptions;
 use crate::telemetry::traces::{Collector, Share};
 
@@ -27,16 +27,7 @@ pub(super) fn read(section: &TracesSection, folder: &Folder) -> Result<TraceOpti
     let TracesSection { endpoint, sample, service_name, headers_file, ca } = section;
     let tls = Arc::new(tls_to(roots("traces.ca", ca.as_deref(), folder)?)?);
     let endpoint = Endpoint::parse(endpoint, tls).map_err(|error| {
-        ConfigError::new(match error {
-            EndpointError::Url => {
-                "traces.endpoint must be the URL of a collector, without user and password, such as \
-                 http://127.0.0.1:4318/v1/traces; give secrets in headers_file"
-            }
-            EndpointError::Plain => {
-                "traces.endpoint: traces go to another host over https only: give an https URL, or that of a \
-                 collector on this host"
-            }
-        })
+        ConfigError::new(format_args!("traces.endpoint: {error}; secrets go into traces.headers_file"))
     })?;
     let share = Share::new(sample.unwrap_or(SAMPLE))
         .ok_or_else(|| ConfigError::new("traces.sample must be 0 to 1: the part of calls that is traced"))?;

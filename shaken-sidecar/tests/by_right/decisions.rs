@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::enterprise::{Enterprise, RIGHTS, payload, reload, told};
+use crate::enterprise::{Enterprise, RIGHTS, of_another, payload, reload, told};
 use crate::running::shaken;
 
 const TO: &str = "14125550199";
@@ -108,6 +108,21 @@ fn a_diversion_is_signed_for_the_number_that_diverted() {
     assert_eq!(enterprise.last()["ppt"], json!(["div"]));
     let answer = enterprise.sign_with("12125550142", TO, &div("14255550140"));
     assert_eq!((answer.status, enterprise.last()["reason"].as_str()), (403, Some("DIV_NO_RIGHT")));
+    // Where the client tells what the call came with, that counts.
+    for (dest, status) in [("14255550110", 200), ("14255550141", 403)] {
+        let came_with = of_another("12125550142", dest, "https://cr.other.example/a.pem");
+        let both = json!({ "identity": came_with, "ppt": "div", "div": { "tn": "14255550110" } });
+        assert_eq!(enterprise.sign_with("12125550142", TO, &both).status, status, "{dest}");
+    }
+    // What is no list of texts is refused by name.
+    for identity in [json!(7), json!({}), json!(null), json!(["a", 7])] {
+        let answer = enterprise.sign_with("14255550110", TO, &json!({ "identity": identity }));
+        assert_eq!(answer.status, 400, "{identity}");
+    }
+    // However much there is of it, nothing that cannot be read makes a call ours or evidence.
+    let many = json!({ "identity": vec!["eyJ.eyJ.x;info=<x>"; 500] });
+    assert_eq!(enterprise.sign_with("14255550110", TO, &many).status, 403);
+    assert_eq!(enterprise.last()["reason"], "PASSED_THROUGH");
 }
 
 #[test]

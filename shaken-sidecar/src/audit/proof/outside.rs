@@ -3,6 +3,7 @@
 //! directory and the key.
 
 mod file;
+mod http;
 mod syslog;
 
 use std::fmt;
@@ -47,7 +48,7 @@ impl Outside {
             Self::Syslog { socket } => {
                 syslog::send(socket, &line(checkpoint)).map_err(|error| error.to_string())
             }
-            Self::Http(endpoint) => endpoint.post(checkpoint.note()),
+            Self::Http(endpoint) => http::post(endpoint, checkpoint.note()),
         }
     }
 }
