@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod running;
 
-use running::{CALLED, CALLER, Running, signing, unix_now, verification};
+use running::{CALLED, CALLER, Running, free_port, signing, unix_now, verification};
 use serde_json::{Value, json};
 
 /// Where the call goes after its diversion.
@@ -192,7 +192,7 @@ fn the_document_of_the_interface_holds() {
         println!("skipped: SHAKEN_SCHEMATHESIS_PYTHON names no Python with schemathesis");
         return;
     };
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
     let running = Running::start(|config| {
         let trunk = "[[trunk]]\nname = \"tcp\"\nlistener = \"http-tcp\"\nmax_attest = \"A\"\n";
         for_all_types(config.replace("[http]", &format!("[http]\nlisten = \"{address}\"")) + trunk)

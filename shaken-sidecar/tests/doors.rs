@@ -5,22 +5,18 @@ mod running;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use base64::Engine as _;
-use running::{CALLED, CALLER, Running, signing, verification};
+use running::{CALLED, CALLER, Running, free_port, signing, verification};
 use serde_json::Value;
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
 fn as_it_is(config: String) -> String {
     config
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The configuration with a TCP port, whose trunk has level B, and `more` about it.

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kamailio_server::Installed;
-use running::{CALLED, CALLER, Running};
+use running::{CALLED, CALLER, Running, free_port};
 
 /// Answers every INVITE with 302: with the Identity that it got for it, or with the word that a
 /// verifier said of the one that it has.
@@ -85,7 +85,7 @@ fn kamailio_signs_and_verifies_over_the_redis_protocol() {
     let required = "SHAKEN_KAMAILIO_REQUIRED";
     let Some(installed) = Installed::find(required, package, &["ndb_redis.so"]) else { return };
     let running = Running::start(|config| config + "\n[resp]\nsocket = \"resp.sock\"\n");
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let script = script(&running.lab().join("resp.sock"), port, &installed.modules);
     let kamailio = installed.start(&running.lab(), port, &script, None);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

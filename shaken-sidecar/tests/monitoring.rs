@@ -4,15 +4,15 @@
 mod running;
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use running::{Running, signing};
+use running::{Running, free_port, signing};
 use serde_json::Value;
 
 /// A daemon that tells on `port` how it is, and logs for programs.
 fn start() -> (Running, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let running = Running::start(|config| {
         format!("{config}[admin]\nlisten = \"127.0.0.1:{port}\"\n[log]\nformat = \"json\"\n")
     });

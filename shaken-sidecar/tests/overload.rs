@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use running::{Answer, CALLED, CALLER, Running, connect, post, signing};
+use running::{Answer, CALLED, CALLER, Running, connect, free_port, post, signing};
 use serde_json::Value;
-use sip_peer::{Peer, free_port, header};
+use sip_peer::{Peer, header};
 
 fn metric(running: &Running, name: &str) -> u64 {
     let metrics = running.request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").text;

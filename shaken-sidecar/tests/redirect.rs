@@ -8,10 +8,10 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use running::{CALLED, CALLER, Running};
+use running::{CALLED, CALLER, Running, free_port};
 use serde_json::Value;
 use shaken_test_vectors::suites::suite;
-use sip_peer::{Peer, free_port, header, invite};
+use sip_peer::{Peer, header, invite};
 
 /// One peer at 127.0.0.1 that takes headers, one at 127.0.0.4 that takes them in Contact and wants
 /// nothing unverified. The allow-list ends there.

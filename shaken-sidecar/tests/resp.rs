@@ -6,14 +6,14 @@ mod tool;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use running::{CALLED, CALLER, Running, unix_now};
+use running::{CALLED, CALLER, Running, free_port, unix_now};
 use serde_json::Value;
 
 const SECRET: &str = "correct-horse-battery-staple";
@@ -34,10 +34,6 @@ fn with_tcp(config: String, port: u16) -> String {
         + &format!("listen = \"127.0.0.1:{port}\"\n")
         + "[[resp.user]]\nname = \"pbx\"\nsecret_file = \"pbx.secret\"\n"
         + "[[trunk]]\nname = \"remote\"\nuser = \"pbx\"\nmax_attest = \"B\"\n"
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What a client reads.

@@ -17,10 +17,10 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use kamailio_server::{Installed, Kamailio};
-use running::{CALLER, Running, shaken};
+use running::{CALLER, Running, free_port, shaken};
 use serde_json::Value;
 use shaken_sidecar::lab::{Lab, LabOptions};
-use sip_peer::{Peer, free_port, header};
+use sip_peer::{Peer, header};
 use sipp_calls::{Callee, Caller, scenarios};
 use tempfile::TempDir;
 

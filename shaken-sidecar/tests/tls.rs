@@ -5,14 +5,14 @@ mod running;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use running::{CALLED, CALLER, Running, run};
+use running::{CALLED, CALLER, Running, free_port, run};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -46,10 +46,6 @@ impl<'l> Ca<'l> {
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A daemon with TLS on `port`, with certificates of everybody in its folder. What stands in `tls` and

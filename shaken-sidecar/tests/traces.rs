@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use running::{Answer, CALLED, CALLER, Running, post, signing, verification};
+use running::{Answer, CALLED, CALLER, Running, free_port, post, signing, verification};
 use serde_json::{Value, json};
 
 const PYTHON_SETTING: &str = "SHAKEN_OTLP_PYTHON";
@@ -405,7 +405,7 @@ fn what_could_not_be_sent_is_sent_again_unless_it_is_refused() {
 
 #[test]
 fn without_a_collector_calls_are_answered() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut running = start(port, "sample = 1");
     for _ in 0..100 {
         assert_eq!(sign(&running, "").status, 200);

@@ -18,6 +18,11 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+#[path = "../../../shaken-sidecar/tests/free_port/mod.rs"]
+mod free_port;
+
+pub(crate) use free_port::free_port;
+
 pub(crate) const HOST: &str = "cr.lab.example";
 
 pub(crate) const INVITE: &str = "INVITE sip:+12155550131@sbc.example.net;user=phone SIP/2.0\r\n\
@@ -117,7 +122,7 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let options = LabOptions::default().with_repository_port(NonZeroU16::new(port).unwrap());
         let lab = Lab::create(&folder.path().join("lab"), &options, SystemTime::now()).unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -1,12 +1,13 @@
 //! The module `secsipid` of an unmodified Kamailio on the library, with SIPp calling.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::called::{CALLED, CALLER, Keys, Library, REQUIRED, has_original};
 use crate::kamailio_server::{Installed, Kamailio};
+use crate::rig::free_port;
 use crate::tool;
 
 const PACKAGES: &str = "kamailio kamailio-secsipid-modules sip-tester";
@@ -115,16 +116,6 @@ Content-Length: 0
         text += &(invite(number, &more) + &answer + &ack(number));
     }
     text + "</scenario>\n"
-}
-
-/// A UDP port of 127.0.0.1 that nobody uses.
-fn free_port() -> u16 {
-    loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 struct Rig {

@@ -14,8 +14,8 @@ use shaken_sidecar::lab::{Lab, LabOptions, TnAuthListDer, TnEntryDer};
 use tempfile::TempDir;
 
 use crate::enterprise::{Enterprise, RIGHTS, of_another, payload, reload, told};
-use crate::running::{Answer, shaken, unix_now};
-use crate::sip_peer::{Peer, free_port, header};
+use crate::running::{Answer, free_port, shaken, unix_now};
+use crate::sip_peer::{Peer, header};
 
 const DELEGATED: &str = "14255550150";
 const NOT_IN_IT: &str = "14255550160";

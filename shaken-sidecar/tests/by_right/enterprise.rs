@@ -7,8 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::running::{Answer, Running, shaken, unix_now};
-use crate::sip_peer::free_port;
+use crate::running::{Answer, Running, free_port, shaken, unix_now};
 
 const TOML: &str = r#"
 mode = "enforce"

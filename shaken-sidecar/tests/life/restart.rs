@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::process::{Daemon, as_it_is, held, lab, reload};
-use crate::running::{Answer, post, signing};
+use crate::running::{Answer, free_port, post, signing};
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
@@ -144,13 +144,13 @@ const CLIENTS: u64 = 32;
 /// Sockets are taken by name, for this process, and only as the configuration has them.
 #[test]
 fn what_is_handed_over_is_checked() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
     let running = lab(|config| {
         config.replace("[http]", &format!("[http]\nlisten = \"{address}\""))
             + "[[trunk]]\nname = \"tcp\"\nlistener = \"http-tcp\"\n"
     });
     let lab = running.lab();
-    let (listener, port) = (held(&lab), TcpListener::bind(address).unwrap());
+    let (listener, port) = (held(&lab), TcpListener::bind(&address).unwrap());
     let http = || OwnedFd::from(listener.try_clone().unwrap());
     let tcp = || OwnedFd::from(port.try_clone().unwrap());
     let daemon = Daemon::start(&lab, &[], &[("http-tcp", tcp()), ("http", http())]);

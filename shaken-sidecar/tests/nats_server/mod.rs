@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, stream};
 
+use crate::running::free_port;
+
 /// Where `nats-server` is, if not in `PATH` or `/usr/sbin`.
 const SERVER_SETTING: &str = "NATS_SERVER";
 /// With 1, a missing `nats-server` is a failure.
@@ -50,7 +52,7 @@ impl Server {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let store = folder.path().join("store");
         let config = format!(
             "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 4GB }}\n{more}\n",
@@ -79,10 +81,12 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap();
-        self.child = Some(child);
+        let child = self.child.insert(child);
+        let told = || std::fs::read_to_string(self.folder.path().join("nats.log")).unwrap();
         let until = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < until, "nats-server does not listen");
+            assert!(child.try_wait().unwrap().is_none(), "nats-server ended: {}", told());
+            assert!(Instant::now() < until, "nats-server does not listen: {}", told());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -11,6 +11,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::running::free_port;
+
 /// The folder with `postgres` and `initdb`, if not that of Debian's package.
 const BIN_SETTING: &str = "POSTGRES_BIN";
 /// With 1, a missing server is a failure.
@@ -51,7 +53,7 @@ impl Server {
         if let Some((uid, gid)) = run_as {
             chown(folder.path(), Some(uid), Some(gid)).unwrap();
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut server = Self { bin, folder, run_as, port, child: None };
         let made = server
             .command("initdb")

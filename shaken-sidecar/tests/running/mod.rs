@@ -10,6 +10,11 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "../free_port/mod.rs"]
+mod free_port;
+
+pub(crate) use free_port::free_port;
+
 pub(crate) const CALLER: &str = "12155550121";
 pub(crate) const CALLED: &str = "12155550131";
 
@@ -67,8 +72,7 @@ impl Running {
         let made = shaken().args(["lab", "init"]).arg(&lab).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 
-        // The kernel picks the repository's port; the configuration gets it.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let config = lab.join("shaken.toml");
         let text = fs::read_to_string(&config).unwrap().replace(":8443\"", &format!(":{port}\""));
         fs::write(&config, edit(text)).unwrap();

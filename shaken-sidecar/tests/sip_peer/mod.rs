@@ -1,19 +1,9 @@
-//! A SIP client of one datagram at a time, and free ports.
+//! A SIP client of one datagram at a time.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::running::{CALLED, CALLER};
-
-/// A UDP port and a TCP port of the same number that nobody uses.
-pub(crate) fn free_port() -> u16 {
-    loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// A peer with an address of its own.
 pub(crate) struct Peer {
