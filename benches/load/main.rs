@@ -99,13 +99,16 @@ struct LoadOptions {
     depth: usize,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Seconds of the same before, which are not counted.
+    #[arg(long, default_value_t = 0)]
+    settle: u64,
 }
 
 impl LoadOptions {
     fn load(&self) -> Load {
-        let Self { door, op, connections, depth, seconds } = *self;
-        let length = Duration::from_secs(seconds);
-        Load { door, op, connections, depth, length, check: Check::AtTheEnd }
+        let Self { door, op, connections, depth, seconds, settle } = *self;
+        let (length, settle) = (Duration::from_secs(seconds), Duration::from_secs(settle));
+        Load { door, op, connections, depth, length, settle, check: Check::AtTheEnd }
     }
 }
 
@@ -144,7 +147,13 @@ fn main() -> ExitCode {
         Command::Cost { seconds } => cost(&daemon, &caller, Duration::from_secs(*seconds)),
         Command::Rate { load, rate, then } => {
             let load = load.load();
-            let after = Load { connections: 16, depth: 1, length: Duration::from_secs(2), ..load };
+            let after = Load {
+                connections: 16,
+                depth: 1,
+                length: Duration::from_secs(2),
+                settle: Duration::ZERO,
+                ..load
+            };
             let paces = then.iter().flat_map(|then| [(&after, *then); 2]);
             let all = [(&load, *rate)].into_iter().chain(paces);
             all.fold(true, |is_right, (load, rate)| {
@@ -168,9 +177,9 @@ fn show(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> bool {
 
 fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64) -> bool {
     let length = Duration::from_secs(seconds);
-    let (op, check) = (Op::Verify, Check::AtTheEnd);
-    let load = Load { door: Door::Http, op, connections: 16, depth: 1, length, check };
-    let flood = Load { door: Door::Resp, op, connections: 200, depth: 16, length, check };
+    let (op, settle, check) = (Op::Verify, Duration::from_secs(5), Check::AtTheEnd);
+    let load = Load { door: Door::Http, op, connections: 16, depth: 1, length, settle, check };
+    let flood = Load { door: Door::Resp, connections: 200, depth: 16, settle: Duration::ZERO, ..load };
     let alone = run::run(daemon, caller, &load, Pace::Rate(cached));
     println!("{load}: {alone}");
     let (beside, of_holes) =
@@ -186,7 +195,8 @@ fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64)
 fn cost(daemon: &Daemon, caller: &Caller, length: Duration) -> bool {
     let mut is_right = true;
     let mut run = |door, op, connections, depth| -> Outcome {
-        let load = Load { door, op, connections, depth, length, check: Check::AsTheyCome };
+        let (settle, check) = (Duration::ZERO, Check::AsTheyCome);
+        let load = Load { door, op, connections, depth, length, settle, check };
         let outcome = run::run(daemon, caller, &load, Pace::Peak);
         eprintln!("{load}: {outcome}");
         is_right &= outcome.wrong == 0;

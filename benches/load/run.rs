@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use shaken_benches::Percentiles;
@@ -20,6 +21,8 @@ pub(crate) struct Load {
     /// Requests that a connection sends before it waits.
     pub(crate) depth: usize,
     pub(crate) length: Duration,
+    /// How long the same comes before, and is not counted: the file that a new log begins with is slow.
+    pub(crate) settle: Duration,
     pub(crate) check: Check,
 }
 
@@ -34,7 +37,7 @@ pub(crate) enum Check {
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { door, op, connections, depth, length, check: _ } = self;
+        let Self { door, op, connections, depth, length, settle: _, check: _ } = self;
         write!(f, "{door:?} {op:?}, {connections} connections, {depth} deep, {} s", length.as_secs())
     }
 }
@@ -90,27 +93,42 @@ pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> 
     alone(async {
         let plans = Plans::new(caller, load.op);
         warm_up(daemon, &plans, load).await;
+        calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace).await;
         let meter = Meter::start(daemon);
         let answers = calls(daemon, &plans, load, pace).await;
         meter.outcome(answers, caller, load)
     })
 }
 
-/// The same beside a flood of calls whose certificates do not come, and what comes of those.
+/// The same beside a flood of calls whose certificates do not come, and what comes of those. The flood has
+/// a thread of its own: what it takes of the clients' time is not the daemon's.
 pub(crate) fn run_beside_holes(
     daemon: &Daemon,
     caller: &Caller,
     (load, pace): (&Load, Pace),
     (flood, rate): (&Load, f64),
 ) -> (Outcome, Outcome) {
-    alone(async {
-        let plans = Plans::new(caller, load.op);
-        let holes = Plans::of_holes(caller, (rate * flood.length.as_secs_f64()) as u64);
-        warm_up(daemon, &plans, load).await;
-        let meter = Meter::start(daemon);
-        let both = (calls(daemon, &plans, load, pace), calls(daemon, &holes, flood, Pace::Rate(rate)));
-        let (answers, of_holes) = futures_util::future::join(both.0, both.1).await;
-        (meter.outcome(answers, caller, load), meter.outcome(of_holes, caller, flood))
+    let begin = Barrier::new(2);
+    std::thread::scope(|scope| {
+        let of_holes = scope.spawn(|| {
+            alone(async {
+                let count = (rate * flood.length.as_secs_f64()) as u64;
+                let holes = Plans::of_holes(caller, count);
+                begin.wait();
+                let meter = Meter::start(daemon);
+                let answers = calls(daemon, &holes, flood, Pace::Rate(rate)).await;
+                meter.outcome(answers, caller, flood)
+            })
+        });
+        let beside = alone(async {
+            let plans = Plans::new(caller, load.op);
+            warm_up(daemon, &plans, load).await;
+            begin.wait();
+            let meter = Meter::start(daemon);
+            let answers = calls(daemon, &plans, load, pace).await;
+            meter.outcome(answers, caller, load)
+        });
+        (beside, of_holes.join().expect("the flood"))
     })
 }
 

@@ -36,6 +36,7 @@ pub mod life;
 pub mod limits;
 pub mod listen;
 pub mod lists;
+mod os;
 pub mod policy;
 pub mod replay;
 mod request_id;

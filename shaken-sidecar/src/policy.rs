@@ -10,7 +10,6 @@ pub mod data;
 pub mod decision;
 #[cfg(test)]
 mod fixture;
-mod map;
 pub mod numbers;
 pub mod simulation;
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::os;
+
 /// One directory of files that are written at offsets. No call is repeated in here: what to do about
 /// an interrupted or failed one is the caller's business.
 pub(super) trait Disk: Clone + Send + 'static {
@@ -48,6 +50,10 @@ pub(super) trait DiskFile: Send + Sync + 'static {
 
     /// Returns after all that was written is durable, and can be found by the file's length.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Returns after the disk has `len_bytes` from `offset_bytes` on, which were written, in its cache:
+    /// nothing about it is durable, and no sync of another file waits for it.
+    fn write_out(&mut self, offset_bytes: u64, len_bytes: u64) -> io::Result<()>;
 
     /// Length of the file.
     fn len_bytes(&self) -> io::Result<u64>;
@@ -155,6 +161,10 @@ impl DiskFile for File {
     fn sync(&mut self) -> io::Result<()> {
         // Not File::sync_data, which repeats an interrupted call unseen.
         Ok(rustix::fs::fdatasync(&*self)?)
+    }
+
+    fn write_out(&mut self, offset_bytes: u64, len_bytes: u64) -> io::Result<()> {
+        os::write_out(self, offset_bytes, len_bytes)
     }
 
     fn len_bytes(&self) -> io::Result<u64> {

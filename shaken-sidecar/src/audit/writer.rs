@@ -272,6 +272,9 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             let _ = waiting.done.map(|done| done.send(Ok(index)));
         }
         self.observer.durable(&Commit { first_index, bytes: &self.lines });
+        if let (Some(preparation), Some(segment)) = (&self.preparation, &self.segment) {
+            preparation.keep_pace(segment, self.lines.len() as u64);
+        }
         self.prepare_ahead();
     }
 

@@ -130,6 +130,10 @@ impl DiskFile for FaultyFile {
         }
     }
 
+    fn write_out(&mut self, offset_bytes: u64, len_bytes: u64) -> io::Result<()> {
+        self.file.write_out(offset_bytes, len_bytes)
+    }
+
     fn len_bytes(&self) -> io::Result<u64> {
         self.file.len_bytes()
     }

@@ -301,6 +301,10 @@ impl DiskFile for SimFile {
         Ok(())
     }
 
+    fn write_out(&mut self, _: u64, _: u64) -> io::Result<()> {
+        self.sim.lock().unwrap().call("write out").map(drop)
+    }
+
     fn len_bytes(&self) -> io::Result<u64> {
         let mut sim = self.sim.lock().unwrap();
         sim.call("look at length")?;

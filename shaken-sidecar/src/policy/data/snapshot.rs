@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::{Generation, Policy};
 use crate::files;
-use crate::policy::map::Mapped;
+use crate::os::Mapped;
 use crate::policy::numbers::{PARTS, Part, Table};
 
 /// What the compiled file holds beside the tables.

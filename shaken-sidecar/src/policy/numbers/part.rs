@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::policy::map::Mapped;
+use crate::os::Mapped;
 
 /// Bytes that hold little-endian integers one after the other.
 pub(crate) enum Part {

@@ -1,14 +1,15 @@
-//! A file as bytes, without reading it: the one place of the daemon with unsafe code.
+//! What the system does for us that has no safe spelling: the one place of the daemon with unsafe code.
 
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use memmap2::Mmap;
 
-/// The bytes of a file.
+/// The bytes of a file, without reading it.
 #[derive(Debug)]
 pub(crate) struct Mapped(Mmap);
 
@@ -43,11 +44,40 @@ impl Deref for Mapped {
     }
 }
 
+/// Returns after the device has taken `len_bytes` of `file` from `offset_bytes` on. They are in its cache,
+/// and how long the file is may be known to nobody: durable they are after an fdatasync only. Unlike one,
+/// it neither empties that cache nor has the file system commit its journal, for which the syncs of other
+/// files would wait.
+///
+/// # Errors
+/// That of the device. A later fdatasync need not tell it again, so the file must not be used.
+pub(crate) fn write_out(file: &File, offset_bytes: u64, len_bytes: u64) -> io::Result<()> {
+    let offset = offset_bytes.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let len = len_bytes.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let all =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // SAFETY: it takes no memory of ours, and the descriptor is open as long as `file` is borrowed.
+    #[expect(unsafe_code, reason = "no safe wrapper of sync_file_range is kept up")]
+    let outcome = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, all) };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_out_is_told() {
+        let file = tempfile::tempfile().unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"bytes", 0).unwrap();
+        write_out(&file, 0, 5).unwrap();
+        assert_eq!(write_out(&file, u64::MAX, 1).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let (pipe, _writer) = io::pipe().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(pipe));
+        assert_eq!(write_out(&pipe, 0, 1).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
+    }
 
     #[test]
     fn only_files_that_nobody_else_can_change_are_taken() {
