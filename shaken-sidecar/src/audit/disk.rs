@@ -51,8 +51,8 @@ pub(super) trait DiskFile: Send + Sync + 'static {
     /// Returns after all that was written is durable, and can be found by the file's length.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Returns after the disk has `len_bytes` from `offset_bytes` on, which were written, in its cache:
-    /// nothing about it is durable, and no sync of another file waits for it.
+    /// Returns after the device has taken `len_bytes` from `offset_bytes` on, which were written. They are
+    /// not durable by that. After an error the file must not be used.
     fn write_out(&mut self, offset_bytes: u64, len_bytes: u64) -> io::Result<()>;
 
     /// Length of the file.
