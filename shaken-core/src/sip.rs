@@ -36,7 +36,7 @@
 //! ```
 //!
 //! Headers that say nothing about who calls whom are not judged: not Via, Contact or
-//! Max-Forwards, nor whether they are there. The body is lent out and not read.
+//! Max-Forwards, nor whether they are there. Contact is read where its trunk group is asked for. The body is lent out and not read.
 
 mod address;
 mod content;
@@ -49,6 +49,7 @@ mod parties;
 mod reply;
 #[cfg(feature = "rsip")]
 pub mod rsip;
+mod trunk_group;
 pub(crate) mod uri;
 
 use core::fmt;
@@ -59,6 +60,7 @@ pub use diversion::{Diversion, HistoryEntry};
 pub use headers::{Headers, Hints, MAX_IDENTITY_LEN};
 pub use parties::{Caller, MAX_DATE_DISTANCE_S, Parties, Source};
 pub use reply::{Reason, ReasonProtocol, write_response, write_uri_header_value};
+pub use trunk_group::Said;
 pub use uri::{Scheme, Uri};
 
 use crate::Error;

@@ -12,6 +12,7 @@ mod quick;
 mod remote;
 
 use std::convert::Infallible;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use crate::audit::{Loss, Op, Undecided};
-use crate::call::{Calls, Offers, Origin};
+use crate::call::{Calls, Carries, Offers, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::fields::Fields;
 use crate::force::InForce;
@@ -238,7 +239,7 @@ async fn answer(
 }
 
 async fn dispatch(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     client: Client,
     door: &Door,
     request_id: String,
@@ -249,11 +250,12 @@ async fn dispatch(
     let client = door.admit(&request, client, &force)?;
     let path = request.uri().path().to_owned();
     let parent = calls.traces().and_then(|_| Parent::of(request.headers()));
-    let origin = |client, trunk, call_id| Origin {
+    let origin = |client, trunk, call_id, headers| Origin {
         listener: door.listener,
         client,
         offers: door.offers(&force),
         trunk,
+        carries: Carries::Http(headers),
         call_id,
         request_id,
         now: SystemTime::now(),
@@ -265,8 +267,8 @@ async fn dispatch(
         if request.method() != Method::POST {
             return Err(RequestError::MethodNotAllowed { allow: "POST" });
         }
-        let body = read_json(request).await?;
-        let origin = origin(client, None, None);
+        let body = read_json(&mut request).await?;
+        let origin = origin(client, None, None, mem::take(request.headers_mut()));
         let answer = match op {
             Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
             Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
@@ -280,9 +282,10 @@ async fn dispatch(
             let mut fields = Fields::default();
             quick::read(&mut fields, request.uri().query().unwrap_or_default().as_bytes())?;
             if request.method() == Method::POST {
-                quick::read(&mut fields, &read_body(request, FORM).await?)?;
+                quick::read(&mut fields, &read_body(&mut request, FORM).await?)?;
             }
-            let origin = origin(client, fields.trunk.take(), fields.call_id()?);
+            let headers = mem::take(request.headers_mut());
+            let origin = origin(client, fields.trunk.take(), fields.call_id()?, headers);
             if path == QUICK_SIGN {
                 quick::sign(fields, calls, &origin).await
             } else {
@@ -297,12 +300,12 @@ async fn dispatch(
         }
         (&Method::POST, REVEALS) => {
             let peer = Admin::check(&client, &force.admin_uids)?;
-            let recorded = admin.reveals(&read_json(request).await?, peer, calls.audit()).await?;
+            let recorded = admin.reveals(&read_json(&mut request).await?, peer, calls.audit()).await?;
             Ok(json(StatusCode::OK, &recorded))
         }
         (&Method::POST, RELOAD) => {
             let peer = Admin::check(&client, &force.admin_uids)?;
-            let body = read_json(request).await?;
+            let body = read_json(&mut request).await?;
             // Nothing of the old state is held while it is replaced.
             drop(force);
             let (status, told) = Admin::reload(&body, peer, life).await?;
@@ -323,7 +326,7 @@ fn openapi() -> Response<Full<Bytes>> {
 }
 
 /// The body of a request that takes and gives JSON (ATIS-1000082).
-async fn read_json(request: Request<Incoming>) -> Result<Bytes, RequestError> {
+async fn read_json(request: &mut Request<Incoming>) -> Result<Bytes, RequestError> {
     if let Some(accept) = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok())
         && !accepts_json(accept)
     {
@@ -333,7 +336,7 @@ async fn read_json(request: Request<Incoming>) -> Result<Bytes, RequestError> {
 }
 
 /// The body of a request whose headers are in order.
-async fn read_body(request: Request<Incoming>, wanted: &str) -> Result<Bytes, RequestError> {
+async fn read_body(request: &mut Request<Incoming>, wanted: &str) -> Result<Bytes, RequestError> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let media_type = header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case(wanted) {
@@ -345,7 +348,7 @@ async fn read_body(request: Request<Incoming>, wanted: &str) -> Result<Bytes, Re
     if request.body().size_hint().lower() > u64::try_from(MAX_BODY_LEN).unwrap_or(u64::MAX) {
         return Err(RequestError::TooLarge);
     }
-    let body = Limited::new(request.into_body(), MAX_BODY_LEN).collect().await.map_err(|error| {
+    let body = Limited::new(request.body_mut(), MAX_BODY_LEN).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             RequestError::TooLarge
         } else {

@@ -11,21 +11,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use shaken_core::sip::Request;
 use shaken_core::{Error, Verstat};
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
 use crate::force::InForce;
 use crate::hex::hex;
 use crate::limits::Permit;
-use crate::policy::{self, Listener, Replay, Trunk};
+use crate::policy::{self, Carried, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
 use crate::telemetry::{Tally, Traces};
 pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
 use presented::Presented;
 pub(crate) use presented::received;
+pub use request::{Carries, Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
 pub(crate) use request::{HEARTBEAT_FROM, HEARTBEAT_TO};
-pub use request::{Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
 pub use signing::Signing;
 use verification::Work;
 pub use verification::{FETCH_BUDGET, HeaderParams, Verification};
@@ -208,8 +209,18 @@ impl Calls {
     /// The trunk that a request belongs to. Requests of strangers are counted and not recorded one by
     /// one, or they could fill the disk.
     fn recognize<'f>(&self, force: &'f InForce, origin: &Origin) -> Result<&'f Trunk, Refusal> {
+        let invite;
+        let carried = match &origin.carries {
+            Carries::Http(headers) => Carried::Http(headers),
+            Carries::Invite(bytes) if force.trunks.iter().any(|trunk| trunk.of().mark.is_some()) => {
+                invite = Request::parse(bytes);
+                invite.as_ref().map_or(Carried::Nothing, Carried::Invite)
+            }
+            Carries::Nothing | Carries::Invite(_) => Carried::Nothing,
+        };
         let named = origin.trunk.as_deref();
-        policy::recognize(&force.trunks, origin.listener, &origin.client, named).ok_or_else(|| {
+        let trunk = policy::recognize(&force.trunks, origin.listener, &origin.client, named, carried);
+        trunk.ok_or_else(|| {
             self.audit.count_undecided(Undecided::Unauthenticated, origin.now);
             Refusal::TrunkUnknown
         })

@@ -2,14 +2,14 @@
 //!
 //! A trunk is recognized by facts that the client cannot choose: the listener it connected to, the
 //! user id that the kernel tells, on TCP the user whose secret it knows, and in SIP the peer whose
-//! address it has. A request may name one
-//! of its trunks, if the configuration lets it. What it asks for can lower the level of the trunk and
-//! never raise it.
+//! address it has. Among its own trunks a request may name one or carry the mark of one, if the
+//! configuration lets it. What it asks for can lower the level of the trunk and never raise it.
 
 pub mod data;
 pub mod decision;
 #[cfg(test)]
 mod fixture;
+mod matching;
 pub mod numbers;
 pub mod simulation;
 
@@ -20,6 +20,8 @@ use shaken_core::passport::Ppt;
 
 use crate::audit::Record;
 use crate::listen::Client;
+use matching::Belongs;
+pub use matching::{Carried, Mark, Match, Named};
 
 /// Where requests come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -51,11 +53,7 @@ impl Listener {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     name: Arc<str>,
-    listener: Option<Listener>,
-    uid: Option<u32>,
-    user: Option<String>,
-    peer: Option<String>,
-    named: Named,
+    of: Match,
     max_attest: Attest,
     signs: Vec<Ppt>,
     /// What the highest level is said to come from.
@@ -79,26 +77,14 @@ pub enum Replay {
     Refuse,
 }
 
-/// Whether requests must name a trunk to be on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
-    NeedNot,
-    Must,
-}
-
 impl Trunk {
-    /// A trunk that every request on every listener belongs to, at level C, the safe one. Narrow
-    /// it with `with_*`.
+    /// A trunk of the requests that have what is in `of`, at level C, the safe one.
     #[must_use]
-    pub fn new(name: String) -> Self {
+    pub fn new(name: String, of: Match) -> Self {
         Self {
             rule: rule(&name, Attest::C),
             name: name.into(),
-            listener: None,
-            uid: None,
-            user: None,
-            peer: None,
-            named: Named::NeedNot,
+            of,
             max_attest: Attest::C,
             signs: vec![Ppt::Shaken],
             customer: None,
@@ -118,36 +104,6 @@ impl Trunk {
     #[must_use]
     pub fn replay(&self) -> Replay {
         self.replay
-    }
-
-    /// Only requests on this listener.
-    #[must_use]
-    pub fn with_listener(self, listener: Listener) -> Self {
-        Self { listener: Some(listener), ..self }
-    }
-
-    /// Only requests of processes with this effective user id.
-    #[must_use]
-    pub fn with_uid(self, uid: u32) -> Self {
-        Self { uid: Some(uid), ..self }
-    }
-
-    /// Only requests of who gave the secret of this user, on TCP.
-    #[must_use]
-    pub fn with_user(self, user: String) -> Self {
-        Self { user: Some(user), ..self }
-    }
-
-    /// Only requests of this peer, in SIP.
-    #[must_use]
-    pub fn with_peer(self, peer: String) -> Self {
-        Self { peer: Some(peer), ..self }
-    }
-
-    /// Only requests that name it, of those that could be on it. So that one client may use several.
-    #[must_use]
-    pub fn only_by_name(self) -> Self {
-        Self { named: Named::Must, ..self }
     }
 
     /// The highest level that calls on this trunk get, and the one they get when they ask for
@@ -197,34 +153,19 @@ impl Trunk {
 
     /// Whether the same requests are on it as on `other`, and whose calls they are.
     pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
-        (self.listener, self.uid, &self.user, &self.peer, self.named)
-            == (other.listener, other.uid, &other.user, &other.peer, other.named)
-            && (&self.customer, &self.provider) == (&other.customer, &other.provider)
+        (&self.of, &self.customer, &self.provider) == (&other.of, &other.customer, &other.provider)
     }
 
-    /// The user that its requests are of, if it says so.
+    /// What its requests have.
     #[must_use]
-    pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
-    }
-
-    /// The peer of SIP that its requests are of, if it says so.
-    #[must_use]
-    pub fn peer(&self) -> Option<&str> {
-        self.peer.as_deref()
+    pub fn of(&self) -> &Match {
+        &self.of
     }
 
     /// Whether PASSporTs of type `ppt` are signed on it.
     #[must_use]
     pub fn signs(&self, ppt: Ppt) -> bool {
         self.signs.contains(&ppt)
-    }
-
-    fn matches(&self, listener: Listener, client: &Client) -> bool {
-        self.listener.is_none_or(|wanted| wanted == listener)
-            && self.uid.is_none_or(|wanted| client.uid() == Some(wanted))
-            && self.user.as_deref().is_none_or(|wanted| !listener.is_sip() && client.user() == Some(wanted))
-            && self.peer.as_deref().is_none_or(|wanted| listener.is_sip() && client.user() == Some(wanted))
     }
 
     /// What a call on this trunk gets that asks for a PASSporT of type `ppt`, with level `requested` or
@@ -254,41 +195,40 @@ fn rule(trunk: &str, max_attest: Attest) -> Arc<str> {
 }
 
 /// The first trunk, in the order of the configuration, that a request belongs to. If the request
-/// names one, it is that one or none.
+/// names one, it is that one or none; none too, if it may be on a trunk whose mark it carries twice.
 #[must_use]
 pub fn recognize<'a>(
     trunks: &'a [Trunk],
     listener: Listener,
     client: &Client,
     named: Option<&str>,
+    carried: Carried<'_>,
 ) -> Option<&'a Trunk> {
-    let is_named = |trunk: &Trunk| named == Some(trunk.name());
-    let is_reached = |trunk: &&Trunk| {
-        trunk.matches(listener, client) && (trunk.named == Named::NeedNot || is_named(trunk))
-    };
-    let mut reached = trunks.iter().filter(is_reached);
-    if named.is_none() {
-        return reached.next();
+    let mut first = None;
+    for trunk in trunks {
+        let is_named = named == Some(trunk.name());
+        let is_asked_for = match trunk.of.named {
+            Named::Must => is_named,
+            // Of those that need not be named only the first: naming a later one must not be a way around it.
+            Named::NeedNot => first.is_none(),
+        };
+        if !is_asked_for {
+            continue;
+        }
+        match trunk.of.takes(listener, client, carried) {
+            Belongs::No => continue,
+            Belongs::Unclear => return None,
+            Belongs::Yes if is_named || named.is_none() => return Some(trunk),
+            Belongs::Yes => first = Some(trunk),
+        }
     }
-    // Of those that need not be named only the first: naming a later one must not be a way around it.
-    let first = trunks.iter().find(|trunk| trunk.matches(listener, client) && trunk.named == Named::NeedNot);
-    reached
-        .find(|trunk| is_named(trunk))
-        .filter(|trunk| trunk.named == Named::Must || first.is_some_and(|first| first.name() == trunk.name()))
+    None
 }
 
 /// Trunks that no request can reach, each with the earlier one that takes all of theirs.
 pub fn shadowed(trunks: &[Trunk]) -> impl Iterator<Item = (&str, &str)> {
     trunks.iter().enumerate().filter_map(|(i, later)| {
-        let takes_all = |earlier: &&Trunk| {
-            earlier.named == Named::NeedNot
-                && later.named == Named::NeedNot
-                && earlier.uid.is_none_or(|uid| later.uid == Some(uid))
-                && earlier.user.as_ref().is_none_or(|user| later.user.as_ref() == Some(user))
-                && earlier.peer.as_ref().is_none_or(|peer| later.peer.as_ref() == Some(peer))
-                && earlier.listener.is_none_or(|listener| later.listener == Some(listener))
-        };
-        let earlier = trunks.iter().take(i).find(takes_all)?;
+        let earlier = trunks.iter().take(i).find(|earlier| earlier.of.takes_all_of(&later.of))?;
         Some((later.name(), earlier.name()))
     })
 }
@@ -338,6 +278,9 @@ impl Reason {
 mod tests {
     use std::net::SocketAddr;
 
+    use hyper::HeaderMap;
+    use shaken_core::sip::Request;
+
     use super::*;
     use crate::listen::Peer;
 
@@ -350,7 +293,7 @@ mod tests {
             (Attest::C, Some(Attest::B), Attest::C, Reason::CappedByTrunk),
             (Attest::B, None, Attest::B, Reason::TrunkDefault),
         ] {
-            let trunk = Trunk::new("t".into()).with_max_attest(max);
+            let trunk = Trunk::new("t".into(), Match::default()).with_max_attest(max);
             let decision = trunk.decide(Ppt::Shaken, requested).unwrap();
             assert_eq!((decision.attest, decision.reason), (Some(attest), reason), "{max} {requested:?}");
         }
@@ -358,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_default_level_is_the_lowest() {
-        let decision = Trunk::new("t".into()).decide(Ppt::Shaken, Some(Attest::A)).unwrap();
+        let decision = Trunk::new("t".into(), Match::default()).decide(Ppt::Shaken, Some(Attest::A)).unwrap();
         assert_eq!(decision.attest, Some(Attest::C));
     }
 
@@ -370,15 +313,32 @@ mod tests {
         Client::from("192.0.2.1:9".parse::<SocketAddr>().unwrap()).known_as(user.map(str::to_owned))
     }
 
+    fn uid(uid: u32) -> Match {
+        Match { uid: Some(uid), ..Match::default() }
+    }
+
+    fn peer(name: &str) -> Match {
+        Match { peer: Some(name.into()), ..Match::default() }
+    }
+
+    fn on(listener: Listener) -> Match {
+        Match { listener: Some(listener), ..Match::default() }
+    }
+
+    fn trunk(name: &str, of: Match) -> Trunk {
+        Trunk::new(name.into(), of)
+    }
+
     #[test]
     fn trunks_are_recognized_in_order_by_all_that_they_name() {
         let trunks = [
-            Trunk::new("one".into()).with_uid(1),
-            Trunk::new("two".into()).with_uid(2).with_listener(Listener::Http),
-            Trunk::new("three".into()).with_user("pbx".into()),
-            Trunk::new("four".into()).with_listener(Listener::HttpTcp),
+            trunk("one", uid(1)),
+            trunk("two", Match { listener: Some(Listener::Http), ..uid(2) }),
+            trunk("three", Match { user: Some("pbx".into()), ..Match::default() }),
+            trunk("four", on(Listener::HttpTcp)),
         ];
-        let of = |listener, client| recognize(&trunks, listener, &client, None).map(Trunk::name);
+        let of =
+            |listener, client| recognize(&trunks, listener, &client, None, Carried::Nothing).map(Trunk::name);
         let name = |uid| of(Listener::Http, process(uid));
         assert_eq!((name(1), name(2), name(3)), (Some("one"), Some("two"), None));
         assert_eq!(of(Listener::Resp, process(2)), None);
@@ -387,26 +347,32 @@ mod tests {
         assert_eq!(of(Listener::RespTcp, remote(Some("other"))), None);
         assert_eq!(shadowed(&trunks).count(), 0);
         // A peer of SIP is no user, whatever they are called.
-        let pbx = [trunks[2].clone(), Trunk::new("sip".into()).with_peer("pbx".into())];
-        let of_pbx = |listener| recognize(&pbx, listener, &remote(Some("pbx")), None).map(Trunk::name);
-        assert_eq!(of_pbx(Listener::HttpTcp), Some("three"));
-        assert_eq!((of_pbx(Listener::SipUdp), of_pbx(Listener::SipTcp)), (Some("sip"), Some("sip")));
-        assert_eq!(recognize(&pbx, Listener::SipUdp, &remote(Some("other")), None), None);
+        let pbx = [trunks[2].clone(), trunk("sip", peer("pbx"))];
+        let of = |listener, name| {
+            recognize(&pbx, listener, &remote(Some(name)), None, Carried::Nothing).map(Trunk::name)
+        };
+        assert_eq!(of(Listener::HttpTcp, "pbx"), Some("three"));
+        assert_eq!((of(Listener::SipUdp, "pbx"), of(Listener::SipTcp, "pbx")), (Some("sip"), Some("sip")));
+        assert_eq!(of(Listener::SipUdp, "other"), None);
         assert_eq!(shadowed(&pbx).count(), 0);
-        let everyone = [Trunk::new("all".into()), trunks[0].clone()];
+        let everyone = [trunk("all", Match::default()), trunks[0].clone()];
         assert_eq!(shadowed(&everyone).collect::<Vec<_>>(), [("one", "all")]);
-        assert_eq!(recognize(&everyone, Listener::Http, &process(1), None).map(Trunk::name), Some("all"));
+        let found = recognize(&everyone, Listener::Http, &process(1), None, Carried::Nothing);
+        assert_eq!(found.map(Trunk::name), Some("all"));
     }
 
     #[test]
     fn a_request_chooses_among_the_trunks_that_are_its_own() {
+        let named = |uid| Match { named: Named::Must, ..uid };
         let trunks = [
-            Trunk::new("default".into()).with_uid(1),
-            Trunk::new("7".into()).with_uid(1).with_max_attest(Attest::A).only_by_name(),
-            Trunk::new("8".into()).with_uid(2).with_max_attest(Attest::A).only_by_name(),
-            Trunk::new("later".into()).with_listener(Listener::Http).with_max_attest(Attest::A),
+            trunk("default", uid(1)),
+            trunk("7", named(uid(1))),
+            trunk("8", named(uid(2))),
+            trunk("later", on(Listener::Http)),
         ];
-        let of = |uid, named| recognize(&trunks, Listener::Http, &process(uid), named).map(Trunk::name);
+        let of = |uid, named| {
+            recognize(&trunks, Listener::Http, &process(uid), named, Carried::Nothing).map(Trunk::name)
+        };
         assert_eq!(of(1, None), Some("default"));
         assert_eq!(of(1, Some("default")), Some("default"));
         assert_eq!(of(1, Some("7")), Some("7"));
@@ -417,9 +383,73 @@ mod tests {
         assert_eq!(of(2, Some("later")), Some("later"));
         assert_eq!(shadowed(&trunks).count(), 0);
         // What must be named hides nothing, and is hidden by nothing.
-        let all = Trunk::new("all".into());
-        let named = Trunk::new("named".into()).with_uid(1).only_by_name();
-        assert_eq!(shadowed(&[all.clone(), named]).count(), 0);
-        assert_eq!(shadowed(&[all.only_by_name(), trunks[0].clone()]).count(), 0);
+        let all = Match::default();
+        assert_eq!(shadowed(&[trunk("all", all.clone()), trunk("named", named(uid(1)))]).count(), 0);
+        assert_eq!(shadowed(&[trunk("all", named(all)), trunks[0].clone()]).count(), 0);
+    }
+
+    #[test]
+    fn a_mark_tells_the_trunks_of_one_client_apart_and_never_those_of_two() {
+        let header = |value: &str| Some(Mark::Header { name: "X-Trunk".into(), value: value.into() });
+        let tgrp = Mark::Tgrp { label: "TG-1".into(), context: "carrier.example.com".into() };
+        let trunks = [
+            trunk("dialer", Match { mark: header("dialer"), ..peer("sbc") }),
+            trunk("other's", Match { mark: header("other"), ..peer("other") }),
+            trunk("otg", Match { mark: Some(Mark::Otg("tg7".into())), ..peer("sbc") }),
+            trunk("tgrp", Match { mark: Some(tgrp), ..peer("sbc") }),
+            trunk("default", peer("sbc")),
+        ];
+        let of = |name: &str, contact: &str, more: &str| {
+            let invite = format!(
+                "INVITE sip:+12155550131@192.0.2.7 SIP/2.0\r\nFrom: <sip:+12155550121@192.0.2.1>;tag=1\r\n\
+                 To: <sip:+12155550131@192.0.2.7>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContact: <sip:{contact}>\r\n\
+                 {more}\r\n"
+            );
+            let invite = Request::parse(invite.as_bytes()).unwrap();
+            let client = remote(Some(name));
+            let found = recognize(&trunks, Listener::SipUdp, &client, None, Carried::Invite(&invite));
+            found.map(Trunk::name)
+        };
+        let group = "+12155550121;tgrp=TG-1;trunk-context=carrier.example.com@192.0.2.1";
+        assert_eq!(of("sbc", "192.0.2.1", ""), Some("default"));
+        assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: dialer\r\n"), Some("dialer"));
+        assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: Dialer\r\n"), Some("default"));
+        assert_eq!(of("sbc", "192.0.2.1;otg=tg7", ""), Some("otg"));
+        assert_eq!(of("sbc", group, ""), Some("tgrp"));
+        assert_eq!(of("sbc", &group.replace("TG-1", "TG-2"), ""), Some("default"));
+        assert_eq!(of("sbc", &group.replace("carrier.", "other."), ""), Some("default"));
+        assert_eq!(of("sbc", group, "X-Trunk: dialer\r\n"), Some("dialer"), "the first in order");
+        assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: other\r\n"), Some("default"), "not its own");
+        assert_eq!(of("other", "192.0.2.1", "X-Trunk: dialer\r\n"), None);
+        assert_eq!(of("other", "192.0.2.1", "X-Trunk: other\r\n"), Some("other's"));
+        // Whoever adds a second one does not get the trunk that is there for calls without.
+        assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: x\r\nX-Trunk: dialer\r\n"), None);
+        assert_eq!(of("sbc", "192.0.2.1;otg=tg7;otg=tg8", ""), None);
+        assert_eq!(of("sbc", "+1;tgrp=TG-1@192.0.2.1", ""), None);
+        assert_eq!(shadowed(&trunks).count(), 0);
+        let reversed: Vec<_> = trunks.iter().rev().cloned().collect();
+        let hidden: Vec<_> = shadowed(&reversed).collect();
+        assert_eq!(hidden, [("tgrp", "default"), ("otg", "default"), ("dialer", "default")]);
+    }
+
+    #[test]
+    fn a_header_of_http_is_a_mark_too() {
+        let mark = Mark::Header { name: "X-Trunk".into(), value: "dialer".into() };
+        let trunks = [trunk("dialer", Match { mark: Some(mark), ..uid(1) }), trunk("default", uid(1))];
+        let of = |uid, values: &[&'static str]| {
+            let values = values.iter().map(|value| ("x-trunk".parse().unwrap(), value.parse().unwrap()));
+            let headers: HeaderMap = values.fold(HeaderMap::new(), |mut headers, (name, value)| {
+                headers.append::<hyper::header::HeaderName>(name, value);
+                headers
+            });
+            let carried = Carried::Http(&headers);
+            recognize(&trunks, Listener::Http, &process(uid), None, carried).map(Trunk::name)
+        };
+        assert_eq!(of(1, &[]), Some("default"));
+        assert_eq!(of(1, &["dialer"]), Some("dialer"));
+        assert_eq!(of(1, &["dialer", "dialer"]), Some("dialer"));
+        assert_eq!(of(1, &["other"]), Some("default"));
+        assert_eq!((of(1, &["dialer", "other"]), of(1, &["other", "dialer"])), (None, None));
+        assert_eq!(of(2, &["dialer"]), None);
     }
 }

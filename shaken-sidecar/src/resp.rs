@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use crate::audit::{Loss, Undecided};
-use crate::call::{Calls, Origin};
+use crate::call::{Calls, Carries, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::force::InForce;
 use crate::life::clock::unix_s;
@@ -252,6 +252,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             client: self.session.client.clone(),
             offers: force.resp.offers,
             trunk: names.trunk,
+            carries: Carries::Nothing,
             call_id: names.call_id,
             request_id,
             now,
@@ -300,7 +301,7 @@ mod tests {
     use super::*;
     use crate::audit::{AuditLog, AuditOptions, Entry, Event, read};
     use crate::listen::Peer;
-    use crate::policy::Trunk;
+    use crate::policy::{Match, Trunk};
 
     /// What a client of a door with this deadline is told, and the log after it.
     async fn talk(input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
@@ -311,7 +312,8 @@ mod tests {
     async fn talk_through(room: usize, input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
         let dir = tempfile::tempdir().unwrap();
         let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
-        let force = InForce::new(None, None, vec![Trunk::new("t".into())]).with_deadline(deadline);
+        let force =
+            InForce::new(None, None, vec![Trunk::new("t".into(), Match::default())]).with_deadline(deadline);
         let calls = Arc::new(Calls::new(force, audit));
         let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls)));
         let (near, far) = tokio::io::duplex(room);

@@ -3,7 +3,7 @@
 use shaken_core::json::Reader;
 use shaken_core::mky::{Fingerprints, MAX_FINGERPRINTS};
 use shaken_core::sip::{
-    self, Address, Caller, Headers, MAX_HEAD_LEN, MAX_IDENTITY_LEN, Reason, Request, Scheme, Uri,
+    self, Address, Caller, Headers, MAX_HEAD_LEN, MAX_IDENTITY_LEN, Reason, Request, Said, Scheme, Uri,
     write_response,
 };
 use shaken_core::{Error, Identity, Party, Verstat};
@@ -29,10 +29,29 @@ pub fn run(bytes: &[u8]) {
     let headers = request.headers();
     assert_eq!(one_by_one(headers), one_by_one(&collected(&request)), "by the other way in");
     of_interest(headers);
+    trunk_group(&request);
     response(&request);
     caller(headers);
     if let Ok(parties) = request.parties() {
         assert!(!parties.orig().as_str().is_empty() && !parties.dest().is_empty());
+    }
+}
+
+/// What is said once stands in the message.
+fn trunk_group(request: &Request<'_>) {
+    let head = |wanted: &[u8]| {
+        wanted.is_empty()
+            || request.fields().any(|(_, value)| value.windows(wanted.len()).any(|w| w == wanted))
+    };
+    if let Said::Once(group) = request.otg() {
+        assert!(head(group.as_bytes()) || request.uri().as_str().contains(group), "{group}");
+    }
+    if let Said::Once((label, context)) = request.originating_tgrp() {
+        assert!(head(label.as_bytes()) && head(context.as_bytes()), "{label} {context}");
+    }
+    for (name, _) in request.fields() {
+        let name = core::str::from_utf8(name).unwrap_or_default();
+        assert!(request.field(name) != Said::Nothing || name.is_empty(), "{name}");
     }
 }
 

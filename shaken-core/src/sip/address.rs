@@ -108,7 +108,12 @@ impl<'a> Address<'a> {
     /// A parameter behind the address, such as `tag`, without quotes; empty if it has no value.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&'a [u8]> {
-        lex::param(self.params, name)
+        self.params(name).next()
+    }
+
+    /// Every parameter of that name behind the address.
+    pub(super) fn params(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        lex::params_named(self.params, name)
     }
 
     /// The headers in the URI, escaped or not, without the `?`.

@@ -127,10 +127,12 @@ pub(super) fn params(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// The value of the first parameter of that name, without quotes; empty if it has none.
-pub(super) fn param<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let (_, value) = params(text).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))?;
-    Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+/// The values of the parameters of that name, without quotes; empty if one has none.
+pub(super) fn params_named<'a>(text: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let named = params(text).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|(_, value)| {
+        value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
+    })
 }
 
 #[cfg(test)]
@@ -157,11 +159,12 @@ mod tests {
         let mut cursor = Cursor::new(b" ; tag = a1 ;x;;y=\"a;b,c\"\r\n ;z=[2001:db8::1] , next");
         let text = cursor.params().unwrap();
         assert_eq!(cursor.rest(), b", next");
-        assert_eq!(param(text, "TAG"), Some(&b"a1"[..]));
-        assert_eq!(param(text, "x"), Some(&b""[..]));
-        assert_eq!(param(text, "y"), Some(&b"a;b,c"[..]));
-        assert_eq!(param(text, "z"), Some(&b"[2001:db8::1]"[..]));
-        assert_eq!(param(text, "a"), None);
+        let first = |name| params_named(text, name).next();
+        assert_eq!(first("TAG"), Some(&b"a1"[..]));
+        assert_eq!(first("x"), Some(&b""[..]));
+        assert_eq!(first("y"), Some(&b"a;b,c"[..]));
+        assert_eq!(first("z"), Some(&b"[2001:db8::1]"[..]));
+        assert_eq!(first("a"), None);
         for broken in ["x", ";a b", ";a=\"b", ";a=<b>", ";a=b\"c\""] {
             assert_eq!(Cursor::new(broken.as_bytes()).params(), None, "{broken}");
         }

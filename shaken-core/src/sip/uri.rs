@@ -114,14 +114,24 @@ impl<'a> Uri<'a> {
     /// A parameter behind the host, such as `user` or `transport`; empty if it has no value.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&'a str> {
-        param(self.params, name)
+        self.params(name).next()
     }
 
     /// A parameter of the telephone number itself, in `tel:` or in the user of `sip:`, such as
     /// `ext`, `rn`, `npdi`, `tgrp` or `verstat`; empty if it has no value.
     #[must_use]
     pub fn number_param(&self, name: &str) -> Option<&'a str> {
-        param(self.user.split_once(';')?.1, name)
+        self.number_params(name).next()
+    }
+
+    /// Every parameter of that name behind the host.
+    pub(super) fn params(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        params(self.params, name)
+    }
+
+    /// Every parameter of that name of the telephone number itself.
+    pub(super) fn number_params(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        params(self.user.split_once(';').map_or("", |(_, params)| params), name)
     }
 
     /// Whether this is the emergency service or one of its kinds (RFC 5031 §4.2).
@@ -262,13 +272,10 @@ fn host_of(hostport: &str) -> Option<&str> {
     (is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))).then_some(host)
 }
 
-/// The value of the first parameter of that name in `name=value;name;...`.
-fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
-    params
-        .split(';')
-        .map(|param| param.split_once('=').unwrap_or((param, "")))
-        .find(|(found, _)| found.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+/// The values of the parameters of that name in `name=value;name;...`.
+fn params<'a>(params: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let params = params.split(';').map(|param| param.split_once('=').unwrap_or((param, "")));
+    params.filter(move |(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// The bytes of `text` with escapes decoded; `None` for a `%` without two hex digits.

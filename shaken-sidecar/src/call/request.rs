@@ -1,7 +1,9 @@
 //! What is asked, by whom and how.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use hyper::HeaderMap;
 use shaken_core::passport::{Ppt, rph};
 use shaken_core::{Attest, TelephoneNumber};
 
@@ -21,6 +23,30 @@ pub enum Offers {
     VerifyOnly,
 }
 
+/// What a request came in, where the mark of a trunk may stand.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Carries {
+    /// In nothing of the kind.
+    #[default]
+    Nothing,
+    /// In HTTP, with these header fields.
+    Http(HeaderMap),
+    /// In this INVITE.
+    Invite(Arc<[u8]>),
+}
+
+impl std::fmt::Debug for Carries {
+    /// Neither tokens nor numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Http(_) => "Http",
+            Self::Invite(_) => "Invite",
+        })
+    }
+}
+
 /// Who asks, how, and when: the same for every kind of request.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -32,6 +58,8 @@ pub struct Origin {
     pub offers: Offers,
     /// The trunk that the request names, if it names one.
     pub trunk: Option<String>,
+    /// What else may tell its trunk.
+    pub carries: Carries,
     /// The SIP Call-ID, if the request tells it.
     pub call_id: Option<String>,
     /// The client's name for the request, or ours.

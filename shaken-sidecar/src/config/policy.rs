@@ -75,10 +75,10 @@ pub(super) fn read_policy(
         let wrong = |what: &str| {
             ConfigError::new(format_args!("{}: trunk {:?}: {what}", path.display(), trunk.name()))
         };
-        if trunk.user().is_some_and(|user| !known.users.contains(&user)) {
+        if trunk.of().user.as_deref().is_some_and(|user| !known.users.contains(&user)) {
             return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
         }
-        if trunk.peer().is_some_and(|peer| !known.peers.contains(&peer)) {
+        if trunk.of().peer.as_deref().is_some_and(|peer| !known.peers.contains(&peer)) {
             return Err(wrong("there is no such peer in [[sip.peer]]"));
         }
     }

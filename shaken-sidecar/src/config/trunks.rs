@@ -5,7 +5,7 @@ use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
 use super::{ConfigError, is_name};
-use crate::policy::{Listener, Replay, Trunk};
+use crate::policy::{Listener, Mark, Match, Named, Replay, Trunk};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,7 +15,8 @@ pub(super) struct TrunkSection {
     user: Option<String>,
     peer: Option<String>,
     #[serde(default)]
-    by_name: bool,
+    by_name: Named,
+    mark: Option<Mark>,
     listener: Option<Listener>,
     max_attest: Option<String>,
     sign: Option<Vec<String>>,
@@ -42,24 +43,13 @@ pub(super) fn read_trunks(
         if trunks.iter().any(|other| other.name() == name) {
             return Err(wrong("the name is taken; each trunk needs its own"));
         }
-        let facts = [section.uid.is_some(), section.user.is_some(), section.peer.is_some()];
-        let facts = facts.into_iter().filter(|is_given| *is_given).count();
-        if facts == 0 && section.listener.is_none() {
-            return Err(wrong(
-                "say how it is recognized: uid = N, user = \"name\", peer = \"name\", or listener = \"http\", \
-                 alone or with one of those",
-            ));
-        }
-        if facts > 1 {
-            return Err(wrong("uid is for Unix sockets, user for TCP, peer for SIP; make two trunks"));
-        }
-        if section.peer.is_some() && section.by_name {
-            return Err(wrong("nothing in SIP names a trunk; leave by_name out"));
-        }
-        if section.peer.as_deref().is_some_and(|peer| !peers.contains(&peer)) {
+        let TrunkSection { listener, uid, user, peer, mark, by_name: named, .. } = section;
+        let of = Match { listener, uid, user, peer, mark, named };
+        of.check().map_err(wrong)?;
+        if of.peer.as_deref().is_some_and(|peer| !peers.contains(&peer)) {
             return Err(wrong("there is no such peer in [[sip.peer]]"));
         }
-        if section.user.as_deref().is_some_and(|user| !users.contains(&user)) {
+        if of.user.as_deref().is_some_and(|user| !users.contains(&user)) {
             return Err(wrong("there is no such user in [[http.user]] or [[resp.user]]"));
         }
         let max_attest = match &section.max_attest {
@@ -82,24 +72,9 @@ pub(super) fn read_trunks(
             known.ok_or_else(|| wrong("sign is a list of \"shaken\", \"div\" and \"rph\""))
         });
         let signs = signs.collect::<Result<Vec<_>, _>>()?;
-        let mut trunk = Trunk::new(name).with_max_attest(max_attest);
+        let mut trunk = Trunk::new(name, of).with_max_attest(max_attest);
         if section.sign.is_some() {
             trunk = trunk.with_signs(signs);
-        }
-        if let Some(uid) = section.uid {
-            trunk = trunk.with_uid(uid);
-        }
-        if let Some(user) = section.user {
-            trunk = trunk.with_user(user);
-        }
-        if let Some(peer) = section.peer {
-            trunk = trunk.with_peer(peer);
-        }
-        if section.by_name {
-            trunk = trunk.only_by_name();
-        }
-        if let Some(listener) = section.listener {
-            trunk = trunk.with_listener(listener);
         }
         trunk = trunk.with_replay(section.replay);
         if let Some(customer) = section.customer {
@@ -129,7 +104,8 @@ mod tests {
             uid,
             user: None,
             peer: None,
-            by_name: false,
+            by_name: Named::NeedNot,
+            mark: None,
             listener: None,
             max_attest: max_attest.map(Into::into),
             sign: None,
@@ -148,8 +124,24 @@ mod tests {
             (vec![TrunkSection { peer: Some("x".into()), ..section("a", None, None) }], "no such peer"),
             (vec![TrunkSection { peer: Some("p".into()), ..section("a", Some(1), None) }], "two trunks"),
             (
-                vec![TrunkSection { peer: Some("p".into()), by_name: true, ..section("a", None, None) }],
+                vec![TrunkSection {
+                    peer: Some("p".into()),
+                    by_name: Named::Must,
+                    ..section("a", None, None)
+                }],
                 "by_name",
+            ),
+            (
+                vec![TrunkSection {
+                    mark: Some(Mark::Otg("tg7".into())),
+                    listener: Some(Listener::SipUdp),
+                    ..section("a", None, None)
+                }],
+                "say who",
+            ),
+            (
+                vec![TrunkSection { mark: Some(Mark::Otg("tg7".into())), ..section("a", Some(1), None) }],
+                "INVITE",
             ),
             (vec![TrunkSection { sign: Some(vec!["rcd".into()]), ..section("a", Some(1), None) }], "sign is"),
             (vec![TrunkSection { customer: Some("\n".into()), ..section("a", Some(1), None) }], "customer"),
@@ -162,6 +154,35 @@ mod tests {
         {
             let read = read_trunks(vec![section("a", Some(1), Some(level))], &[], &[], most);
             assert_eq!(read.map(|_| ()).map_err(|_| ()), wanted, "{level} of {most}");
+        }
+    }
+
+    #[test]
+    fn marks_are_read() {
+        let mark = |mark: &str| {
+            let section = toml::from_str::<TrunkSection>(&format!("name = \"t\"\nmark = {mark}"));
+            section.map(|section| section.mark.unwrap()).map_err(|error| error.message().to_owned())
+        };
+        let header = Mark::Header { name: "X-Trunk".into(), value: "the dialer".into() };
+        assert_eq!(mark("{ header = \"X-Trunk\", value = \"the dialer\" }"), Ok(header));
+        assert_eq!(mark("{ otg = \"tg7\" }"), Ok(Mark::Otg("tg7".into())));
+        let tgrp = Mark::Tgrp { label: "TG-1".into(), context: "carrier.example.com".into() };
+        assert_eq!(mark("{ tgrp = \"TG-1\", context = \"carrier.example.com\" }"), Ok(tgrp));
+        for (text, part) in [
+            ("{ }", "mark is one of"),
+            ("{ otg = \"a\", tgrp = \"b\", context = \"c\" }", "mark is one of"),
+            ("{ tgrp = \"TG-1\" }", "mark is one of"),
+            ("{ header = \"X-Trunk\" }", "mark is one of"),
+            ("{ header = \"X-Trunk\", value = \"\" }", "1 to 128"),
+            ("{ header = \"X-Trunk\", value = \" a\" }", "1 to 128"),
+            ("{ header = \"X-Trunk\", value = \"a\\r\\nb\" }", "1 to 128"),
+            ("{ header = \"X Trunk\", value = \"a\" }", "no short form"),
+            ("{ header = \"s\", value = \"a\" }", "no short form"),
+            ("{ header = \"contact\", value = \"a\" }", "no short form"),
+            ("{ dtg = \"a\" }", "unknown field"),
+        ] {
+            let refused = mark(text).unwrap_err();
+            assert!(refused.contains(part), "{text}: {refused}");
         }
     }
 

@@ -25,7 +25,7 @@ use shaken_core::{Attest, Certificate, TelephoneNumber};
 
 use super::decision::Mode;
 use super::numbers::{E164, Numbers, Sets, Span, Table};
-use super::{Listener, recognize};
+use super::{Carried, Listener, recognize};
 use crate::listen::Client;
 
 pub use diff::{Change, Changes, diff};
@@ -145,8 +145,14 @@ impl Policy {
 
     /// The trunk that a request belongs to; see [`recognize`].
     #[must_use]
-    pub fn recognize(&self, listener: Listener, client: &Client, named: Option<&str>) -> Option<&Trunk> {
-        let recognized = recognize(&self.recognized, listener, client, named)?;
+    pub fn recognize(
+        &self,
+        listener: Listener,
+        client: &Client,
+        named: Option<&str>,
+        carried: Carried<'_>,
+    ) -> Option<&Trunk> {
+        let recognized = recognize(&self.recognized, listener, client, named, carried)?;
         self.trunk(recognized.name())
     }
 

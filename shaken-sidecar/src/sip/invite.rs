@@ -16,7 +16,7 @@ use super::transactions::Transaction;
 use super::{Door, Outgoing, overloaded, topmost_via};
 use crate::audit::{self, Loss};
 use crate::call::{
-    Calls, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest, Wanted,
+    Calls, Carries, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest, Wanted,
 };
 use crate::delivery::{Delivery, Pending};
 use crate::fields::MAX_CALL_ID_LEN;
@@ -28,7 +28,7 @@ use crate::to_the_end::{Panicked, to_the_end};
 
 /// A call that waits for its answer.
 pub(crate) struct Invite {
-    pub(super) bytes: Box<[u8]>,
+    pub(super) bytes: Arc<[u8]>,
     pub(super) peer: usize,
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
@@ -106,6 +106,7 @@ impl Invite {
             client: Client::from(self.from).known_as(Some(peer.name.clone())),
             offers: Offers::All,
             trunk: None,
+            carries: Carries::Invite(Arc::clone(&self.bytes)),
             call_id: Some(String::from_utf8_lossy(call_id).into_owned())
                 .filter(|call_id| call_id.len() <= MAX_CALL_ID_LEN),
             request_id,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::{AuditLog, AuditOptions, Entry, Event, read};
 use crate::force::InForce;
-use crate::policy::Trunk;
+use crate::policy::{Match, Trunk};
 
 const FROM: &str = "192.0.2.7:5060";
 
@@ -34,7 +34,7 @@ fn door_to(peer: Peer, deadline: Duration) -> (Arc<Door>, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
     let calls = Arc::new(Calls::new(
-        InForce::new(None, None, vec![Trunk::new("t".into())]).with_deadline(deadline),
+        InForce::new(None, None, vec![Trunk::new("t".into(), Match::default())]).with_deadline(deadline),
         audit,
     ));
     let rules = Rules::new(vec![peer], vec!["911".into()]).unwrap();

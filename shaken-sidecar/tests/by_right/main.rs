@@ -10,4 +10,5 @@ mod sip_peer;
 mod decisions;
 mod delegates;
 mod enterprise;
+mod marks;
 mod teams;

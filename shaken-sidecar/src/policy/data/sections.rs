@@ -13,7 +13,7 @@ use super::{
 };
 use crate::policy::decision::{Mode, Share};
 use crate::policy::numbers::Numbers;
-use crate::policy::{self, Listener, Replay};
+use crate::policy::{self, Replay};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +113,7 @@ struct TrunkSection {
     name: String,
     provider: String,
     customer: Option<String>,
-    r#match: MatchSection,
+    r#match: policy::Match,
     role: Role,
     #[serde(default)]
     treatment: Treatment,
@@ -126,17 +126,6 @@ struct TrunkSection {
     sign: Option<Vec<String>>,
     #[serde(default)]
     replay: Replay,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MatchSection {
-    listener: Option<Listener>,
-    uid: Option<u32>,
-    user: Option<String>,
-    peer: Option<String>,
-    #[serde(default)]
-    by_name: bool,
 }
 
 #[derive(Deserialize)]
@@ -370,18 +359,10 @@ fn candidate(section: &CandidateSection, fault: &mut impl FnMut(String)) -> Cand
 }
 
 fn recognizable(section: &TrunkSection, cap: Attest, wrong: &mut impl FnMut(&str)) -> policy::Trunk {
-    let MatchSection { listener, uid, user, peer, by_name } = &section.r#match;
-    let facts = [uid.is_some(), user.is_some(), peer.is_some()].into_iter().filter(|given| *given).count();
-    if facts == 0 && listener.is_none() {
-        wrong("match needs uid, user, peer or listener");
+    if let Err(message) = section.r#match.check() {
+        wrong(&format!("match: {message}"));
     }
-    if facts > 1 {
-        wrong("uid is for Unix sockets, user for TCP, peer for SIP; make two trunks");
-    }
-    if peer.is_some() && *by_name {
-        wrong("nothing in SIP names a trunk; leave by_name out");
-    }
-    let mut trunk = policy::Trunk::new(section.name.clone())
+    let mut trunk = policy::Trunk::new(section.name.clone(), section.r#match.clone())
         .with_max_attest(cap)
         .with_provider(section.provider.clone())
         .with_replay(section.replay);
@@ -396,19 +377,7 @@ fn recognizable(section: &TrunkSection, cap: Attest, wrong: &mut impl FnMut(&str
     if let Some(customer) = &section.customer {
         trunk = trunk.with_customer(customer.clone());
     }
-    if let Some(listener) = listener {
-        trunk = trunk.with_listener(*listener);
-    }
-    if let Some(uid) = uid {
-        trunk = trunk.with_uid(*uid);
-    }
-    if let Some(user) = user {
-        trunk = trunk.with_user(user.clone());
-    }
-    if let Some(peer) = peer {
-        trunk = trunk.with_peer(peer.clone());
-    }
-    if *by_name { trunk.only_by_name() } else { trunk }
+    trunk
 }
 
 fn patterns(texts: &[String], fault: &mut impl FnMut(String)) -> Vec<Numbers> {

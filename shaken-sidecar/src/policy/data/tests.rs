@@ -75,7 +75,7 @@ fn unknown_columns_keys_and_references_are_refused() {
         ("policy.toml", TOML.replace("mode = \"enforce\"", ""), 1, "mode"),
         ("policy.toml", TOML.replace("customer = \"lapsed\"", "customer = \"none\""), 0, "no customer"),
         ("policy.toml", TOML.replace("customer = \"lapsed\"", ""), 0, "originate here"),
-        ("policy.toml", TOML.replace("match = { uid = 5 }", "match = { }"), 0, "match needs"),
+        ("policy.toml", TOML.replace("match = { uid = 5 }", "match = { }"), 0, "how it is recognized"),
         (
             "policy.toml",
             TOML.replace("trunks = [\"dialer\"]", "trunks = [\"dailer\"]"),
@@ -116,6 +116,7 @@ fn a_generation_is_the_content_and_not_its_spelling() {
         (&dir.path().join("customers.csv"), CUSTOMERS.replace("pending", "none")),
         (&dir.path().join("evidence.csv"), EVIDENCE.replace("compliance", "audit")),
         (&path, TOML.replace("cap = \"A\"", "cap = \"B\"")),
+        (&path, TOML.replace("uid = 5", "uid = 5, mark = { header = \"X-Trunk\", value = \"5\" }")),
     ] {
         let before = fs::read(file).unwrap();
         fs::write(file, text).unwrap();

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
 
 use super::*;
-use crate::call::Offers;
+use crate::call::{Carries, Offers};
 use crate::delivery::Delivery;
 use crate::listen::Peer;
 use crate::policy::Listener;
@@ -60,6 +60,7 @@ fn call() -> (Record, Origin) {
         client: peer.into(),
         offers: Offers::All,
         trunk: None,
+        carries: Carries::Nothing,
         call_id: Some("12155550112@sbc.example.com".into()),
         request_id: "12155550112".into(),
         now: SystemTime::UNIX_EPOCH,
