@@ -140,7 +140,7 @@ impl CursorFile {
                 disk.sync_dir(dir)?;
             }
         }
-        disk.write(&temporary, &text)?;
+        disk.write(&[(temporary.clone(), text)])?;
         disk.rename(&temporary, &self.path)?;
         disk.sync_dir(&self.folder)
     }

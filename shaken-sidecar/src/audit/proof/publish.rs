@@ -104,7 +104,7 @@ impl<D: Disk> Publisher<D> {
     ///
     /// The order is the promise:
     ///
-    /// 1. Full tiles, then partial ones. A crash here leaves tiles that no checkpoint needs; they are
+    /// 1. Tiles, full and partial. A crash here leaves tiles that no checkpoint needs; they are
     ///    written again with the same hashes, as the records they are of were durable before.
     /// 2. The checkpoint. A crash here leaves the one before, whose tiles are all still there.
     /// 3. Partial tiles that a full one replaces are removed. A crash here leaves some of them behind,
@@ -113,17 +113,15 @@ impl<D: Disk> Publisher<D> {
     /// # Errors
     /// [`ProofError::Io`].
     pub(super) fn publish(&mut self) -> Result<Checkpoint, ProofError> {
-        let replaced: Vec<Tile> = self.full.iter().map(|(tile, _)| *tile).collect();
-        self.write_full_tiles()?;
-
         let mut partial = HashMap::new();
         for tile in Tile::partial_at(self.size()) {
             let hashes = self.level(tile.level);
             partial.insert(tile, bytes_of(hashes));
         }
         let new = partial.iter().filter(|(tile, _)| !self.published.contains(tile));
-        let new = new.map(|(tile, bytes)| (tile.path(), bytes.clone())).collect();
-        self.write(new)?;
+        let new = new.map(|(tile, bytes)| (tile.path(), bytes.clone()));
+        self.write(self.full_tiles().chain(new).collect())?;
+        let replaced: Vec<Tile> = self.full.drain(..).map(|(tile, _)| tile).collect();
 
         let checkpoint = Checkpoint::sign(&self.key, self.size(), self.root());
         self.write(vec![(PathBuf::from(CHECKPOINT), checkpoint.note().as_bytes().to_vec())])?;
@@ -143,10 +141,13 @@ impl<D: Disk> Publisher<D> {
     /// # Errors
     /// [`ProofError::Io`].
     pub(super) fn write_full_tiles(&mut self) -> Result<(), ProofError> {
-        let files = self.full.iter().map(|(tile, hashes)| (tile.path(), bytes_of(hashes))).collect();
-        self.write(files)?;
+        self.write(self.full_tiles().collect())?;
         self.full.clear();
         Ok(())
+    }
+
+    fn full_tiles(&self) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+        self.full.iter().map(|(tile, hashes)| (tile.path(), bytes_of(hashes)))
     }
 
     /// Makes files durable, by names below the log's directory: all or an error, each whole or not
@@ -154,14 +155,16 @@ impl<D: Disk> Publisher<D> {
     fn write(&mut self, files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), ProofError> {
         let unfinished = self.dir.join(UNFINISHED);
         self.disk.make_dir(&unfinished).map_err(ProofError::io("create", &unfinished))?;
-        let unfinished = unfinished.join("file");
+        let (names, bytes): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let files = bytes.into_iter().enumerate().map(|(i, bytes)| (unfinished.join(i.to_string()), bytes));
+        let files: Vec<_> = files.collect();
+        self.disk.write(&files).map_err(ProofError::io("write files to", &unfinished))?;
         let mut renamed_in = BTreeSet::new();
-        for (name, bytes) in files {
-            let path = self.dir.join(&name);
+        for (name, (unfinished, _)) in names.iter().zip(&files) {
+            let path = self.dir.join(name);
             let parent = name.parent().map(Path::to_owned).unwrap_or_default();
             self.make_dirs(&parent)?;
-            self.disk.write(&unfinished, &bytes).map_err(ProofError::io("write", &path))?;
-            self.disk.rename(&unfinished, &path).map_err(ProofError::io("rename a file to", &path))?;
+            self.disk.rename(unfinished, &path).map_err(ProofError::io("rename a file to", &path))?;
             renamed_in.insert(parent);
         }
         for dir in renamed_in {
@@ -216,7 +219,7 @@ fn bytes_of(hashes: &[TreeHash]) -> Vec<u8> {
 /// Name of the newest checkpoint within the log's directory.
 pub(super) const CHECKPOINT: &str = "checkpoint";
 
-/// Directory of the file that is being written.
+/// Directory of the files that are being written.
 const UNFINISHED: &str = "unfinished";
 
 /// One directory holds the tiles of 256,000 records; those from long ago are not written to again.

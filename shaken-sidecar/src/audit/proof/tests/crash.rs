@@ -14,7 +14,7 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Op {
     MakeDir(PathBuf),
-    Write(PathBuf, Vec<u8>),
+    Write(Vec<(PathBuf, Vec<u8>)>),
     Rename { to: PathBuf, bytes: Vec<u8> },
     SyncDir(PathBuf),
     RemoveDir(PathBuf),
@@ -24,7 +24,7 @@ enum Op {
 #[derive(Clone, Default)]
 struct Recorder {
     ops: Arc<Mutex<Vec<Op>>>,
-    written: Arc<Mutex<Vec<u8>>>,
+    written: Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>,
 }
 
 impl Recorder {
@@ -43,13 +43,13 @@ impl Disk for Recorder {
         self.note(Op::MakeDir(dir.to_owned()))
     }
 
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        *self.written.lock().unwrap() = bytes.to_vec();
-        self.note(Op::Write(path.to_owned(), bytes.to_vec()))
+    fn write(&mut self, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+        self.written.lock().unwrap().extend(files.iter().cloned());
+        self.note(Op::Write(files.to_vec()))
     }
 
-    fn rename(&mut self, _: &Path, to: &Path) -> io::Result<()> {
-        let bytes = self.written.lock().unwrap().clone();
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let bytes = self.written.lock().unwrap().remove(from).expect("written before");
         self.note(Op::Rename { to: to.to_owned(), bytes })
     }
 
@@ -72,7 +72,7 @@ enum Unsynced {
     Either(u64),
 }
 
-/// What is on the disk after the first `done` steps; the file under way may have any part of its bytes.
+/// What is on the disk after the first `done` steps; the files under way may have any part of their bytes.
 fn left_by(ops: &[Op], done: usize, unsynced: Unsynced) -> (BTreeSet<PathBuf>, BTreeMap<PathBuf, Vec<u8>>) {
     let synced = |at: usize, name: &Path| {
         let parent = name.parent().unwrap();
@@ -102,10 +102,9 @@ fn left_by(ops: &[Op], done: usize, unsynced: Unsynced) -> (BTreeSet<PathBuf>, B
             _ => {}
         }
     }
-    if let Some(Op::Write(path, bytes)) = ops.get(done)
-        && dirs.contains(path.parent().unwrap())
-    {
-        files.insert(path.clone(), bytes[..bytes.len() / 2].to_vec());
+    if let Some(Op::Write(under_way)) = ops.get(done) {
+        let places = under_way.iter().filter(|(path, _)| dirs.contains(path.parent().unwrap()));
+        files.extend(places.map(|(path, bytes)| (path.clone(), bytes[..bytes.len() / 2].to_vec())));
     }
     (dirs, files)
 }
@@ -119,7 +118,7 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
     // Steps done and records appended when each checkpoint was promised to be durable.
     let mut promised = vec![(0, 0)];
     let mut appended = Vec::new();
-    for size in [1_u64, 3, 255, 256, 257, 600, 1100] {
+    for size in [1_u64, 3, 255, 256, 257, 600, 1100, 1101, 1300] {
         (publisher.size()..size).for_each(|index| publisher.append(leaf(index)));
         appended.push((recorder.len(), size));
         assert_eq!(publisher.publish().unwrap().size(), size);
@@ -128,7 +127,7 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
     let ops = recorder.ops.lock().unwrap().clone();
     assert!(ops.len() > 100, "{}", ops.len());
 
-    let memory = Memory::of(1200);
+    let memory = Memory::of(1400);
     let mut found = BTreeSet::new();
     for done in 0..=ops.len() {
         for unsynced in [Unsynced::Kept, Unsynced::Lost, Unsynced::Either(1), Unsynced::Either(done as u64)] {
@@ -160,7 +159,7 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
             Tiles::new(dir.path(), next, Path::new("checkpoint")).check().expect(&place);
         }
     }
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), [0, 1, 3, 255, 256, 257, 600, 1100]);
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [0, 1, 3, 255, 256, 257, 600, 1100, 1101, 1300]);
 }
 
 /// The file system, but the step with this number fails, once or from then on.
@@ -188,8 +187,8 @@ impl Disk for Faulty {
         self.step(|| FileSystem.make_dir(dir))
     }
 
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.step(|| FileSystem.write(path, bytes))
+    fn write(&mut self, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+        self.step(|| FileSystem.write(files))
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! The threads behind [`Proof`]: when they publish, and what they tell when they cannot.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::super::disk::Disk;
@@ -117,7 +117,7 @@ impl Disk for Panicking {
         self.step()
     }
 
-    fn write(&mut self, _: &Path, _: &[u8]) -> std::io::Result<()> {
+    fn write(&mut self, _: &[(PathBuf, Vec<u8>)]) -> std::io::Result<()> {
         self.step()
     }
 
