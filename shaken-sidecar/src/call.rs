@@ -22,7 +22,7 @@ use crate::policy::{self, Carried, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
 use crate::telemetry::{Tally, Traces};
-pub use answer::{Attested, Judged, JudgedHeader, Refusal, Signed};
+pub use answer::{Attested, Decided, Judged, JudgedHeader, Refusal, Signed};
 use presented::Presented;
 pub(crate) use presented::received;
 pub use request::{Carries, Offers, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat};
@@ -135,13 +135,18 @@ impl Calls {
         record.reason = Some(reason.into());
         record.rule = Some(Arc::clone(&rule)).filter(|rule| !rule.is_empty());
         record.generation = generation.or(record.generation);
-        record.decided_by = decided_by;
+        record.decided_by.clone_from(&decided_by);
         record.other = other;
+        let decided = Decided { reason, rule, generation: record.generation.clone(), decided_by };
         let signing = match act {
             Act::Sign(signing) => signing,
-            Act::Unsigned(reason) => return self.refuse(record, Refusal::Unsigned(reason), origin).await,
-            Act::Block(reason) => return self.refuse(record, Refusal::Blocked(reason), origin).await,
-            Act::Observe => return self.refuse(record, Refusal::Observed, origin).await,
+            Act::Unsigned(reason) => {
+                return self.refuse(record, Refusal::Unsigned(reason, decided.into()), origin).await;
+            }
+            Act::Block(reason) => {
+                return self.refuse(record, Refusal::Blocked(reason, decided.into()), origin).await;
+            }
+            Act::Observe => return self.refuse(record, Refusal::Observed(decided.into()), origin).await,
             Act::PptNotAllowed => return self.refuse(record, Refusal::PptNotAllowed, origin).await,
         };
         record.x5u = Some(Arc::clone(&signing.x5u));
@@ -155,7 +160,7 @@ impl Calls {
                 record.http_status = Some(200);
                 keep_identity(force.identity, &mut record, std::slice::from_ref(&identity));
                 let record = self.keep(record, origin).await?.index();
-                Ok(Signed { identity, origid, attest, reason, rule, iat: request.iat, record })
+                Ok(Signed { identity, origid, attest, decided, iat: request.iat, record })
             }
         }
     }
@@ -247,14 +252,14 @@ impl Calls {
 
     async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
         record.verdict = match refusal {
-            Refusal::Unsigned(_) => "unsigned",
-            Refusal::Blocked(_) => "blocked",
-            Refusal::Observed => "observed",
+            Refusal::Unsigned(..) => "unsigned",
+            Refusal::Blocked(..) => "blocked",
+            Refusal::Observed(_) => "observed",
             _ => "refused",
         }
         .into();
         // What a policy would have given is what observing is for.
-        if !matches!(refusal, Refusal::Observed) {
+        if !matches!(refusal, Refusal::Observed(_)) {
             record.attest = None;
         }
         record.http_status = Some(refusal.http_status());

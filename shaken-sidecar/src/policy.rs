@@ -195,7 +195,8 @@ fn rule(trunk: &str, max_attest: Attest) -> Arc<str> {
 }
 
 /// The first trunk, in the order of the configuration, that a request belongs to. If the request
-/// names one, it is that one or none; none too, if it may be on a trunk whose mark it carries twice.
+/// names one, it is that one or none; and it is none if the request carries the marks of two, or one of them
+/// not clearly: whoever can add a second mark must not get to choose.
 #[must_use]
 pub fn recognize<'a>(
     trunks: &'a [Trunk],
@@ -204,25 +205,28 @@ pub fn recognize<'a>(
     named: Option<&str>,
     carried: Carried<'_>,
 ) -> Option<&'a Trunk> {
-    let mut first = None;
+    let (mut found, mut first, mut mark) = (None, None, None);
     for trunk in trunks {
         let is_named = named == Some(trunk.name());
-        let is_asked_for = match trunk.of.named {
-            Named::Must => is_named,
-            // Of those that need not be named only the first: naming a later one must not be a way around it.
-            Named::NeedNot => first.is_none(),
-        };
-        if !is_asked_for {
+        if trunk.of.named == Named::Must && !is_named {
             continue;
         }
         match trunk.of.takes(listener, client, carried) {
             Belongs::No => continue,
             Belongs::Unclear => return None,
-            Belongs::Yes if is_named || named.is_none() => return Some(trunk),
-            Belongs::Yes => first = Some(trunk),
+            Belongs::Yes => {}
+        }
+        if mark.is_some_and(|other| trunk.of.mark.as_ref().is_some_and(|own| own != other)) {
+            return None;
+        }
+        mark = mark.or(trunk.of.mark.as_ref());
+        // Of those that need not be named only the first: naming a later one must not be a way around it.
+        let is_reached = trunk.of.named == Named::Must || *first.get_or_insert(trunk.name()) == trunk.name();
+        if is_reached && (named.is_none() || is_named) {
+            found = found.or(Some(trunk));
         }
     }
-    None
+    found
 }
 
 /// Trunks that no request can reach, each with the earlier one that takes all of theirs.
@@ -418,7 +422,9 @@ mod tests {
         assert_eq!(of("sbc", group, ""), Some("tgrp"));
         assert_eq!(of("sbc", &group.replace("TG-1", "TG-2"), ""), Some("default"));
         assert_eq!(of("sbc", &group.replace("carrier.", "other."), ""), Some("default"));
-        assert_eq!(of("sbc", group, "X-Trunk: dialer\r\n"), Some("dialer"), "the first in order");
+        assert_eq!(of("sbc", group, "X-Trunk: dialer\r\n"), None, "the marks of two");
+        assert_eq!(of("sbc", "192.0.2.1;otg=tg7", "X-Trunk: dialer\r\n"), None, "the marks of two");
+        assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: x, dialer\r\n"), None, "two in one line");
         assert_eq!(of("sbc", "192.0.2.1", "X-Trunk: other\r\n"), Some("default"), "not its own");
         assert_eq!(of("other", "192.0.2.1", "X-Trunk: dialer\r\n"), None);
         assert_eq!(of("other", "192.0.2.1", "X-Trunk: other\r\n"), Some("other's"));

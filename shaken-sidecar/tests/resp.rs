@@ -172,10 +172,19 @@ fn a_call_there_and_back_with_its_records() {
     // The same with the level asked for, and as a line for a message.
     let line = client.ask(&["STIR.SIGN", CALLER, CALLED, "attest", "C", "form", "header", "origid", &origid]);
     let value = line.bulk().strip_prefix("Identity: ").and_then(|line| line.strip_suffix("\r\n")).unwrap();
-    assert_eq!((&claims(value)["attest"], &claims(value)["origid"]), (&"C".into(), &origid.into()));
+    assert_eq!((&claims(value)["attest"], &claims(value)["origid"]), (&"C".into(), &origid.as_str().into()));
+
+    let told = client.ask(&["STIR.SIGN", CALLER, CALLED, "attest", "B", "form", "array", "origid", &origid]);
+    let record = running.records().pop().unwrap();
+    let fact = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
+    let [reason, rule, generation, decided_by] =
+        ["reason", "rule", "generation", "decided_by"].map(|name| fact(name));
+    assert_eq!(told.texts()[1..], ["B", &reason, &rule, &generation, &decided_by, &origid]);
+    assert_eq!((&*reason, rule.is_empty(), generation.is_empty()), ("AS_REQUESTED", false, false));
+    assert_eq!(claims(told.texts()[0])["attest"], "B");
 
     let records = running.records();
-    assert_eq!(records.len(), 7);
+    assert_eq!(records.len(), 8);
     let uid = rustix::process::geteuid().as_raw();
     for record in &records {
         assert_eq!((&record["interface"], &record["peer"]["uid"]), (&"resp-unix".into(), &uid.into()));

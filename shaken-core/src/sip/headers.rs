@@ -44,7 +44,7 @@ struct Optional<'a> {
     diversion: ArrayVec<&'a [u8], MAX_FIELDS>,
     history: ArrayVec<&'a [u8], MAX_FIELDS>,
     privacy: ArrayVec<&'a [u8], MAX_FIELDS>,
-    attestation: Option<&'a [u8]>,
+    attestation: Option<Attest>,
     origination_id: Option<&'a [u8]>,
 }
 
@@ -59,7 +59,8 @@ pub(super) struct CSeq<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hints<'a> {
-    /// The level, if it is one of the three.
+    /// The level; of several the lowest, in whichever of the headers, and C for what is none of the three:
+    /// what is asked for can only lower a level, and must not fail to by its spelling.
     pub attest: Option<Attest>,
     /// The tracing value, if it can be one.
     pub origid: Option<&'a str>,
@@ -111,8 +112,11 @@ impl<'a> Headers<'a> {
                 Name::Diversion => several(&mut optional.diversion, value, header)?,
                 Name::HistoryInfo => several(&mut optional.history, value, header)?,
                 Name::Privacy => several(&mut optional.privacy, value, header)?,
-                // Of several hints the first is read, as SBCs do.
-                Name::Attestation => optional.attestation = optional.attestation.or(Some(value)),
+                Name::Attestation => {
+                    let wishes = optional.attestation.into_iter().chain(wishes(value));
+                    optional.attestation = wishes.reduce(Attest::lower);
+                }
+                // Of several the first is read, as SBCs do.
                 Name::OriginationId => optional.origination_id = optional.origination_id.or(Some(value)),
                 Name::Via => {}
             }
@@ -230,10 +234,22 @@ impl<'a> Headers<'a> {
             core::str::from_utf8(word).ok()
         };
         Hints {
-            attest: text(self.optional.attestation).and_then(|level| level.parse().ok()),
+            attest: self.optional.attestation,
             origid: text(self.optional.origination_id).filter(|origid| crate::claims::is_origid(origid)),
         }
     }
+}
+
+/// The levels that are asked for: letters in either case, quoted or not, before parameters, in a comma list.
+fn wishes(value: &[u8]) -> impl Iterator<Item = Attest> {
+    let words = value.split(|b| *b == b',').filter_map(|one| trim(one).split(|b| b"; \t".contains(b)).next());
+    words.filter(|word| !word.is_empty()).map(|word| {
+        match word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word) {
+            b"A" | b"a" => Attest::A,
+            b"B" | b"b" => Attest::B,
+            _ => Attest::C,
+        }
+    })
 }
 
 impl fmt::Debug for Headers<'_> {

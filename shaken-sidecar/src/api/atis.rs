@@ -15,7 +15,7 @@ use super::error::RequestError;
 use super::ms;
 use crate::audit::Op;
 use crate::call::{
-    Calls, Judged, JudgedHeader, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat,
+    Calls, Decided, Judged, JudgedHeader, Origin, Party, SignRequest, VerifyRequest, Wanted, is_heartbeat,
 };
 
 /// What a resource is asked to do, and for which types.
@@ -55,8 +55,7 @@ pub(super) async fn sign(
         request_id: request_id(members),
         shaken: OursOfSigned {
             attest: signed.attest.map(Attest::as_str),
-            reason: signed.reason,
-            rule: &signed.rule,
+            decided: OursOfDecided::from(&signed.decided),
             origid: signed.origid.as_deref(),
             record: signed.record,
         },
@@ -124,10 +123,30 @@ enum Answer<'a> {
 #[derive(Serialize)]
 struct OursOfSigned<'a> {
     attest: Option<&'static str>,
-    reason: &'static str,
-    rule: &'a str,
+    #[serde(flatten)]
+    decided: OursOfDecided<'a>,
     origid: Option<&'a str>,
     record: Option<u64>,
+}
+
+/// What we add of a decision.
+#[derive(Serialize)]
+pub(super) struct OursOfDecided<'a> {
+    reason: &'static str,
+    rule: &'a str,
+    generation: Option<&'a str>,
+    decided_by: Option<&'a str>,
+}
+
+impl<'a> From<&'a Decided> for OursOfDecided<'a> {
+    fn from(decided: &'a Decided) -> Self {
+        Self {
+            reason: decided.reason,
+            rule: &decided.rule,
+            generation: decided.generation.as_deref(),
+            decided_by: decided.decided_by.as_deref(),
+        }
+    }
 }
 
 /// What we add to a verdict.

@@ -7,7 +7,8 @@ use hyper::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use crate::call::Refusal;
+use super::atis::OursOfDecided;
+use crate::call::{Decided, Refusal};
 use crate::policy::Reason;
 
 /// Why a request is not answered.
@@ -42,9 +43,11 @@ pub(super) enum RequestError {
     Refused {
         reason: &'static str,
     },
-    /// The call is to be refused too.
-    Blocked {
+    /// By policy, which says more about it.
+    Decided {
+        fate: Fate,
         reason: &'static str,
+        decided: Box<Decided>,
     },
     Internal,
     Unavailable {
@@ -52,16 +55,30 @@ pub(super) enum RequestError {
     },
 }
 
+/// What a decision makes of a call that is not signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on as it came.
+    GoesOn,
+    /// The same, for what the provider lacks at the moment.
+    GoesOnForNow,
+    /// It is to be refused.
+    Blocked,
+}
+
 impl From<Refusal> for RequestError {
     fn from(refusal: Refusal) -> Self {
+        let (name, status) = (refusal.name(), refusal.http_status());
         match refusal {
+            Refusal::Unsigned(_, decided) | Refusal::Observed(decided) => {
+                let fate = if status == 503 { Fate::GoesOnForNow } else { Fate::GoesOn };
+                Self::Decided { fate, reason: name, decided }
+            }
             Refusal::TrunkUnknown => Self::Refused { reason: Reason::TrunkUnknown.name() },
             Refusal::PptNotAllowed => Self::Refused { reason: Reason::PptNotAllowed.name() },
-            Refusal::Blocked(reason) => Self::Blocked { reason: reason.name() },
-            refusal @ (Refusal::Unsigned(_) | Refusal::Observed) => match refusal.http_status() {
-                503 => Self::Unavailable { why: refusal.name() },
-                _ => Self::Refused { reason: refusal.name() },
-            },
+            Refusal::Blocked(reason, decided) => {
+                Self::Decided { fate: Fate::Blocked, reason: reason.name(), decided }
+            }
             Refusal::NotOffered => Self::NotFound,
             Refusal::Unsignable(error) => match error {
                 shaken_core::Error::IatStale { .. } | shaken_core::Error::IatFuture { .. } => {
@@ -80,9 +97,7 @@ impl From<Refusal> for RequestError {
                 error if error.code() >= 700 => Self::Internal,
                 error => Self::ParameterInvalid { name: "signingRequest", why: error.to_string() },
             },
-            refusal @ (Refusal::Audit(_) | Refusal::Overload | Refusal::Late) => {
-                Self::Unavailable { why: refusal.name() }
-            }
+            Refusal::Audit(_) | Refusal::Overload | Refusal::Late => Self::Unavailable { why: name },
         }
     }
 }
@@ -104,7 +119,7 @@ impl RequestError {
             Self::Heartbeat
             | Self::Unauthorized
             | Self::Refused { .. }
-            | Self::Blocked { .. }
+            | Self::Decided { .. }
             | Self::Internal
             | Self::Unavailable { .. } => false,
         }
@@ -124,7 +139,7 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => "method-not-allowed",
             Self::TooLarge => "too-large",
             Self::Unauthorized => "unauthorized",
-            Self::Refused { reason } | Self::Blocked { reason } => reason,
+            Self::Refused { reason } | Self::Decided { reason, .. } => reason,
             Self::Internal => "internal",
             Self::Unavailable { why } => why,
         }
@@ -172,11 +187,11 @@ impl RequestError {
                 vec!["it is too large"],
             ),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "POL4010", "Authentication required", vec![]),
-            Self::Refused { reason } => {
-                (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
-            }
-            Self::Blocked { reason } => {
+            Self::Decided { fate: Fate::Blocked, reason, .. } => {
                 (StatusCode::FORBIDDEN, "POL4031", "Call refused by policy: %1", vec![reason])
+            }
+            Self::Refused { reason } | Self::Decided { fate: Fate::GoesOn, reason, .. } => {
+                (StatusCode::FORBIDDEN, "POL4030", "Request refused by policy: %1", vec![reason])
             }
             Self::MethodNotAllowed { .. } => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -185,7 +200,7 @@ impl RequestError {
                 vec![],
             ),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "POL5000", "Internal Server Error", vec![]),
-            Self::Unavailable { why } => {
+            Self::Unavailable { why } | Self::Decided { fate: Fate::GoesOnForNow, reason: why, .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "POL5030", "Service unavailable: %1", vec![why])
             }
         }
@@ -195,7 +210,11 @@ impl RequestError {
         let (status, message_id, text, variables) = self.parts();
         let kind = if message_id.starts_with("POL") { "policyException" } else { "serviceException" };
         let exception = json!({ "messageId": message_id, "text": text, "variables": variables });
-        let mut response = super::json(status, &json!({ "requestError": { kind: exception } }));
+        let mut body = json!({ "requestError": { kind: exception } });
+        if let Self::Decided { decided, .. } = self {
+            body["shaken"] = json!(OursOfDecided::from(&**decided));
+        }
+        let mut response = super::json(status, &body);
         self.write_headers(&mut response);
         super::say_when_to_retry(&mut response);
         response

@@ -12,7 +12,7 @@ use hyper::{Response, StatusCode};
 use shaken_core::Attest;
 
 use super::error::RequestError;
-use crate::call::{Calls, Origin, Refusal};
+use crate::call::{Calls, Decided, Origin, Refusal};
 use crate::fields::{FieldError, Fields};
 
 /// How a signed call is answered.
@@ -47,7 +47,7 @@ pub(super) async fn sign(
         SignForm::Value => signed.identity,
     });
     say(&mut response, ATTEST, signed.attest.map_or("", Attest::as_str));
-    say(&mut response, REASON, signed.reason);
+    say_what_decided(&mut response, &signed.decided);
     say(&mut response, ORIGID, signed.origid.as_deref().unwrap_or_default());
     Ok(response)
 }
@@ -83,10 +83,29 @@ pub(super) fn error(error: &RequestError) -> Response<Full<Bytes>> {
 fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(refusal.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = bare(status, refusal.name());
-    if let Refusal::Blocked(_) = refusal {
+    if let Refusal::Blocked(..) = refusal {
         say(&mut response, ACTION, "block");
     }
+    if let Some(decided) = refusal.decided() {
+        say_what_decided(&mut response, decided);
+    }
+    // Of one that only observes it is what it would have been.
+    say(&mut response, REASON, refusal.name());
     response
+}
+
+fn say_what_decided(response: &mut Response<Full<Bytes>>, decided: &Decided) {
+    say(response, REASON, decided.reason);
+    let facts = [
+        (RULE, Some(&*decided.rule)),
+        (GENERATION, decided.generation.as_deref()),
+        (DECIDED_BY, decided.decided_by.as_deref()),
+    ];
+    for (name, text) in facts {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            say(response, name, text);
+        }
+    }
 }
 
 fn bare(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
@@ -126,4 +145,7 @@ const ATTEST: HeaderName = HeaderName::from_static("x-attest");
 /// Of calls that are to end; all others go on, signed or not.
 const ACTION: HeaderName = HeaderName::from_static("x-action");
 const REASON: HeaderName = HeaderName::from_static("x-reason");
+const RULE: HeaderName = HeaderName::from_static("x-rule");
+const GENERATION: HeaderName = HeaderName::from_static("x-generation");
+const DECIDED_BY: HeaderName = HeaderName::from_static("x-decided-by");
 const ORIGID: HeaderName = HeaderName::from_static("x-origid");

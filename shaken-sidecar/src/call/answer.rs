@@ -19,12 +19,23 @@ pub struct Signed {
     pub iat: u64,
     /// The level in it, if its type has one.
     pub attest: Option<Attest>,
-    /// Why it was signed so.
-    pub reason: &'static str,
-    /// The line of the configuration that decided.
-    pub rule: Arc<str>,
+    /// What decided so.
+    pub decided: Decided,
     /// Index of the record, if it is durable.
     pub record: Option<u64>,
+}
+
+/// What decided on a call to sign, as its record has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Why.
+    pub reason: &'static str,
+    /// The line of the configuration; empty if none was looked for.
+    pub rule: Arc<str>,
+    /// What was in force, policy or configuration, if it has a name.
+    pub generation: Option<Arc<str>>,
+    /// Whose decision it was, if it is told.
+    pub decided_by: Option<Arc<str>>,
 }
 
 /// A call that was looked at, whatever came out.
@@ -88,11 +99,11 @@ pub enum Refusal {
     /// PASSporTs of this type are not signed for the trunk.
     PptNotAllowed,
     /// By policy the call goes on as it came.
-    Unsigned(decision::Reason),
+    Unsigned(decision::Reason, Box<Decided>),
     /// By policy the call is to be refused.
-    Blocked(decision::Reason),
-    /// The policy only observes: the call goes on as it came.
-    Observed,
+    Blocked(decision::Reason, Box<Decided>),
+    /// The policy only observes: the call goes on as it came, and this it would have decided.
+    Observed(Box<Decided>),
     /// The daemon has no key (to sign) or no trust anchors (to verify), or the listener is not for it.
     NotOffered,
     /// The request can't be signed as it is.
@@ -115,12 +126,13 @@ impl Refusal {
                 decision::Reason::CertExpired
                 | decision::Reason::CertNotCovering
                 | decision::Reason::KeyUnavailable,
+                _,
             ) => 503,
             Self::TrunkUnknown
             | Self::PptNotAllowed
-            | Self::Unsigned(_)
-            | Self::Blocked(_)
-            | Self::Observed
+            | Self::Unsigned(..)
+            | Self::Blocked(..)
+            | Self::Observed(_)
             | Self::Unsignable(Error::TnNotAuthorized) => 403,
             Self::NotOffered => 404,
             Self::Unsignable(Error::CertExpired { .. } | Error::CertNotYetValid { .. })
@@ -138,13 +150,22 @@ impl Refusal {
         match self {
             Self::TrunkUnknown => policy::Reason::TrunkUnknown.name(),
             Self::PptNotAllowed => policy::Reason::PptNotAllowed.name(),
-            Self::Unsigned(reason) | Self::Blocked(reason) => reason.name(),
-            Self::Observed => "OBSERVED",
+            Self::Unsigned(reason, _) | Self::Blocked(reason, _) => reason.name(),
+            Self::Observed(_) => "OBSERVED",
             Self::NotOffered => "NOT_OFFERED",
             Self::Unsignable(error) => error.name(),
             Self::Audit(_) => "audit",
             Self::Overload => "overload",
             Self::Late => "deadline",
+        }
+    }
+
+    /// What decided so, if it is a decision about the call.
+    #[must_use]
+    pub fn decided(&self) -> Option<&Decided> {
+        match self {
+            Self::Unsigned(_, decided) | Self::Blocked(_, decided) | Self::Observed(decided) => Some(decided),
+            _ => None,
         }
     }
 }

@@ -160,7 +160,7 @@ impl Mark {
     fn is_in(&self, carried: Carried<'_>) -> Belongs {
         match (self, carried) {
             (Self::Header { name, value }, Carried::Invite(invite)) => {
-                compare(invite.field(name), &value.as_bytes())
+                compare_field(invite.field(name), value)
             }
             (Self::Header { name, value }, Carried::Http(headers)) => {
                 let mut values = headers.get_all(name.as_str()).iter();
@@ -169,7 +169,7 @@ impl Mark {
                     Some(first) if values.all(|other| other == first) => Said::Once(first.as_bytes()),
                     Some(_) => Said::Unclear,
                 };
-                compare(said, &value.as_bytes())
+                compare_field(said, value)
             }
             (Self::Otg(group), Carried::Invite(invite)) => compare(invite.otg(), &group.as_str()),
             (Self::Tgrp { label, context }, Carried::Invite(invite)) => {
@@ -177,6 +177,16 @@ impl Mark {
             }
             (_, Carried::Nothing | Carried::Http(_)) => Belongs::No,
         }
+    }
+}
+
+/// Several fields of a name may come as one, with commas (RFC 3261 §7.3.1).
+fn compare_field(said: Said<&[u8]>, wanted: &str) -> Belongs {
+    let is_among =
+        |value: &[u8]| value.split(|b| *b == b',').any(|one| one.trim_ascii() == wanted.as_bytes());
+    match compare(said, &wanted.as_bytes()) {
+        Belongs::No if matches!(said, Said::Once(value) if is_among(value)) => Belongs::Unclear,
+        belongs => belongs,
     }
 }
 

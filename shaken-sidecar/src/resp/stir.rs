@@ -1,6 +1,8 @@
 //! `STIR.SIGN from to [trunk] [name value ...]` and `STIR.VERIFY identity from to [name value ...]`:
 //! words to [`crate::call`] requests and answers to replies.
 
+use shaken_core::Attest;
+
 use super::reply::Reply;
 use crate::call::{Calls, Judged, Origin, Refusal, SignRequest, Signed, VerifyRequest};
 use crate::fields::{FieldError, Fields};
@@ -25,6 +27,8 @@ pub(super) enum SignForm {
     Value,
     /// A line that can be put into a message.
     Header,
+    /// Value, level, reason, rule, generation, who decided, tracing value; empty where there is none.
+    Array,
 }
 
 /// How a verified call is answered.
@@ -60,7 +64,11 @@ fn read_sign(words: &[&[u8]], now: i64) -> Result<(Request, Names), FieldError> 
         pairs => pairs,
     };
     put_pairs(&mut fields, pairs)?;
-    let form = fields.form(&[("value", SignForm::Value), ("header", SignForm::Header)])?;
+    let form = fields.form(&[
+        ("value", SignForm::Value),
+        ("header", SignForm::Header),
+        ("array", SignForm::Array),
+    ])?;
     let names = Names { trunk: fields.trunk.take(), call_id: fields.call_id()? };
     Ok((Request::Sign(fields.into_sign(now)?, form), names))
 }
@@ -105,10 +113,20 @@ pub(super) async fn answer(request: Request, calls: &Calls, origin: &Origin) -> 
 }
 
 fn signed(signed: Signed, form: SignForm) -> Reply {
-    Reply::Bulk(match form {
-        SignForm::Value => signed.identity.into_bytes(),
-        SignForm::Header => format!("Identity: {}\r\n", signed.identity).into_bytes(),
-    })
+    match form {
+        SignForm::Value => Reply::Bulk(signed.identity.into_bytes()),
+        SignForm::Header => Reply::Bulk(format!("Identity: {}\r\n", signed.identity).into_bytes()),
+        SignForm::Array => {
+            let decided = &signed.decided;
+            let attest = signed.attest.map_or("", Attest::as_str);
+            let generation = decided.generation.as_deref().unwrap_or_default();
+            let decided_by = decided.decided_by.as_deref().unwrap_or_default();
+            let origid = signed.origid.as_deref().unwrap_or_default();
+            let facts = [attest, decided.reason, &decided.rule, generation, decided_by, origid];
+            let facts = [&*signed.identity].into_iter().chain(facts);
+            Reply::Array(facts.map(Reply::text).collect())
+        }
+    }
 }
 
 fn judged(judged: &Judged, form: VerifyForm) -> Reply {
@@ -126,7 +144,7 @@ fn judged(judged: &Judged, form: VerifyForm) -> Reply {
 fn refused(refusal: Refusal) -> Reply {
     let name = refusal.name();
     let class = match refusal.http_status() {
-        _ if matches!(refusal, Refusal::Blocked(_)) => "BLOCKED",
+        _ if matches!(refusal, Refusal::Blocked(..)) => "BLOCKED",
         403 => "REFUSED",
         404 => "NOTOFFERED",
         400 => "ERR",

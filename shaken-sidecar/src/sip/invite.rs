@@ -16,7 +16,8 @@ use super::transactions::Transaction;
 use super::{Door, Outgoing, overloaded, topmost_via};
 use crate::audit::{self, Loss};
 use crate::call::{
-    Calls, Carries, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest, Wanted,
+    Calls, Carries, Decided, Judged, Offers, Origin, Party, Refusal, SignRequest, Signed, VerifyRequest,
+    Wanted,
 };
 use crate::delivery::{Delivery, Pending};
 use crate::fields::MAX_CALL_ID_LEN;
@@ -121,14 +122,14 @@ impl Invite {
             Ok(Ok(Outcome::Signed(signed))) => signed_answer(asked, peer, &signed),
             Ok(Ok(Outcome::Judged(judged))) => judged_answer(asked, peer, &judged),
             Ok(Ok(Outcome::Refused(Refusal::Overload))) => overloaded(asked, peer),
-            Ok(Ok(Outcome::Refused(Refusal::Blocked(reason)))) => {
-                asked.answer(peer.block, &[], &[sip_reason(peer.block, reason.name())])
+            Ok(Ok(Outcome::Refused(Refusal::Blocked(reason, decided)))) => {
+                asked.answer(peer.block, &[], &[sip_reason(peer.block, reason.name()), decision(&decided)])
             }
-            Ok(Ok(Outcome::Refused(refusal))) => undecided(asked, peer, refusal.name()),
-            Ok(Err(Panicked)) => undecided(asked, peer, "internal"),
+            Ok(Ok(Outcome::Refused(refusal))) => undecided(asked, peer, refusal.name(), refusal.decided()),
+            Ok(Err(Panicked)) => undecided(asked, peer, "internal", None),
             Err(_) => {
                 delivery.lost(Loss::Deadline, door.calls.audit());
-                undecided(asked, peer, "deadline")
+                undecided(asked, peer, "deadline", None)
             }
         };
         (answer, pending)
@@ -155,7 +156,7 @@ impl Unasked {
                 asked.answer(error.sip(), &[], &[sip_reason(error.sip(), error.name())])
             }
             Self::Unverifiable(error) => unvalidated(asked, peer, error, &[]),
-            Self::Unsignable(why) => undecided(asked, peer, why),
+            Self::Unsignable(why) => undecided(asked, peer, why, None),
         }
     }
 }
@@ -235,7 +236,8 @@ fn signed_answer(asked: &Asked<'_>, peer: &Peer, signed: &Signed) -> Vec<u8> {
     let attest = signed.attest.map(|attest| ("Attestation-Info", attest.as_str().into()));
     let origid = signed.origid.clone().map(|origid| ("Origination-ID", origid.into_bytes()));
     let reason = Some(sip_reason(peer.redirect, "signed"));
-    let told: Vec<_> = [attest, origid, reason].into_iter().flatten().collect();
+    let decision = Some(decision(&signed.decided));
+    let told: Vec<_> = [attest, origid, reason, decision].into_iter().flatten().collect();
     redirect(asked, peer, &headers, &[], &[], &told)
 }
 
@@ -292,11 +294,16 @@ fn unvalidated(asked: &Asked<'_>, peer: &Peer, error: Error, failed: &[(Error, &
     }
 }
 
-/// The answer when nothing could be said about the call.
-fn undecided(asked: &Asked<'_>, peer: &Peer, why: &str) -> Vec<u8> {
+/// The answer when nothing is to be said to others about the call, and what decided so, if it was a policy.
+fn undecided(asked: &Asked<'_>, peer: &Peer, why: &str, decided: Option<&Decided>) -> Vec<u8> {
+    let response = match peer.undecided {
+        Undecided::NoAction => peer.no_action,
+        Undecided::PassOn => peer.redirect,
+    };
+    let told: Vec<_> = [sip_reason(response, why)].into_iter().chain(decided.map(decision)).collect();
     match peer.undecided {
-        Undecided::NoAction => asked.answer(peer.no_action, &[], &[sip_reason(peer.no_action, why)]),
-        Undecided::PassOn => passed_on(asked, peer, why),
+        Undecided::NoAction => asked.answer(response, &[], &told),
+        Undecided::PassOn => redirect(asked, peer, &[], &[], &[], &told),
     }
 }
 
@@ -351,6 +358,23 @@ fn with_verstat(caller: &Caller<'_>, verstat: Verstat) -> Option<Vec<u8>> {
     let end = name_len + value.get(name_len..)?.iter().position(|b| *b == b'>')?;
     value.truncate(end + 1);
     Some(value)
+}
+
+/// What decided on a call to sign, for logs and scripts: it is in the record too.
+fn decision(decided: &Decided) -> (&'static str, Vec<u8>) {
+    let mut value = decided.reason.to_owned();
+    let facts = [
+        ("rule", Some(&decided.rule)),
+        ("generation", decided.generation.as_ref()),
+        ("decided-by", decided.decided_by.as_ref()),
+    ];
+    for (name, text) in facts {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
+        // quoted-string of RFC 3261 §25.1.
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        value.push_str(&format!(";{name}=\"{text}\""));
+    }
+    ("X-Attestation-Reason", value.into_bytes())
 }
 
 /// Why, for scripts: the name of an error or of a reason.

@@ -1,9 +1,10 @@
 //! Levels, refusals, modes, reloads.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::enterprise::{Enterprise, RIGHTS, of_another, payload, reload, told};
-use crate::running::shaken;
+use crate::running::{CALLED, CALLER, shaken};
+use crate::sip_peer::{Peer, header};
 
 const TO: &str = "14125550199";
 
@@ -34,6 +35,53 @@ fn a_right_gives_the_level_and_the_record_says_why() {
     // Less can be asked for.
     let answer = enterprise.sign_with("14255550110", TO, &json!({ "attest": "C" }));
     assert_eq!(told(&answer), ("C", "CAPPED_BY_REQUEST", "trunk \"local\""));
+}
+
+#[test]
+fn every_answer_says_what_decided_as_the_record_does() {
+    let enterprise = Enterprise::start(|toml| toml);
+    let facts = |value: &Value| {
+        ["reason", "rule", "generation", "decided_by"]
+            .map(|name| value[name].as_str().unwrap_or_default().to_owned())
+    };
+    let peer = Peer::new("127.0.0.1", enterprise.sip_port);
+    let blocked = "19005550100";
+    for (from, to, reason) in [
+        ("14255550110", TO, "RIGHT_OK"),
+        ("14255550120", TO, "EVIDENCE_EXPIRED"),
+        ("1425555011", TO, "TN_INVALID"),
+        ("14255550110", blocked, "RULE_BLOCK"),
+    ] {
+        let answer = enterprise.sign(from, to);
+        let record = facts(&enterprise.last());
+        assert!(record[0] == reason && record[2].len() == 16 && record[3] == "example-telecom", "{record:?}");
+        let shaken = if answer.status == 200 { &answer.body["signingResponse"] } else { &answer.body };
+        assert_eq!(facts(&shaken["shaken"]), record, "{answer:?}");
+
+        let target = format!("/quick/v1/sign?from={from}&to={to}");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let quick = enterprise.running.request(&request);
+        let record = facts(&enterprise.last());
+        for (name, text) in ["x-reason", "x-rule", "x-generation", "x-decided-by"].into_iter().zip(record) {
+            let line = format!("{name}: {}", text.to_ascii_lowercase());
+            assert_eq!(
+                quick.head.lines().any(|found| found == line),
+                !text.is_empty(),
+                "{line} {}",
+                quick.head
+            );
+        }
+
+        let invite = peer.invite(&format!("{from}-{to}"), "");
+        let invite = invite.replace(&format!("sip:+{CALLER}@"), &format!("sip:+{from}@"));
+        let answer = peer.ask(&invite.replace(&format!("sip:+{CALLED}@"), &format!("sip:+{to}@")));
+        let record = enterprise.last();
+        assert_eq!(record["interface"], "sip-udp");
+        let [reason, rule, generation, decided_by] = facts(&record).map(|text| text.replace('"', "\\\""));
+        let rule = if rule.is_empty() { rule } else { format!(";rule=\"{rule}\"") };
+        let told = format!("{reason}{rule};generation=\"{generation}\";decided-by=\"{decided_by}\"");
+        assert_eq!(header(&answer, "X-Attestation-Reason"), Some(told.as_str()), "{answer}");
+    }
 }
 
 #[test]

@@ -52,7 +52,6 @@ fn an_invite_is_on_the_trunk_whose_mark_it_carries() {
         ("otg", "192.0.2.1;otg=tg7", "", "by-otg", "B"),
         ("tgrp", &group(CONTEXT), "", "by-tgrp", "B"),
         ("elsewhere", &group("carrier.example.net"), "", "plain", "A"),
-        ("both", &group(CONTEXT), "X-Trunk: other\r\n", "by-header", "B"),
     ] {
         let answer = peer.ask(&invite(&peer, name, contact, more));
         assert_eq!(header(&answer, "Attestation-Info"), Some(level), "{name}: {answer}");
@@ -71,6 +70,8 @@ fn an_invite_is_on_the_trunk_whose_mark_it_carries() {
     let before = enterprise.running.records().len();
     for (name, contact, more) in [
         ("twice", "192.0.2.1", "X-Trunk: nobody\r\nX-Trunk: other\r\n"),
+        ("both", &group(CONTEXT), "X-Trunk: other\r\n"),
+        ("list", "192.0.2.1", "X-Trunk: other, nobody\r\n"),
         ("empty", "192.0.2.1", "X-Trunk: other\r\nX-Trunk:\r\n"),
         ("otgs", "192.0.2.1;otg=tg8;otg=tg7", ""),
         ("half", "+1;tgrp=TG-1@192.0.2.1", ""),

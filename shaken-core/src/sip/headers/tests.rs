@@ -38,10 +38,37 @@ fn names_in_every_spelling() {
 }
 
 #[test]
-fn hints_are_values_or_nothing() {
-    for (level, origid) in [("a", "\u{e9}"), ("AB", ""), ("", "\u{1}")] {
-        let headers = collect(&[("Attestation-Info", level), ("Origination-ID", origid)]).unwrap();
-        assert_eq!(headers.hints(), Hints { attest: None, origid: None }, "{level} {origid:?}");
+fn a_tracing_value_is_one_or_nothing() {
+    for origid in ["\u{e9}", "", "\u{1}"] {
+        let headers = collect(&[("Origination-ID", origid)]).unwrap();
+        assert_eq!(headers.hints(), Hints { attest: None, origid: None }, "{origid:?}");
+    }
+}
+
+#[test]
+fn a_wish_lowers_in_whatever_spelling() {
+    for (level, attest) in [
+        ("A", Some(Attest::A)),
+        (" b ", Some(Attest::B)),
+        ("\"C\"", Some(Attest::C)),
+        ("A;origid=x", Some(Attest::A)),
+        ("A, C", Some(Attest::C)),
+        ("C,A", Some(Attest::C)),
+        ("AB", Some(Attest::C)),
+        ("\u{e9}", Some(Attest::C)),
+        ("\"\"", Some(Attest::C)),
+        ("", None),
+        (",", None),
+    ] {
+        let headers = collect(&[("Attestation-Info", level)]).unwrap();
+        assert_eq!(headers.hints().attest, attest, "{level}");
+        for (first, second) in [("Attestation-Info", "X-Attestation-Info"), ("Attestation", "Attestation")] {
+            for values in [[level, "B"], ["B", level]] {
+                let headers = collect(&[(first, values[0]), (second, values[1])]).unwrap();
+                let lowest = attest.map_or(Attest::B, |attest| attest.lower(Attest::B));
+                assert_eq!(headers.hints().attest, Some(lowest), "{values:?}");
+            }
+        }
     }
 }
 
