@@ -119,9 +119,12 @@ impl Calls {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
+        request.dialled_by(trunk.plan());
         let mut permit = self.admit(&force, Op::Sign, origin)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
+        let elsewhere = |target: &&Party| request.dest.iter().all(|dest| dest.tn != target.tn);
+        record.target = request.target.as_ref().filter(elsewhere).map(number);
         let presented = match force.verification().filter(|_| ruling.asks_for_delegate(&request)) {
             Some(verification) => {
                 Box::pin(verification.presented(&request, &mut permit, origin.unix_s())).await
@@ -170,11 +173,12 @@ impl Calls {
     /// # Errors
     /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Overload`], [`Refusal::Late`],
     /// [`Refusal::Audit`]; a call that fails verification is no error but an answer.
-    pub async fn verify(&self, request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
+    pub async fn verify(&self, mut request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let force = self.in_force();
         self.check_in_time(&force, origin)?;
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
+        request.dialled_by(trunk.plan());
         let permit = self.admit(&force, Op::Verify, origin)?;
         let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
         keep_identity(force.identity, &mut record, &request.identity);

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use shaken_core::TelephoneNumber;
 use shaken_core::claims::MAX_DEST;
 
 use crate::call::{Party, SignRequest, VerifyRequest, Wanted};
@@ -140,9 +139,8 @@ fn called(numbers: Vec<String>) -> Result<Vec<Party>, FieldError> {
 }
 
 fn party(name: &'static str, received: String) -> Result<Party, FieldError> {
-    let tn = TelephoneNumber::parse(&received)
-        .map_err(|_| invalid(name, "not a telephone number; digits, # and * with + - . ( ) are read"))?;
-    Ok(Party { received, tn })
+    Party::parse(received)
+        .map_err(|_| invalid(name, "not a telephone number; digits, # and * with + - . ( ) are read"))
 }
 
 fn seconds(name: &'static str, text: Option<String>, now: i64) -> Result<u64, FieldError> {

@@ -11,6 +11,7 @@ pub mod decision;
 mod fixture;
 mod matching;
 pub mod numbers;
+mod plan;
 pub mod simulation;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::audit::Record;
 use crate::listen::Client;
 use matching::Belongs;
 pub use matching::{Carried, Mark, Match, Named};
+pub use plan::{Plan, Written};
 
 /// Where requests come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -62,6 +64,7 @@ pub struct Trunk {
     provider: Option<Arc<str>>,
     decides: Arc<str>,
     replay: Replay,
+    plan: Plan,
 }
 
 /// What comes of a PASSporT that came with another call before.
@@ -91,7 +94,20 @@ impl Trunk {
             provider: None,
             decides: "policy".into(),
             replay: Replay::Allow,
+            plan: Plan::E164,
         }
+    }
+
+    /// How numbers are dialled on it; with country code unless set.
+    #[must_use]
+    pub fn with_plan(self, plan: Plan) -> Self {
+        Self { plan, ..self }
+    }
+
+    /// How numbers are dialled on it.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        self.plan
     }
 
     /// What comes of replays among calls to verify; nothing unless set.

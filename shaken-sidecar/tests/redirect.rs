@@ -111,6 +111,30 @@ fn calls_are_signed_and_verified_by_redirect() {
 }
 
 #[test]
+fn a_call_verifies_in_the_national_form_of_its_trunk() {
+    let port = free_port();
+    let running = Running::start(|config| {
+        let config = with_sip(config, port);
+        config.replace("peer = \"plain\"\n", "peer = \"plain\"\nplan = \"nanp\"\n")
+    });
+    let national = |message: String| {
+        let of = |number: &str| (format!("sip:+{number}@"), format!("sip:{}@", &number[1..]));
+        let ((caller, own), (called, theirs)) = (of(CALLER), of(CALLED));
+        message.replace(&caller, &own).replace(&called, &theirs)
+    };
+    let plain = Peer::new("127.0.0.1", port);
+    let signed = plain.ask(&plain.invite("one", ""));
+    let date = header(&signed, "Date").unwrap();
+    let identity = format!("Identity: {}\r\nDate: {date}\r\n", identity_of(&signed));
+    let verified = plain.ask(&national(plain.invite("two", &identity)));
+    assert!(verified.contains("verstat=TN-Validation-Passed"), "{verified}");
+    let strict = Peer::new("127.0.0.4", port);
+    let failed = strict.ask(&national(strict.invite("three", &identity)));
+    assert!(failed.starts_with("SIP/2.0 438 "), "{failed}");
+    assert_eq!(running.records()[1]["orig"]["canonical"], CALLER);
+}
+
+#[test]
 fn what_is_signed_already_is_left_alone() {
     let (running, port) = start();
     let signer = Peer::new("127.0.0.5", port);

@@ -192,6 +192,12 @@ impl<'a> Uri<'a> {
         Ok(number)
     }
 
+    /// Whether the number is written with `+`, so that it says of which country it is (RFC 3966 §5.1.4).
+    #[must_use]
+    pub fn is_global_number(&self) -> bool {
+        decoded(self.user).next() == Some(Some(b'+'))
+    }
+
     /// Writes the normal form that `uri` claims carry (RFC 8224 §8.5): scheme, user and host in
     /// lower case, escapes of unreserved characters decoded, others with upper-case digits,
     /// everything else left out. `urn:service:sos` becomes lower case; of other schemes only the

@@ -352,9 +352,13 @@ pub(super) fn parties(
 ) -> Result<Vec<Party>, RequestError> {
     let object = member(request, object).ok_or(RequestError::ParameterMissing { name: object })?;
     let (numbers, uris) = (member(object, "tn"), member(object, "uri"));
-    let (values, read): (_, fn(&str) -> Option<TelephoneNumber>) = match (numbers, uris) {
-        (Some(numbers), _) => (numbers, |text| TelephoneNumber::parse(text).ok()),
-        (None, Some(uris)) => (uris, |text| Uri::parse(text.as_bytes()).ok()?.telephone_number().ok()),
+    let (values, read): (_, fn(String) -> Option<Party>) = match (numbers, uris) {
+        // With country code by definition.
+        (Some(numbers), _) => (numbers, |text| {
+            let tn = TelephoneNumber::parse(&text).ok()?;
+            Some(Party::global(text, tn))
+        }),
+        (None, Some(uris)) => (uris, |text| Party::of(&Uri::parse(text.as_bytes()).ok()?).ok()),
         (None, None) => return Err(RequestError::ParameterMissing { name }),
     };
     let values = texts(values, name)?;
@@ -364,13 +368,12 @@ pub(super) fn parties(
     values
         .into_iter()
         .map(|received| {
-            let tn = read(&received).ok_or_else(|| {
+            read(received).ok_or_else(|| {
                 invalid(
                     name,
                     "not a telephone number; digits, # and * with + - . ( ) are read, or a URI with one",
                 )
-            })?;
-            Ok(Party { received, tn })
+            })
         })
         .collect()
 }

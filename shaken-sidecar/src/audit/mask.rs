@@ -32,7 +32,7 @@ impl Record {
         record.request_id = mask_runs(&record.request_id);
         record.call_id = record.call_id.as_deref().map(mask_runs);
         record.origid = record.origid.as_deref().map(mask_origid);
-        for party in record.orig.iter_mut().chain(&mut record.dest) {
+        for party in record.orig.iter_mut().chain(&mut record.dest).chain(&mut record.target) {
             *party = party.masked();
         }
         record.identity.clear();

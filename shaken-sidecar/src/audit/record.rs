@@ -76,6 +76,9 @@ pub struct Record {
     /// The called numbers, in the order of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dest: Vec<Number>,
+    /// Where the call went, if that was known and none of `dest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Number>,
     /// `origid` claim (RFC 8588 §5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origid: Option<String>,
@@ -161,6 +164,7 @@ impl Record {
             decided_by: None,
             orig: None,
             dest: Vec::new(),
+            target: None,
             origid: None,
             ppt: Vec::new(),
             x5u: None,
@@ -384,6 +388,7 @@ mod tests {
         });
         record.orig =
             Some(Number { received: "+1 (215) 555-0112".into(), canonical: Some("12155550112".into()) });
+        record.target = Some(Number { received: "sip:+12155550114@sbc.example.com".into(), canonical: None });
         record.dest = vec![
             Number { received: "12155550112".into(), canonical: Some("12155550112".into()) },
             Number { received: "no-number".into(), canonical: None },

@@ -5,12 +5,13 @@ use std::time::{Instant, SystemTime};
 
 use hyper::HeaderMap;
 use shaken_core::passport::{Ppt, rph};
-use shaken_core::{Attest, TelephoneNumber};
+use shaken_core::sip::Uri;
+use shaken_core::{Attest, Error, TelephoneNumber};
 
 use crate::delivery::Delivery;
 use crate::life::clock::unix_s;
 use crate::listen::Client;
-use crate::policy::Listener;
+use crate::policy::{Listener, Plan, Written};
 use crate::telemetry::Parent;
 
 /// What a listener is for.
@@ -89,6 +90,40 @@ pub struct Party {
     pub received: String,
     /// The same in canonical form.
     pub tn: TelephoneNumber,
+    /// Whether it says what country it is of.
+    pub written: Written,
+}
+
+impl Party {
+    /// A number as it stands in `received`, which is no URI.
+    ///
+    /// # Errors
+    /// [`Error::TnInvalid`].
+    pub fn parse(received: String) -> Result<Self, Error> {
+        let (tn, written) = (TelephoneNumber::parse(&received)?, Written::of(&received));
+        Ok(Self { received, tn, written })
+    }
+
+    /// That of a URI.
+    ///
+    /// # Errors
+    /// Those of [`Uri::telephone_number`].
+    pub fn of(uri: &Uri<'_>) -> Result<Self, Error> {
+        let written = if uri.is_global_number() { Written::Global } else { Written::Dialled };
+        Ok(Self { received: uri.as_str().to_owned(), tn: uri.telephone_number()?, written })
+    }
+
+    /// A number that is known to have its country code.
+    #[must_use]
+    pub fn global(received: String, tn: TelephoneNumber) -> Self {
+        Self { received, tn, written: Written::Global }
+    }
+
+    /// Gives it the form that its number has on a trunk with this plan.
+    pub(super) fn dialled_by(&mut self, plan: Plan) {
+        self.tn = plan.meant(self.tn, self.written);
+        self.written = Written::Global;
+    }
 }
 
 impl std::fmt::Debug for Party {
@@ -155,6 +190,18 @@ pub struct SignRequest {
     pub identity: Vec<String>,
 }
 
+impl SignRequest {
+    /// Gives its numbers the form that they have on a trunk with this plan.
+    pub(super) fn dialled_by(&mut self, plan: Plan) {
+        let div = match &mut self.wanted {
+            Wanted::Div { div, .. } => Some(div),
+            Wanted::Shaken | Wanted::Rph { .. } => None,
+        };
+        let alone = [Some(&mut self.orig), div, self.target.as_mut(), self.diverting.as_mut()];
+        alone.into_iter().flatten().chain(&mut self.dest).for_each(|party| party.dialled_by(plan));
+    }
+}
+
 /// A call to verify.
 #[derive(Clone, Debug)]
 pub struct VerifyRequest {
@@ -172,6 +219,14 @@ pub struct VerifyRequest {
     pub date: u64,
     /// The values of the Identity headers, in their order.
     pub identity: Vec<String>,
+}
+
+impl VerifyRequest {
+    /// Gives its numbers the form that they have on a trunk with this plan.
+    pub(super) fn dialled_by(&mut self, plan: Plan) {
+        let alone = [Some(&mut self.orig), self.target.as_mut()];
+        alone.into_iter().flatten().chain(&mut self.dest).for_each(|party| party.dialled_by(plan));
+    }
 }
 
 /// Whether a call is made up: Oracle's SBCs ask about this one to see whether we live.

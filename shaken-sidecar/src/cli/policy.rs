@@ -8,10 +8,12 @@ mod simulate;
 
 use std::path::{Path, PathBuf};
 
-use shaken_core::Party;
+use shaken_core::sip::Uri;
 
-use super::input::{Output, clock, note, party};
+use super::input::{Output, clock, note};
 use super::{Exit, Failure};
+use crate::call::Party;
+use crate::policy::Plan;
 use crate::policy::data::{LoadError, Loader, Policy, SnapshotError};
 use crate::policy::decision::Caller;
 
@@ -82,9 +84,11 @@ fn file_of(path: &Path) -> PathBuf {
 }
 
 /// Who calls, by the text of a request or a file.
-fn caller(text: &str) -> Caller {
-    match party(text) {
-        Ok(Party::Number(number)) => Caller::Number(number),
+/// It is dialled as on a trunk with this plan.
+fn caller(text: &str, plan: Plan) -> Caller {
+    let of_uri = |_| Uri::parse(text.as_bytes()).and_then(|uri| Party::of(&uri));
+    match Party::parse(text.to_owned()).or_else(of_uri) {
+        Ok(party) => Caller::Number(plan.meant(party.tn, party.written)),
         _ if is_anonymous(text) => Caller::Anonymous,
         _ => Caller::Invalid,
     }

@@ -5,7 +5,7 @@ use shaken_core::Attest;
 use shaken_core::passport::Ppt;
 
 use super::{ConfigError, is_name};
-use crate::policy::{Listener, Mark, Match, Named, Replay, Trunk};
+use crate::policy::{Listener, Mark, Match, Named, Plan, Replay, Trunk};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +24,8 @@ pub(super) struct TrunkSection {
     provider: Option<String>,
     #[serde(default)]
     replay: Replay,
+    #[serde(default)]
+    plan: Plan,
 }
 
 /// The trunks, in order. `users` and `peers` are those that there are; `most` is what a trunk can give.
@@ -76,7 +78,7 @@ pub(super) fn read_trunks(
         if section.sign.is_some() {
             trunk = trunk.with_signs(signs);
         }
-        trunk = trunk.with_replay(section.replay);
+        trunk = trunk.with_replay(section.replay).with_plan(section.plan);
         if let Some(customer) = section.customer {
             trunk = trunk.with_customer(customer);
         }
@@ -112,6 +114,7 @@ mod tests {
             customer: None,
             provider: None,
             replay: Replay::Allow,
+            plan: Plan::E164,
         };
         for (trunks, part) in [
             (vec![], "no [[trunk]]"),

@@ -25,7 +25,7 @@ use shaken_core::{Attest, Certificate, TelephoneNumber};
 
 use super::decision::Mode;
 use super::numbers::{E164, Numbers, Sets, Span, Table};
-use super::{Carried, Listener, recognize};
+use super::{Carried, Listener, Plan, recognize};
 use crate::listen::Client;
 
 pub use diff::{Change, Changes, diff};
@@ -267,6 +267,16 @@ pub enum Profile {
     Fr,
 }
 
+impl Profile {
+    /// How numbers are dialled there.
+    pub(super) fn plan(self) -> Plan {
+        match self {
+            Self::Us | Self::Ca => Plan::Nanp,
+            Self::Fr => Plan::Fr,
+        }
+    }
+}
+
 /// A certificate of a provider and when it signs.
 #[derive(Clone, Debug)]
 pub struct CertificateUse {
@@ -390,6 +400,8 @@ pub struct Trunk {
     pub requested: Requested,
     /// Where the tracing value comes from.
     pub origid: OrigIdMode,
+    /// How numbers are dialled on it.
+    pub plan: Plan,
 }
 
 /// Where a provider stands in the calls of a trunk.

@@ -26,6 +26,8 @@ pub struct Call<'c> {
     pub orig: Caller,
     /// The called numbers.
     pub dest: &'c [TelephoneNumber],
+    /// Where it went, if that is none of them.
+    pub target: Option<TelephoneNumber>,
     /// The number that diverted it last.
     pub diverting: Option<TelephoneNumber>,
     /// The Identity headers that it came with.
@@ -45,7 +47,7 @@ impl Call<'_> {
             trunk: self.trunk.and_then(|name| policy.trunk(name)),
             orig: self.orig,
             dest: self.dest,
-            target: None,
+            target: self.target,
             diverting: self.diverting,
             received: self.received,
             ppt: self.ppt,

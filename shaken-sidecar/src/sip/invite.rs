@@ -186,7 +186,7 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
     };
     let parties = request.parties().map_err(no_number)?;
     let caller = Caller::of(headers).map_err(no_number)?;
-    let orig = party(caller.address().uri()).map_err(no_number)?;
+    let orig = Party::of(caller.address().uri()).map_err(no_number)?;
     let dest = called(request, &parties).map_err(no_number)?;
     let date = parties.date().unwrap_or_else(|| unix_s(now).unsigned_abs());
     let text = |value: &&[u8]| String::from_utf8_lossy(value).into_owned();
@@ -198,8 +198,8 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
         let (wanted, attest) = (Wanted::Shaken, hints.attest);
         // Who wrote something else there has said nothing about the call.
         let diverting = headers.diverting_number().ok().flatten();
-        let diverting = diverting.map(|tn| Party { received: tn.as_str().to_owned(), tn });
-        let (iat, target) = (date, party(request.uri()).ok());
+        let diverting = diverting.map(|tn| Party::global(tn.as_str().to_owned(), tn));
+        let (iat, target) = (date, Party::of(request.uri()).ok());
         let request = SignRequest { wanted, attest, orig, dest, iat, origid, target, diverting, identity };
         return Ok(Question::Sign(request));
     }
@@ -209,12 +209,8 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
         found.map(|(_, value)| text(&value))
     };
     let (resource_priority, priority) = (field("Resource-Priority"), field("Priority"));
-    let target = party(request.uri()).ok();
+    let target = Party::of(request.uri()).ok();
     Ok(Question::Verify(VerifyRequest { orig, dest, target, resource_priority, priority, date, identity }))
-}
-
-fn party(uri: &sip::Uri<'_>) -> Result<Party, Error> {
-    Ok(Party { received: uri.as_str().to_owned(), tn: uri.telephone_number()? })
 }
 
 /// The numbers of `parties` with what stands in the request for them.
@@ -222,7 +218,7 @@ fn called(request: &Request<'_>, parties: &Parties<'_>) -> Result<Vec<Party>, Er
     let uris = [request.headers().to().uri(), request.uri()];
     let named = |number| uris.iter().find(|uri| uri.telephone_number() == Ok(number));
     let numbers = parties.dest().iter().map(shaken_core::Party::number);
-    numbers.map(|number| party(named(number?).ok_or(Error::UriNotANumber)?)).collect()
+    numbers.map(|number| Party::of(named(number?).ok_or(Error::UriNotANumber)?)).collect()
 }
 
 fn signed_answer(asked: &Asked<'_>, peer: &Peer, signed: &Signed) -> Vec<u8> {

@@ -84,6 +84,105 @@ fn every_answer_says_what_decided_as_the_record_does() {
     }
 }
 
+/// Rules and emergencies go by the Request-URI, so it is on record where it is not whom To names.
+#[test]
+fn calls_on_record_replay_as_they_were_decided() {
+    let enterprise = Enterprise::start(|toml| toml);
+    let peer = Peer::new("127.0.0.1", enterprise.sip_port);
+    for (name, from, uri, reason) in [
+        ("same", "14255550110", TO, "RIGHT_OK"),
+        ("premium", "14255550110", "19005550100", "RULE_BLOCK"),
+        ("listed", "12025550199", TO, "DNO_LISTED"),
+        ("emergency", "12025550199", "933", "DNO_LISTED"),
+    ] {
+        let invite = peer.invite(name, "").replace(&format!("sip:+{CALLER}@"), &format!("sip:+{from}@"));
+        let invite = invite.replace(&format!("To: <sip:+{CALLED}@"), &format!("To: <sip:+{TO}@"));
+        let plus = if uri.len() > 3 { "+" } else { "" };
+        peer.ask(&invite.replace(&format!("INVITE sip:+{CALLED}@"), &format!("INVITE sip:{plus}{uri}@")));
+        let record = enterprise.last();
+        assert_eq!(record["reason"], reason, "{name} {record}");
+        let target = if uri == TO { Value::Null } else { json!(uri) };
+        assert_eq!(record["target"]["canonical"], target, "{name}");
+    }
+    let lab = enterprise.running.lab();
+    let simulate = |edit: &dyn Fn(String) -> String| {
+        let toml = std::fs::read_to_string(lab.join("policy/policy.toml")).unwrap();
+        enterprise.write("candidate.toml", &edit(toml));
+        let output = shaken()
+            .args(["policy", "simulate", "--fail-on", "changed", "--candidate"])
+            .arg(lab.join("policy/candidate.toml"))
+            .arg("--audit")
+            .arg(lab.join("audit"))
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, told) = simulate(&|toml| toml);
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = simulate(&|toml| toml.replace("1900*", "1901*"));
+    assert!(code == Some(1) && told.contains("RULE_BLOCK"), "{told}");
+}
+
+/// What a provider of North America gets from its own customers without `+` is dialled as there.
+#[test]
+fn a_number_in_national_form_is_the_same_number() {
+    let enterprise = Enterprise::start(|toml| toml);
+    let peer = Peer::new("127.0.0.1", enterprise.sip_port);
+    let ask = |name: &str, from: &str, to: &str| -> (String, Value) {
+        let invite = peer.invite(name, "").replace(&format!("sip:+{CALLER}@"), &format!("sip:{from}@"));
+        let answer = peer.ask(&invite.replace(&format!("sip:+{CALLED}@"), &format!("sip:{to}@")));
+        (answer, enterprise.last())
+    };
+    let (signed, record) = ask("own", "4255550110", "4125550199");
+    let claims = payload(header(&signed, "Identity").unwrap());
+    assert_eq!((&claims["attest"], &claims["orig"]["tn"]), (&json!("A"), &json!("14255550110")));
+    assert_eq!(claims["dest"]["tn"], json!([TO]));
+    assert_eq!(record["orig"]["canonical"], "14255550110");
+    for (name, from, to, reason) in [
+        ("listed", "2025550199", TO, "DNO_LISTED"),
+        ("premium", "4255550110", "9005550100", "RULE_BLOCK"),
+        ("abroad", "4255550110", "01119005550100", "RULE_BLOCK"),
+    ] {
+        let (blocked, record) = ask(name, from, to);
+        assert!(blocked.starts_with("SIP/2.0 603 "), "{name}: {blocked}");
+        assert_eq!(record["reason"], reason, "{name}");
+    }
+    let target = "/quick/v1/sign?from=4255550110&to=4125550199";
+    let quick = enterprise.running.request(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert!(quick.head.contains("x-attest: a"), "{}", quick.head);
+    // With country code by definition (ATIS-1000082), or because it is written so.
+    assert_eq!(told(&enterprise.sign("4255550110", TO)).1, "RIGHT_NONE");
+    let (signed, _) = ask("global", "+4255550110", TO);
+    assert_eq!(payload(header(&signed, "Identity").unwrap())["orig"]["tn"], "4255550110");
+    // As explained.
+    let folder = enterprise.running.lab().join("policy");
+    let explain = shaken()
+        .args([
+            "policy",
+            "explain",
+            "--from",
+            "4255550110",
+            "--to",
+            "4125550199",
+            "--trunk",
+            "teams",
+            "--json",
+        ])
+        .arg("--policy")
+        .arg(folder)
+        .output()
+        .unwrap();
+    let explained: Value = serde_json::from_slice(&explain.stdout).unwrap();
+    assert_eq!(explained["reason"], "RIGHT_OK", "{explained}");
+
+    let other = Enterprise::start(|toml| {
+        toml.replace("role = \"originate\"", "role = \"originate\"\nplan = \"e164\"")
+    });
+    let target = "/quick/v1/sign?from=4255550110&to=4125550199";
+    let quick = other.running.request(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert!(quick.head.contains("x-reason: right_none"), "{}", quick.head);
+}
+
 #[test]
 fn what_is_not_signed_is_told_apart_from_what_is_blocked() {
     let enterprise = Enterprise::start(|toml| toml);

@@ -137,6 +137,20 @@ fn normal_form() {
 }
 
 #[test]
+fn global_numbers() {
+    for (text, is_global) in [
+        ("sip:+12155550131@example.com", true),
+        ("sip:%2B12155550131@example.com", true),
+        ("tel:+12155550131;ext=1", true),
+        ("sip:12155550131@example.com", false),
+        ("tel:2155550131;phone-context=+1", false),
+        ("sip:example.com;x=+1", false),
+    ] {
+        assert_eq!(uri(text).unwrap().is_global_number(), is_global, "{text}");
+    }
+}
+
+#[test]
 fn emergency_services() {
     for (text, emergency) in [
         ("urn:service:sos", true),

@@ -116,6 +116,7 @@ fn print(output: &mut Output, traced: &Trace, call: &Record, is_revealed: bool) 
     for dest in &call.dest {
         row("to", Some(&party(dest)))?;
     }
+    row("went to", call.target.as_ref().map(party).as_deref())?;
     row("trunk", call.trunk.as_deref())?;
     row("customer", call.customer.as_deref())?;
     row("provider", call.provider.as_deref())?;

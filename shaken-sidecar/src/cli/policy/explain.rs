@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use shaken_core::{Attest, TelephoneNumber};
+use shaken_core::Attest;
 
 use super::{Exit, Failure, caller, load};
+use crate::call::Party;
 use crate::cli::input::{Output, clock, note, parse_time, printable, show_time};
+use crate::policy::Plan;
 use crate::policy::data::Policy;
 use crate::policy::decision::{Decision, Facts, Reason, Step, decide};
 
@@ -20,13 +22,13 @@ pub(in crate::cli) struct Args {
     from: String,
     /// Called number; may be given several times
     #[arg(long, required = true, value_parser = number)]
-    to: Vec<TelephoneNumber>,
+    to: Vec<Party>,
     /// Trunk that the call comes in on
     #[arg(long)]
     trunk: String,
     /// Number that diverted the call last
     #[arg(long, value_parser = number)]
-    diverting: Option<TelephoneNumber>,
+    diverting: Option<Party>,
     /// Level that is asked for: A, B or C
     #[arg(long)]
     attest: Option<Attest>,
@@ -38,8 +40,8 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-fn number(text: &str) -> Result<TelephoneNumber, String> {
-    TelephoneNumber::parse(text).map_err(|error| error.to_string())
+fn number(text: &str) -> Result<Party, String> {
+    Party::parse(text.to_owned()).map_err(|error| error.to_string())
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -49,12 +51,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let names: Vec<_> = policy.trunks().iter().map(|trunk| trunk.name.as_str()).collect();
         note(format_args!("the policy has no trunk {:?}; there are {}", args.trunk, names.join(", ")));
     }
+    let plan = trunk.map_or(Plan::E164, |trunk| trunk.plan);
+    let meant = |party: &Party| plan.meant(party.tn, party.written);
+    let dest: Vec<_> = args.to.iter().map(meant).collect();
     let facts = Facts {
         trunk,
-        dest: &args.to,
-        diverting: args.diverting,
+        dest: &dest,
+        diverting: args.diverting.as_ref().map(meant),
         requested: args.attest,
-        ..Facts::new(caller(&args.from))
+        ..Facts::new(caller(&args.from, plan))
     };
     let at = args.at.unwrap_or_else(clock);
     let explained = Explained::new(decide(&policy, &facts, at));
@@ -131,9 +136,9 @@ impl<'p> Explained<'p> {
     }
 
     fn call(&self, args: &Args) -> String {
-        let to: Vec<_> = args.to.iter().map(TelephoneNumber::as_str).collect();
-        let diverting =
-            args.diverting.map_or_else(String::new, |number| format!(", diverted by {}", number.as_str()));
+        let to: Vec<_> = args.to.iter().map(|party| party.received.as_str()).collect();
+        let diverting = args.diverting.as_ref().map(|party| format!(", diverted by {}", party.received));
+        let diverting = diverting.unwrap_or_default();
         let asked = args.attest.map_or_else(String::new, |attest| format!(", {attest} asked for"));
         let call = format!("{} -> {}{diverting}, trunk {}{asked}", args.from, to.join(", "), args.trunk);
         printable(&call)
@@ -156,8 +161,8 @@ impl<'p> Explained<'p> {
         json!({
             "time": show_time(at),
             "orig": args.from,
-            "dest": args.to.iter().map(TelephoneNumber::as_str).collect::<Vec<_>>(),
-            "diverting": args.diverting.as_ref().map(TelephoneNumber::as_str),
+            "dest": args.to.iter().map(|party| party.tn.as_str()).collect::<Vec<_>>(),
+            "diverting": args.diverting.as_ref().map(|party| party.tn.as_str()),
             "requested_attest": args.attest.map(|attest| attest.to_string()),
             "trunk": args.trunk,
             "customer": decision.customer().map(|customer| &customer.id),

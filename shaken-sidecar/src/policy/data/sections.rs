@@ -13,7 +13,7 @@ use super::{
 };
 use crate::policy::decision::{Mode, Share};
 use crate::policy::numbers::Numbers;
-use crate::policy::{self, Replay};
+use crate::policy::{self, Plan, Replay};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +126,7 @@ struct TrunkSection {
     sign: Option<Vec<String>>,
     #[serde(default)]
     replay: Replay,
+    plan: Option<Plan>,
 }
 
 #[derive(Deserialize)]
@@ -264,7 +265,13 @@ impl File {
                     OrigIdMode::PerCall
                 }
             };
-            recognized.push(recognizable(section, cap, &mut wrong));
+            let plan =
+                section.plan.unwrap_or_else(|| match (section.role, providers.get(provider as usize)) {
+                    (Role::Originate, Some(provider)) => provider.profile.plan(),
+                    // What comes from another network has its country code.
+                    _ => Plan::E164,
+                });
+            recognized.push(recognizable(section, cap, &mut wrong).with_plan(plan));
             trunks.push(Trunk {
                 name: name.clone(),
                 index: trunks.len() as u32,
@@ -276,6 +283,7 @@ impl File {
                 auth: section.auth,
                 requested: section.requested,
                 origid,
+                plan,
             });
         }
         (trunks, recognized)

@@ -9,8 +9,10 @@ use shaken_core::{Attest, TelephoneNumber};
 
 use super::{Simulation, caller};
 use crate::audit::mask::mask_runs;
+use crate::call::Party;
 use crate::cli::input::{note, parse_time, printable};
 use crate::cli::{Exit, Failure};
+use crate::policy::Plan;
 use crate::policy::data::Faults;
 use crate::policy::data::rows::{self, Column, Presence};
 use crate::policy::decision::Received;
@@ -51,8 +53,11 @@ fn take(
     dest: &mut Vec<TelephoneNumber>,
     simulation: &mut Simulation<'_>,
 ) -> Result<(), String> {
+    let plan = simulation.candidate.trunk(trunk).map_or(Plan::E164, |trunk| trunk.plan);
     let number = |name: &str, text: &str| {
-        TelephoneNumber::parse(text).map_err(|error| format!("{name} {:?}: {error}", mask_runs(text)))
+        let party = Party::parse(text.to_owned());
+        let party = party.map_err(|error| format!("{name} {:?}: {error}", mask_runs(text)))?;
+        Ok::<_, String>(plan.meant(party.tn, party.written))
     };
     let one_of = |name: &str, text: &str, of: &str| format!("{name} {:?} is none of {of}", mask_runs(text));
     let at = parse_time(time).map_err(|error| format!("time {:?}: {error}", mask_runs(time)))?;
@@ -64,8 +69,9 @@ fn take(
         at,
         trunk: is_given(trunk),
         orig_text: orig,
-        orig: caller(is_given(orig).unwrap_or("anonymous")),
+        orig: caller(is_given(orig).unwrap_or("anonymous"), plan),
         dest,
+        target: None,
         diverting: is_given(diverted_by).map(|text| number("diverted_by", text)).transpose()?,
         received: match *received {
             "" | "none" => Received::None,

@@ -13,6 +13,7 @@ use crate::cli::audit::progress::Progress;
 use crate::cli::audit::select::wanted;
 use crate::cli::input::{note, printable};
 use crate::cli::{Exit, Failure};
+use crate::policy::Plan;
 use crate::policy::decision::{Caller, Reason, Received};
 use crate::policy::simulation::{Before, Call, Given};
 
@@ -80,9 +81,10 @@ fn take(record: &Record, dest: &mut Vec<TelephoneNumber>, simulation: &mut Simul
     let call = Call {
         at: record.unix_seconds(),
         trunk: record.trunk.as_deref(),
-        orig: record.orig.as_ref().map_or(Caller::Anonymous, |_| caller(&orig_text)),
+        orig: record.orig.as_ref().map_or(Caller::Anonymous, |_| caller(&orig_text, Plan::E164)),
         orig_text: &orig_text,
         dest,
+        target: record.target.as_ref().and_then(|number| TelephoneNumber::parse(&text(number)).ok()),
         diverting: None,
         received: if is_of(&[Reason::DupAvoided]) {
             Received::Ours
