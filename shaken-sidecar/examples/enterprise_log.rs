@@ -173,6 +173,7 @@ impl Enterprise {
             trunk: Some(planned.trunk),
             orig_text: &planned.orig,
             orig,
+            target: None,
             dest: &dest,
             diverting: planned.diverted_by.as_deref().map(TelephoneNumber::parse).transpose()?,
             received: Received::None,

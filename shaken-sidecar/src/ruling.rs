@@ -108,6 +108,15 @@ impl Ruling {
         self.signings().any(|signing| signing.signer().x5u() == x5u)
     }
 
+    /// Names the policy in force, as records of calls to sign do, if there is one.
+    #[must_use]
+    pub fn policy_generation(&self) -> Option<&str> {
+        match self {
+            Self::ByTrunk(_) => None,
+            Self::ByRight(policies) => Some(policies.current.policy.generation().id()),
+        }
+    }
+
     /// All that signs; not what a policy would sign with that is only told of.
     pub fn signings(&self) -> impl Iterator<Item = &Signing> {
         let (one, policies) = match self {

@@ -89,6 +89,7 @@ impl Planned {
                 "anonymous" => Caller::Anonymous,
                 text => TelephoneNumber::parse(text).map_or(Caller::Invalid, Caller::Number),
             },
+            target: None,
             dest: &dest,
             diverting: self.diverted_by.as_ref().map(number),
             received: self.received,

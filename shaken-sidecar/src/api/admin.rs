@@ -110,9 +110,12 @@ impl Admin {
             .map_err(|_| RequestError::Unparsable { why: "it is no request to reload".to_owned() })?;
         let outcome = life.reload(&format!("uid {}", peer.uid), asked.config.as_deref()).await;
         Ok(match outcome {
-            Ok(Reloaded { generation, number, warnings }) => (
+            Ok(Reloaded { generation, policy, number, warnings }) => (
                 StatusCode::OK,
-                json!({ "reloaded": true, "generation": generation, "number": number, "warnings": warnings }),
+                json!({
+                    "reloaded": true, "generation": generation, "policy": policy, "number": number,
+                    "warnings": warnings,
+                }),
             ),
             Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, json!({ "reloaded": false, "error": why })),
         })

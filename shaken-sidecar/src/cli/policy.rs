@@ -13,9 +13,9 @@ use shaken_core::sip::Uri;
 use super::input::{Output, clock, note};
 use super::{Exit, Failure};
 use crate::call::Party;
-use crate::policy::Plan;
 use crate::policy::data::{LoadError, Loader, Policy, SnapshotError};
 use crate::policy::decision::Caller;
+use crate::policy::{Plan, shadowed};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -54,6 +54,10 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 
 fn check(file: &Path) -> Result<Exit, Failure> {
     let policy = load(file)?;
+    for (later, earlier) in shadowed(policy.recognized()) {
+        let taken = format_args!("{earlier:?} before it matches all that it would");
+        note(format_args!("trunk {later:?} is never reached: {taken}"));
+    }
     note(format_args!("{} is good: generation {}", file.display(), policy.generation().id()));
     Ok(Exit::Yes)
 }

@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         for warning in answer["warnings"].as_array().into_iter().flatten() {
             note(format_args!("warning: {}", text(warning)));
         }
-        note(format_args!("reloaded: generation {}", text(&answer["generation"])));
+        let policy = answer["policy"].as_str().map(|policy| format!(", policy {policy}")).unwrap_or_default();
+        note(format_args!("reloaded: generation {}{policy}", text(&answer["generation"])));
         return Ok(Exit::Yes);
     }
     match answer["error"].as_str() {

@@ -8,13 +8,16 @@ use super::{Life, supervisor};
 use crate::config::Config;
 use crate::force::InForce;
 use crate::policy::data::Kept;
+use crate::ruling::Ruling;
 
 /// What a reload did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reloaded {
-    /// Names the configuration in force, as records do.
+    /// Names the configuration in force, as records of calls do that no policy decided.
     pub generation: String,
+    /// Names the policy in force, as records of calls to sign do, if there is one.
+    pub policy: Option<String>,
     /// Which one it is, from 1 at the start.
     pub number: u64,
     /// What is allowed in it and still worth telling.
@@ -33,8 +36,8 @@ impl Life {
         supervisor::tell_reloading();
         let outcome = self.load(meant).await;
         match &outcome {
-            Ok(Reloaded { generation, number, warnings }) => {
-                tracing::info!(by, generation, number, "reloaded");
+            Ok(Reloaded { generation, policy, number, warnings }) => {
+                tracing::info!(by, generation, policy, number, "reloaded");
                 for warning in warnings {
                     tracing::warn!("{warning}");
                 }
@@ -73,6 +76,7 @@ impl Life {
         let kept = config.policy_kept.take();
         let (generation, warnings) = (config.generation.clone(), config.warnings.clone());
         let force = InForce::of(config, Some(&*self.calls.in_force()), unix_s(now));
+        let policy = force.ruling().and_then(Ruling::policy_generation).map(str::to_owned);
         self.calls.put_in_force(force);
         let number = {
             let mut facts = self.facts();
@@ -83,7 +87,7 @@ impl Life {
             facts.generation
         };
         keep_policy(kept).await;
-        Ok(Reloaded { generation, number, warnings })
+        Ok(Reloaded { generation, policy, number, warnings })
     }
 }
 

@@ -268,6 +268,16 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Called numbers that nothing blocks there. In the United States with those of the telephone service for
+    /// government emergencies (GETS), in France the services that have a number of their own.
+    pub(super) fn emergency(self) -> &'static [&'static str] {
+        match self {
+            Self::Us => &["112", "911", "933", "1710*"],
+            Self::Ca => &["112", "911", "933"],
+            Self::Fr => &["112", "15", "17", "18", "114", "115", "116000", "119", "191", "196", "197"],
+        }
+    }
+
     /// How numbers are dialled there.
     pub(super) fn plan(self) -> Plan {
         match self {

@@ -84,6 +84,45 @@ fn every_answer_says_what_decided_as_the_record_does() {
     }
 }
 
+#[test]
+fn what_is_explained_is_what_calls_get() {
+    let enterprise = Enterprise::start(|toml| toml);
+    let policy = enterprise.running.lab().join("policy");
+    let froms = [
+        "14255550110",
+        "+14255550110",
+        "4255550110",
+        "14255550120",
+        "14255550130",
+        "12025550199",
+        "911",
+        "0",
+    ];
+    let tos = [TO, "911", "19005550100", "9005550100", "+442079460000"];
+    let asked = [None, Some("A"), Some("B"), Some("C")];
+    let mut reasons = std::collections::BTreeSet::new();
+    for (n, (from, to)) in froms.iter().flat_map(|from| tos.map(|to| (from, to))).enumerate() {
+        for (trunk, attest) in [("local", asked[n % 4]), ("dialer", asked[(n + 1) % 4])] {
+            let named = if trunk == "dialer" { "&trunk=dialer" } else { "" };
+            let wish = attest.map(|attest| format!("&attest={attest}")).unwrap_or_default();
+            let target = format!("/quick/v1/sign?from={from}&to={to}{named}{wish}").replace('+', "%2B");
+            enterprise.running.request(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            let record = enterprise.last();
+            assert_eq!(record["trunk"], trunk, "{target}");
+            let mut explain = shaken();
+            explain.args(["policy", "explain", "--json", "--from", from, "--to", to, "--trunk", trunk]);
+            explain.args(attest.iter().flat_map(|attest| ["--attest", attest]));
+            let output = explain.arg("--policy").arg(&policy).output().unwrap();
+            let explained: Value = serde_json::from_slice(&output.stdout).unwrap();
+            for fact in ["reason", "attest", "rule", "generation"] {
+                assert_eq!(explained[fact], record[fact], "{fact} of {target}: {explained} {record}");
+            }
+            reasons.insert(record["reason"].to_string());
+        }
+    }
+    assert!(reasons.len() > 6, "{reasons:?}");
+}
+
 /// Rules and emergencies go by the Request-URI, so it is on record where it is not whom To names.
 #[test]
 fn calls_on_record_replay_as_they_were_decided() {
@@ -351,7 +390,7 @@ fn a_reload_swaps_the_policy_whole_or_not_at_all() {
     let after = enterprise.last()["generation"].clone();
     assert_ne!(after, before);
     // Both are kept, and can be told from each other later.
-    let kept = |generation: &serde_json::Value| {
+    let kept = |generation: &Value| {
         let name = format!("generations/{}.shaken", generation.as_str().unwrap());
         enterprise.running.lab().join(name)
     };
@@ -362,7 +401,7 @@ fn a_reload_swaps_the_policy_whole_or_not_at_all() {
             .arg(kept(generation))
             .output()
             .unwrap();
-        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(told["attest"], level, "{told}");
     }
     let folder = std::fs::read_dir(enterprise.running.lab().join("generations")).unwrap();

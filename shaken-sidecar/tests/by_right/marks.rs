@@ -127,10 +127,13 @@ fn a_reload_moves_marks_and_refuses_what_they_cannot_be() {
     }
     enterprise.write("policy.toml", &toml.replace("\"tg7\"", "\"tg8\""));
     enterprise.write("rights.csv", RIGHTS);
-    reload(&enterprise, 0);
+    let told = reload(&enterprise, 0);
     let trunk = |name: &str, otg: &str| -> Value {
         peer.ask(&invite(&peer, name, &format!("192.0.2.1;otg={otg}"), ""));
         enterprise.last()["trunk"].clone()
     };
     assert_eq!((trunk("seven", "tg7"), trunk("eight", "tg8")), (json!("plain"), json!("by-otg")));
+    // What is told of a reload is found in the records again.
+    let generation = enterprise.last()["generation"].as_str().unwrap().to_owned();
+    assert!(told.contains(&format!(", policy {generation}")), "{told}");
 }

@@ -262,9 +262,8 @@ impl Head {
         };
         let (trunks, recognized) =
             file.trunks(&read.providers, provider_of, |message| faults.add(path, 0, message));
-        let find_trunk = |name: &str| trunks.iter().find(|trunk| trunk.name == name).map(|trunk| trunk.index);
         let rules =
-            file.rules(&read.providers, find_trunk, find_customer, |message| faults.add(path, 0, message));
+            file.rules(&read.providers, &trunks, find_customer, |message| faults.add(path, 0, message));
         Self { file, read, customers, customer_index, evidence, evidence_index, trunks, recognized, rules }
     }
 
@@ -497,7 +496,10 @@ fn check_new(id: &str, index: &HashMap<String, u32>) -> Result<(), String> {
 }
 
 fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {
-    let names = list.split(';').map(str::trim).filter(|name| !name.is_empty());
+    let mut names = list.split(';').map(str::trim).filter(|name| !name.is_empty()).peekable();
+    if !list.is_empty() && names.peek().is_none() {
+        return Err(format!("a list of no {what}; leave the cell empty if it is not to count"));
+    }
     names.map(|name| find(name).ok_or_else(|| format!("there is no {what} {}", quoted(name)))).collect()
 }
 

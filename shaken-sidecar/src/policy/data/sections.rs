@@ -1,5 +1,6 @@
 //! `policy.toml`: its keys, and what they mean.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -144,14 +145,10 @@ struct RuleSection {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WhenSection {
-    #[serde(default)]
-    trunks: Vec<String>,
-    #[serde(default)]
-    customers: Vec<String>,
-    #[serde(default)]
-    from: Vec<String>,
-    #[serde(default)]
-    to: Vec<String>,
+    trunks: Option<Vec<String>>,
+    customers: Option<Vec<String>>,
+    from: Option<Vec<String>>,
+    to: Option<Vec<String>>,
 }
 
 /// What the file says that needs no other file.
@@ -175,7 +172,11 @@ impl File {
     /// Calls `fault` for each thing that is wrong.
     pub(super) fn read(&self, mut fault: impl FnMut(String)) -> Read {
         let emergency = self.emergency.clone();
-        let emergency = emergency.unwrap_or_else(|| EMERGENCY.map(str::to_owned).to_vec());
+        let emergency = emergency.unwrap_or_else(|| {
+            let numbers = self.provider.iter().flat_map(|provider| provider.profile.emergency());
+            let numbers: BTreeSet<_> = numbers.copied().collect();
+            numbers.into_iter().map(str::to_owned).collect()
+        });
         let mut providers: Vec<Provider> = Vec::new();
         if self.provider.is_empty() {
             fault("there is no [[provider]]: nobody signs".into());
@@ -293,14 +294,22 @@ impl File {
     pub(super) fn rules(
         &self,
         providers: &[Provider],
-        trunk: impl Fn(&str) -> Option<u32>,
+        trunks: &[Trunk],
         customer: impl Fn(&str) -> Option<u32>,
         mut fault: impl FnMut(String),
     ) -> Vec<Rule> {
+        let trunk = |name: &str| trunks.iter().find(|trunk| trunk.name == name).map(|trunk| trunk.index);
         let mut rules: Vec<Rule> = Vec::new();
         for section in &self.rule {
             let id = &section.id;
             check_name("rule", id, rules.iter().any(|other| other.id == *id), &mut fault);
+            let WhenSection { trunks: on, customers, from, to } = &section.when;
+            for (key, list) in [("trunks", on), ("customers", customers), ("from", from), ("to", to)] {
+                if list.as_ref().is_some_and(Vec::is_empty) {
+                    fault(format!("rule {id:?}: when.{key} is empty; leave it out if it is not to count"));
+                }
+            }
+            let of = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
             let mut all = |names: &[String], find: &dyn Fn(&str) -> Option<u32>, what: &str| -> Box<[u32]> {
                 let found = names.iter().filter_map(|name| {
                     find(name).or_else(|| {
@@ -310,24 +319,34 @@ impl File {
                 });
                 found.collect()
             };
-            let trunks = all(&section.when.trunks, &trunk, "trunk");
-            let customers = all(&section.when.customers, &customer, "customer");
-            let from = patterns(&section.when.from, &mut fault);
-            let to = patterns(&section.when.to, &mut fault);
-            let is_certificate = |id: &String| {
-                providers.iter().flat_map(|provider| &provider.certificates).any(|other| other.id == *id)
+            let on = all(&of(on), &trunk, "trunk");
+            let customers = all(&of(customers), &customer, "customer");
+            let from = patterns(&of(from), &mut fault);
+            let to = patterns(&of(to), &mut fault);
+            let owner = |id: &String| {
+                let is_theirs = |provider: &Provider| provider.certificates.iter().any(|own| own.id == *id);
+                providers.iter().position(is_theirs)
             };
+            let is_on = |trunk: &&Trunk| on.is_empty() || on.contains(&trunk.index);
             let then = match (section.cap.as_deref(), section.act, &section.certificate) {
                 (Some("B"), None, None) => Then::Cap(Attest::B),
                 (Some("C"), None, None) => Then::Cap(Attest::C),
                 (None, Some(Fate::Block), None) => Then::Block,
                 (None, Some(Fate::Unsigned), None) => Then::Unsigned,
-                (None, None, Some(certificate)) if is_certificate(certificate) => {
-                    Then::Certificate(certificate.clone())
-                }
                 (None, None, Some(certificate)) => {
-                    fault(format!("rule {id:?}: there is no certificate {certificate:?}"));
-                    continue;
+                    let Some(owner) = owner(certificate) else {
+                        fault(format!("rule {id:?}: there is no certificate {certificate:?}"));
+                        continue;
+                    };
+                    let is_others = |trunk: &&Trunk| trunk.provider as usize != owner;
+                    if let Some(other) = trunks.iter().filter(is_on).find(is_others) {
+                        fault(format!(
+                            "rule {id:?}: certificate {certificate:?} is not of the provider of trunk {:?}; say in \
+                             when.trunks which it is for",
+                            other.name
+                        ));
+                    }
+                    Then::Certificate(certificate.clone())
                 }
                 _ => {
                     fault(format!(
@@ -337,7 +356,7 @@ impl File {
                     continue;
                 }
             };
-            let when = When { trunks, customers, from, to };
+            let when = When { trunks: on, customers, from, to };
             rules.push(Rule { id: id.clone(), when, then, note: section.note.clone() });
         }
         rules
@@ -423,5 +442,4 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-const EMERGENCY: [&str; 3] = ["112", "911", "933"];
 const MAX_ID_LEN: usize = 128;

@@ -83,6 +83,8 @@ fn unknown_columns_keys_and_references_are_refused() {
             "no trunk \"dailer\"",
         ),
         ("policy.toml", TOML.replace("cap = \"B\"", "cap = \"A\""), 0, "say one of"),
+        ("policy.toml", TOML.replace("trunks = [\"dialer\"]", "trunks = []"), 0, "when.trunks is empty"),
+        ("rights.csv", RIGHTS.replacen("acme,12155550110,,", "acme,12155550110,;,", 1), 3, "no trunk"),
         ("policy.toml", TOML.replace("name = \"dialer\"", "name = \"teams\""), 0, "taken"),
     ] {
         let file = dir.path().join(name);

@@ -150,10 +150,10 @@ impl<'p> Decision<'p> {
         match (trunk.treatment, facts.received) {
             (_, Received::Ours) => Some(self.unsigned(Reason::DupAvoided)),
             (Treatment::Pass, _)
-            | (Treatment::SignUnsigned | Treatment::BlockUnsigned, Received::Others | Received::OtherCalls) => {
-                Some(self.unsigned(Reason::PassedThrough))
-            }
-            (Treatment::BlockUnsigned, Received::None) => {
+            | (Treatment::SignUnsigned, Received::Others | Received::OtherCalls)
+            | (Treatment::BlockUnsigned, Received::Others) => Some(self.unsigned(Reason::PassedThrough)),
+            // What cannot be read, or is of another caller, signs nothing of this call.
+            (Treatment::BlockUnsigned, Received::OtherCalls | Received::None) => {
                 Some(self.meet(Reason::UnsignedBlocked, Fate::Block))
             }
             (Treatment::Sign, Received::Others | Received::OtherCalls) => {

@@ -151,6 +151,8 @@ fn calls_that_came_signed_are_treated_as_the_trunk_says() {
     assert_eq!(of_trunk("teams", Received::Ours), ("unsigned", None, "DUP_AVOIDED"));
     assert_eq!(of_trunk("gateway", Received::None), ("block", None, "UNSIGNED_BLOCKED"));
     assert_eq!(of_trunk("gateway", Received::Others), ("unsigned", None, "PASSED_THROUGH"));
+    assert_eq!(of_trunk("gateway", Received::OtherCalls), ("block", None, "UNSIGNED_BLOCKED"));
+    assert_eq!(of_trunk("teams", Received::OtherCalls), ("unsigned", None, "PASSED_THROUGH"));
     let replaced = of_trunk("open", Received::Others);
     assert_eq!(replaced, ("sign", Some(Attest::C), "TRUNK_UNAUTHENTICATED"));
 }
