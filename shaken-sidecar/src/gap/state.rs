@@ -137,8 +137,8 @@ pub(super) fn remedy(state: State, reason: &str) -> (Owner, &'static str) {
         }
         "RIGHT_OTHER_CUSTOMER" | own::SHOWN_BY_OTHER_CUSTOMER => (
             NumberManager,
-            "ask the holder whether this customer may use the number; enter a right only with the holder's \
-             evidence, else stop the calls at the customer's SBC",
+            "ask who holds the number whether calls on this trunk may show it; enter a right only with the \
+             holder's evidence, else stop them, or send them over a trunk of the holder's",
         ),
         "PORTED_OUT" => (NumberManager, "stop showing the number: it has gone to another provider"),
         "RIGHT_PARTIAL" => (NumberManager, "raise max_level of the right to A, if its evidence allows it"),

@@ -389,7 +389,7 @@ fn a_number_that_flaps_takes_no_more_room() {
     assert_eq!((row.state, row.changes.len(), row.counts.calls()), (State::Lost, 16, 100));
     assert_eq!(row.generation.as_deref(), Some("00000000000000aa"));
     assert_eq!(row.counts.levels, [[0; 4], [0; 4], [50, 50, 0, 0], [50, 50, 0, 0]]);
-    assert!(size_of::<observed::Seen>() <= 88 && size_of::<Item>() <= 64, "{}", size_of::<Item>());
+    assert!(size_of::<observed::Seen>() <= 88 && size_of::<Item>() <= 56, "{}", size_of::<Item>());
 }
 
 proptest! {

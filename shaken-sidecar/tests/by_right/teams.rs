@@ -154,7 +154,11 @@ fn a_script_gets_the_same_levels_over_http() {
 fn on_record(enterprise: &Enterprise, kind: &str, (from, to): (&str, &str), (level, reason): (&str, &str)) {
     let record = enterprise.last();
     let fact = |name: &str| record[name].as_str().unwrap_or_default();
-    assert_eq!((fact("attest"), fact("reason"), fact("verdict")), (level, reason, "signed"), "{kind}: {record}");
+    assert_eq!(
+        (fact("attest"), fact("reason"), fact("verdict")),
+        (level, reason, "signed"),
+        "{kind}: {record}"
+    );
     assert_eq!((fact("trunk"), fact("interface")), ("local", "http-unix"), "{kind}");
     let numbers = (&record["orig"]["canonical"], &record["dest"][0]["canonical"], &record["ppt"]);
     assert_eq!(numbers, (&json!(from), &json!(to), &json!(["shaken"])), "{kind}: {record}");

@@ -3,6 +3,8 @@
 use super::*;
 
 type One = (i64, &'static str, &'static str, &'static str);
+/// State, reason and since when.
+type Told = (State, &'static str, &'static str);
 
 fn state(number: u64, calls: &[One]) -> (State, String, String) {
     let fixture = Fixture::new(RIGHTS);
@@ -30,7 +32,7 @@ fn one_call_does_not_make_a_number_lost_or_found() {
     let ok = (State::Ok, "A_SEEN", "");
     let lost = (State::Lost, "CAPPED_BY_REQUEST", DAY_LESS);
     let failed = (State::Lost, "KEY_UNAVAILABLE", DAY_FAILED);
-    let cases: &[(&[One], (State, &str, &str))] = &[
+    let cases: &[(&[One], Told)] = &[
         (&[A, A, A, A, A, CAPPED, CAPPED], ok),
         (&[A, CAPPED, CAPPED, CAPPED, CAPPED, CAPPED, CAPPED, CAPPED], ok),
         (&[A, LESS], ok),
