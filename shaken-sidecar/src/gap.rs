@@ -5,6 +5,7 @@
 //! log     -> observed  what calls got, and when that changed
 //! exports -> teams, inventory   which numbers are shown, over which trunks, and whose they are
 //!         -> judge     one state for each number, or for neighbours without calls
+//!         -> others    numbers that somebody shows who holds no right to them
 //!         -> roll_up   rows by number, range, trunk, customer or site
 //!         -> render    table, CSV, JSON, HTML, gauges
 //! ```
@@ -12,12 +13,14 @@
 //! States and reasons are defined in `GAP.md`.
 
 mod cause;
+mod counts;
 mod expected;
 mod export_file;
 mod inventory;
 mod judge;
 mod names;
 mod observed;
+mod others;
 pub mod render;
 mod roll_up;
 mod state;
@@ -33,14 +36,15 @@ use time::format_description::well_known::Rfc3339;
 use crate::policy::data::Policy;
 use crate::policy::numbers::E164;
 pub use cause::Generations;
+pub use counts::{Counts, Day, Level, WINDOWS};
 use expected::Expected;
 pub use inventory::Inventory;
 use judge::{Item, Judge, Times};
 use names::Names;
-pub use observed::{Counts, Day, Level, Observed, WINDOWS};
+pub use observed::Observed;
 use roll_up::Groups;
 pub use roll_up::{By, Changed, Row};
-pub use state::{Owner, State, remedy};
+pub use state::{Owner, State};
 pub use teams::{Assigned, Teams, Ways};
 
 /// What a report is made of.
@@ -88,8 +92,9 @@ impl<'a> Report<'a> {
         let times = Times { since, now, until: Expected::ahead(now, at_risk_days) };
         let pairs = observed.by_number();
         let expected = Expected::new(policy);
+        let others = Vec::new();
         let mut judge =
-            Judge { expected, observed: &observed, teams, inventory, trunks, reasons, pairs, times };
+            Judge { expected, observed: &observed, teams, inventory, trunks, reasons, pairs, times, others };
         let items = judge.all();
         let Judge { trunks, reasons, pairs, .. } = judge;
         let mut totals = BTreeMap::new();
@@ -186,8 +191,15 @@ impl<'a> Report<'a> {
     fn row(&self, row: usize) -> Option<Row> {
         let items = self.groups.row(row).iter().filter_map(|place| self.items.get(*place as usize));
         let first = items.clone().next()?;
-        let customer =
-            |item: &Item| item.customer.and_then(|place| self.policy.customers().get(place as usize));
+        let named = |place: Option<u32>| {
+            let customer = place.and_then(|place| self.policy.customers().get(place as usize));
+            customer.map_or("", |customer| &customer.id).to_owned()
+        };
+        let trunk = self.trunks.word(first.finding.trunk);
+        let (customer, holder) = match first.finding.is_others {
+            false => (named(first.customer), String::new()),
+            true => (named(self.policy.trunk(trunk).and_then(|trunk| trunk.customer)), named(first.customer)),
+        };
         let mut made = Row {
             numbers: (first.first, first.last),
             count: 0,
@@ -199,8 +211,9 @@ impl<'a> Report<'a> {
             best: first.best,
             teams: first.teams,
             observed: first.observed,
-            trunk: self.trunks.word(first.finding.trunk).to_owned(),
-            customer: customer(first).map_or("", |customer| &customer.id).to_owned(),
+            trunk: trunk.to_owned(),
+            customer,
+            holder,
             site: first.site.map_or("", |site| self.teams.site(site)).to_owned(),
             counts: Counts::default(),
             seen: None,

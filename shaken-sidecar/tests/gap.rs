@@ -50,7 +50,51 @@ impl Place {
         };
         let (before, after) = (compile("old"), compile("policy"));
         let place = Self { before, after, folder };
-        place.write_log(sealing);
+        place.write_log(sealing, (0..CALLS).map(|n| place.record(n)));
+        place
+    }
+
+    /// Two customers, and calls from the number of one of them: `other` has it.
+    fn with_two_customers(calls: &[(&'static str, &'static str, &'static str)]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let policy = folder.path().join("policy");
+        fs::create_dir(&policy).unwrap();
+        let trunk = |name: &str, uid: u32| {
+            format!(
+                "[[trunk]]\nname = \"{name}\"\nprovider = \"example-telecom\"\ncustomer = \"{name}\"\n\
+                 match = {{ uid = {uid} }}\nrole = \"originate\"\nauth = \"ip\"\ncap = \"A\"\n"
+            )
+        };
+        let toml = format!(
+            "mode = \"enforce\"\n[[provider]]\nid = \"example-telecom\"\nspc = \"1234\"\nprofile = \"us\"\n\
+             [[provider.certificate]]\nid = \"main\"\nkey = \"main.key\"\ncertificate = \"main.pem\"\n\
+             x5u = \"https://cr.example.com/main.pem\"\n{}{}",
+            trunk("acme", 1),
+            trunk("other", 2)
+        );
+        for (name, text) in [
+            ("policy.toml", toml.as_str()),
+            (
+                "customers.csv",
+                "customer,provider,kind,kyc\nacme,example-telecom,end_user,verified\n\
+                 other,example-telecom,end_user,verified\n",
+            ),
+            ("rights.csv", "customer,numbers,basis,max_level\nother,12155550100,assigned,A\n"),
+            ("evidence.csv", "evidence,type\n"),
+        ] {
+            fs::write(policy.join(name), text).unwrap();
+        }
+        let place = Self { before: String::new(), after: String::new(), folder };
+        let records = calls.iter().zip(0..).map(|((trunk, level, reason), n)| {
+            let mut record = place.record(CALLS - 10 + n);
+            let number = Number { received: "12155550100".into(), canonical: Some("12155550100".into()) };
+            record.orig = Some(number);
+            (record.op, record.synthetic, record.verdict) = (Op::Sign, None, "signed".into());
+            (record.trunk, record.attest) = (Some((*trunk).into()), Some((*level).into()));
+            record.reason = Some((*reason).into());
+            record
+        });
+        place.write_log(Sealing::Off, records);
         place
     }
 
@@ -63,16 +107,14 @@ impl Place {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    /// Forty days: ..100 has A, ..140 has it until the policy changes after twenty days, ..117 is sent by the
-    /// dialer at C, an SBC asks now and then whether we live, and one caller is anonymous.
-    fn write_log(&self, sealing: Sealing) {
+    fn write_log(&self, sealing: Sealing, records: impl Iterator<Item = Record>) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let options = AuditOptions::new().with_durability(Durability::Queued).with_sealing(sealing);
             let options = options.with_segment_bytes(300_000).with_reserve_bytes(65_536);
             let log = AuditLog::open(&self.path("audit"), options).unwrap();
-            for n in 0..CALLS {
-                log.append(self.record(n)).await.unwrap();
+            for record in records {
+                log.append(record).await.unwrap();
             }
             let patience = Instant::now() + Duration::from_secs(60);
             let is_sealed =
@@ -85,6 +127,8 @@ impl Place {
         });
     }
 
+    /// Forty days: ..100 has A, ..140 has it until the policy changes after twenty days, ..117 is sent by the
+    /// dialer at C, an SBC asks now and then whether we live, and one caller is anonymous.
     fn record(&self, n: u64) -> Record {
         let age_s = 40 * 86_400 * (CALLS - n) / CALLS;
         let at = UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs() - age_s);
@@ -217,6 +261,48 @@ fn scripts_see_it_by_the_exit_code_and_by_gauges() {
     assert!(reveal.stdout.is_empty());
 }
 
+/// Whoever shows the number of another customer takes nothing from that one, and is told of.
+#[test]
+fn a_spoofed_call_does_not_make_its_victim_lost() {
+    let good = ("other", "A", "RIGHT_OK");
+    let place = Place::with_two_customers(&[good, good, good, ("acme", "B", "RIGHT_OTHER_CUSTOMER")]);
+    let output = place.gap(&["--fail-on", "lost"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert_eq!(place.gap(&["--fail-on", "at-risk"]).status.code(), Some(1));
+    let report = place.json(&["--by", "number"]);
+    assert_eq!((&report["numbers"]["OK"], &report["numbers"]["AT_RISK"]), (&1.into(), &1.into()), "{report}");
+    let rows = report["rows"].as_array().unwrap();
+    let [shown, own] = rows.as_slice() else { panic!("{report}") };
+    assert_eq!(
+        (&own["state"], &own["calls"]["total"], &own["holder"]),
+        (&"OK".into(), &3.into(), &Value::Null)
+    );
+    assert_eq!((&shown["reason"], &shown["calls"]["total"]), (&"SHOWN_BY_OTHER_CUSTOMER".into(), &1.into()));
+    assert_eq!(
+        (&shown["trunk"], &shown["customer"], &shown["holder"]),
+        (&"acme".into(), &"acme".into(), &"other".into())
+    );
+    for format in ["table", "csv", "json", "html"] {
+        let text = stdout(&place.gap(&["--format", format]));
+        assert!(text.contains("ask other whether acme may use the number"), "{format}: {text}");
+        assert!(!text.contains("enter a right of this customer"), "{format}: {text}");
+    }
+}
+
+#[test]
+fn calls_that_are_capped_do_not_make_a_number_flap() {
+    let good = ("other", "A", "RIGHT_OK");
+    let (capped, less) = (("other", "B", "RULE_CAP"), ("other", "B", "CAPPED_BY_REQUEST"));
+    for (calls, code) in [
+        (&[good, good, good, capped, capped][..], 0),
+        (&[good, good, good, less], 0),
+        (&[good, good, less, less, less, less, less], 1),
+    ] {
+        let output = Place::with_two_customers(calls).gap(&["--fail-on", "lost"]);
+        assert_eq!(output.status.code(), Some(code), "{}{}", stdout(&output), stderr(&output));
+    }
+}
+
 #[test]
 fn names_from_exports_stay_text() {
     let place = Place::new(Sealing::Off);
@@ -249,7 +335,7 @@ fn names_from_exports_stay_text() {
     let csv = fs::read_to_string(&out).unwrap();
     assert!(csv.contains(",'=1+1,") && csv.contains("IN_TEAMS_NO_RIGHT"), "{csv}");
     let columns = csv.lines().next().unwrap().split(',').count();
-    assert_eq!(columns, 37);
+    assert_eq!(columns, 38);
     let mut rows = csv::Reader::from_reader(csv.as_bytes());
     assert!(rows.records().all(|record| record.unwrap().len() == columns));
     assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::counts::Level;
 use super::expected::Expected;
-use super::observed::Level;
 use super::stamp;
 use crate::policy::data::{Customer, Evidence, LoadError, Loader, MaxLevel, Policy, Right, VettingState};
 use crate::policy::numbers::E164;

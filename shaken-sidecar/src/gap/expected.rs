@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 
 use shaken_core::{Attest, TelephoneNumber};
 
-use super::observed::{DAY, Level};
-use crate::policy::data::{Basis, EvidenceKind, Policy, Role};
+use super::counts::{DAY, Level};
+use crate::policy::data::{Basis, EvidenceKind, Policy, Right, Role};
 use crate::policy::decision::{Caller, Decision, Facts, Outcome, Reason, decide};
 use crate::policy::numbers::E164;
 
@@ -60,6 +60,17 @@ impl<'p> Expected<'p> {
     /// The customer of the first right to a number.
     pub(super) fn customer(&self, number: E164) -> Option<u32> {
         self.policy.rights_to(number).map(|right| right.customer).next()
+    }
+
+    /// Who holds a right to a number that nobody on `trunk` holds one to; the first, if there are several.
+    /// Nobody holds a number that has gone to another provider.
+    pub(super) fn other_holder(&self, number: E164, trunk: u32, at: i64) -> Option<u32> {
+        let policy = self.policy;
+        let customer = policy.trunks().get(trunk as usize)?.customer;
+        let is_own = |right: &Right| customer.is_some_and(|own| policy.is_under(right.customer, own));
+        let is_other = |right: &Right| !is_own(right) && !right.is_ported_out(at);
+        let holder = policy.rights_to(number).next()?.customer;
+        policy.rights_to(number).all(is_other).then_some(holder)
     }
 
     /// The best level on any trunk.

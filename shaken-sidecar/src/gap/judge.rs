@@ -1,9 +1,10 @@
 //! Which state a number is in, and why.
 
+use super::counts::Level;
 use super::expected::{Expect, Expected, Side};
 use super::inventory::Inventory;
 use super::names::Names;
-use super::observed::{Level, Observed, Pair, Seen};
+use super::observed::{Observed, Pair, Seen};
 use super::state::{State, own};
 use super::teams::{Assigned, Teams, Ways};
 use crate::policy::decision::Reason;
@@ -16,6 +17,7 @@ pub(super) struct Item {
     pub(super) last: u64,
     /// The first of its pairs among those of the log, and how many there are.
     pub(super) pairs: (u32, u16),
+    /// Who holds the number.
     pub(super) customer: Option<u32>,
     pub(super) site: Option<u32>,
     pub(super) finding: Finding,
@@ -34,6 +36,8 @@ pub(super) struct Finding {
     /// The generation that it came with.
     pub(super) generation: u16,
     pub(super) trunk: u16,
+    /// Whether it is about calls of somebody else with the number of who holds it.
+    pub(super) is_others: bool,
 }
 
 /// All that numbers are judged by.
@@ -48,6 +52,8 @@ pub(super) struct Judge<'a> {
     pub(super) pairs: Vec<Pair>,
     /// The first second of the log that counts, now, and the second up to which risks are looked for.
     pub(super) times: Times,
+    /// What is found of calls with numbers of others, which stand beside their own.
+    pub(super) others: Vec<Item>,
 }
 
 /// The three times of a report, in seconds since 1970.
@@ -59,7 +65,8 @@ pub(super) struct Times {
 }
 
 impl Judge<'_> {
-    /// All numbers of policy, exports and log, ascending; neighbours of which all is the same are one.
+    /// All numbers of policy, exports and log, ascending; neighbours of which all is the same are one. Behind
+    /// them by trunk what others show of them.
     pub(super) fn all(&mut self) -> Vec<Item> {
         let mut singles: Vec<u64> = self.pairs.iter().map(|pair| pair.number).collect();
         singles.extend(self.teams.numbers());
@@ -98,6 +105,8 @@ impl Judge<'_> {
         for single in singles {
             items.extend(self.item(single, single));
         }
+        self.others.sort_unstable_by_key(|item| (item.finding.trunk, item.first));
+        items.append(&mut self.others);
         items
     }
 
@@ -123,19 +132,25 @@ impl Judge<'_> {
         let best = self.expected.best(number, self.times.now);
         let ways = assigned.and_then(|assigned| self.teams.ways(assigned));
         let on_teams = ways.as_ref().map(|ways| self.expected.worst_on(number, &ways.first, self.times.now));
-        let case = Case { number, assigned, best, ways, on_teams, start, count };
+        let mut case = Case { number, assigned, best, ways, on_teams, start, count };
+        case.count = self.own_first(&case);
         let (finding, observed) = self.finding(&case);
-        Some(Item {
+        let item = Item {
             first,
             last,
-            pairs: (start as u32, u16::try_from(count).unwrap_or(u16::MAX)),
+            pairs: (start as u32, u16::try_from(case.count).unwrap_or(u16::MAX)),
             customer: self.expected.customer(number),
             site: assigned.and_then(|assigned| assigned.site),
             finding,
             best: best.level,
             teams: on_teams.map(|expect| expect.level),
             observed,
-        })
+        };
+        for place in start + case.count..start + count {
+            let other = self.of_others(&case, &item, place);
+            self.others.extend(other);
+        }
+        Some(item)
     }
 
     fn finding(&mut self, case: &Case) -> (Finding, Option<Level>) {
@@ -154,16 +169,23 @@ impl Judge<'_> {
         // A trunk that it left for one with A is not how it calls any more.
         let has_left =
             |low: &Seen| with_level().any(|(_, seen, level)| level == Level::A && seen.first() > low.last());
+        let had_a: Option<i64> =
+            seen.iter().filter(|(_, seen)| seen.had_a()).map(|(_, seen)| seen.last()).max();
         let is_low = |(trunk, seen, level): &(u16, &Seen, Level)| {
-            *level != Level::A && !has_left(seen) && !self.is_for_called(case.number, *trunk, seen)
+            *level != Level::A
+                && !has_left(seen)
+                && !(had_a.is_some() && self.is_exception(case.number, *trunk, seen))
         };
         let lost = with_level().filter(is_low).find(|(_, seen, _)| seen.lost().is_some());
         let Some((trunk, low, _)) = lost.or_else(|| with_level().find(is_low)) else {
             return (self.with_a(case, newest, &seen), Some(level));
         };
-        let reason = self.reason_of(case, trunk, low.reason());
-        let had_a: Option<i64> =
-            seen.iter().filter(|(_, seen)| seen.had_a()).map(|(_, seen)| seen.last()).max();
+        // What the policy takes from the number itself it took from these calls too.
+        let of_policy = had_a.and_then(|_| self.of_policy(case.number, trunk, low));
+        let reason = match of_policy.filter(|expect| expect.level != Level::A) {
+            Some(expect) => expect.reason.name().to_owned(),
+            None => self.reason_of(case, trunk, low.reason()),
+        };
         let finding = match (low.lost(), had_a) {
             (Some((at, generation)), _) => self.found(State::Lost, &reason, at, generation, trunk),
             // Its calls moved to a trunk where they get less.
@@ -176,17 +198,20 @@ impl Judge<'_> {
         (finding, Some(level))
     }
 
-    /// Whether a rule ended the last call for whom it called: another one would have had A.
-    fn is_for_called(&self, number: E164, trunk: u16, seen: &Seen) -> bool {
-        let place = self.place_of(trunk);
-        seen.had_a()
-            && matches!(self.reasons.word(seen.reason()), "RULE_BLOCK" | "RULE_UNSIGNED")
-            && place.is_some()
-            && self.expected.on(number, place, seen.last()).level == Level::A
+    /// Whether the last call was below A for whom it called or what it asked for: another one would have A.
+    fn is_exception(&self, number: E164, trunk: u16, seen: &Seen) -> bool {
+        let of_policy = self.of_policy(number, trunk, seen);
+        !seen.asks_for_less() && of_policy.is_some_and(|expect| expect.level == Level::A)
+    }
+
+    /// What the policy gave a number whose last call may say nothing of it.
+    fn of_policy(&self, number: E164, trunk: u16, seen: &Seen) -> Option<Expect> {
+        let place = self.place_of(trunk).filter(|_| seen.is_of_call())?;
+        Some(self.expected.on(number, Some(place), seen.last()))
     }
 
     /// The reason of calls below A, said more exactly where an export shows more.
-    fn reason_of(&self, case: &Case, trunk: u16, reason: u16) -> String {
+    pub(super) fn reason_of(&self, case: &Case, trunk: u16, reason: u16) -> String {
         let reason = self.reasons.word(reason);
         let place = self.place_of(trunk);
         let is_foreign = matches!(reason, "RIGHT_NONE" | "RIGHT_OTHER_CUSTOMER");
@@ -300,13 +325,20 @@ impl Judge<'_> {
         self.found(state, expect.reason.name(), 0, 0, name)
     }
 
-    fn found(&mut self, state: State, reason: &str, since: i64, generation: u16, trunk: u16) -> Finding {
+    pub(super) fn found(
+        &mut self,
+        state: State,
+        reason: &str,
+        since: i64,
+        generation: u16,
+        trunk: u16,
+    ) -> Finding {
         let since = u32::try_from(since).unwrap_or(0);
-        Finding { state, reason: self.reasons.name(reason), since, generation, trunk }
+        Finding { state, reason: self.reasons.name(reason), since, generation, trunk, is_others: false }
     }
 
     /// The trunk of the policy that a name of the log means.
-    fn place_of(&self, trunk: u16) -> Option<u32> {
+    pub(super) fn place_of(&self, trunk: u16) -> Option<u32> {
         let name = self.trunks.word(trunk);
         let place = self.expected.policy().trunks().iter().position(|trunk| trunk.name == name);
         place.map(|place| place as u32)
@@ -322,13 +354,13 @@ impl Judge<'_> {
 }
 
 /// What is known of a number before its calls are looked at.
-struct Case {
-    number: E164,
+pub(super) struct Case {
+    pub(super) number: E164,
     assigned: Option<Assigned>,
     best: Expect,
     ways: Option<Ways>,
     on_teams: Option<Expect>,
     /// Its pairs.
-    start: usize,
-    count: usize,
+    pub(super) start: usize,
+    pub(super) count: usize,
 }

@@ -2,69 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::counts::{Counts, DAY, Day, Level, window};
 use super::names::Names;
 use crate::audit::{AuditError, Call, CallVisitor, Interest};
 use crate::policy::numbers::E164;
-
-/// What a call got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the words say it")]
-#[expect(clippy::exhaustive_enums, reason = "the levels of RFC 8588, or none")]
-pub enum Level {
-    A,
-    B,
-    C,
-    Unsigned,
-}
-
-impl Level {
-    /// All of them, from the best on.
-    pub const ALL: [Self; 4] = [Self::A, Self::B, Self::C, Self::Unsigned];
-
-    /// `A`, `B`, `C` or `unsigned`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::B => "B",
-            Self::C => "C",
-            Self::Unsigned => "unsigned",
-        }
-    }
-}
-
-/// Counts of calls: for each of [`WINDOWS`] one for each of [`Level::ALL`], and in all those that were
-/// signed without a level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "plain counts")]
-pub struct Counts {
-    /// Of the last day, seven days, thirty days, and in all.
-    pub levels: [[u64; 4]; 4],
-    /// Signed as diverted or as priority calls, which have no level.
-    pub other: u64,
-}
-
-impl Counts {
-    /// Adds those of another.
-    pub fn add(&mut self, other: &Self) {
-        for (window, more) in self.levels.iter_mut().zip(&other.levels) {
-            window.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-        }
-        self.other += other.other;
-    }
-
-    /// All calls.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.levels[3].iter().sum::<u64>() + self.other
-    }
-
-    /// All calls with a lower level than A, or none.
-    #[must_use]
-    pub fn below_a(&self) -> u64 {
-        self.levels[3].iter().skip(1).sum()
-    }
-}
 
 /// One number on one trunk. There are as many as numbers that called, so it is small.
 #[derive(Clone, Copy, Debug)]
@@ -78,10 +19,12 @@ pub(super) struct Seen {
     lost_at: u32,
     lost_generation: u16,
     reason: u16,
-    /// Of the last call that had one.
+    /// Of the last call that had one and was not passed over.
     level: Option<Level>,
     had_a: bool,
     changes: u8,
+    /// Calls in a row that asked for less; more than 255 are 255.
+    asked_less: u8,
 }
 
 impl Seen {
@@ -107,9 +50,31 @@ impl Seen {
         self.had_a
     }
 
+    /// Whether its last call may be below A for whom it called or what it asked for.
+    pub(super) fn is_of_call(&self) -> bool {
+        is_of_call(self.reason)
+    }
+
+    /// Whether so many calls in a row asked for less that this is no exception any more.
+    pub(super) fn asks_for_less(&self) -> bool {
+        self.asked_less >= MANY
+    }
+
     /// When calls fell below A, and the generation then, if they did and have not come back.
     pub(super) fn lost(&self) -> Option<(i64, u16)> {
         (self.lost_at > 0).then_some((i64::from(self.lost_at), self.lost_generation))
+    }
+
+    /// Whether a call with this reason leaves what is known of the number as it is. What may be of the call
+    /// alone hides no other loss, unless many in a row ask for less; and what a rule did hides not that they do.
+    fn passes_over(&self, reason: u16) -> bool {
+        let is_low = self.level.is_some_and(|level| level != Level::A);
+        let hides = if is_of_call(self.reason) {
+            self.reason == ASKED_LESS && reason != ASKED_LESS
+        } else {
+            reason != ASKED_LESS || !self.asks_for_less()
+        };
+        is_low && is_of_call(reason) && hides
     }
 
     pub(super) fn first(&self) -> i64 {
@@ -130,14 +95,6 @@ pub(super) struct Change {
     pub(super) reason: u16,
     pub(super) from: Level,
     pub(super) to: Level,
-}
-
-/// A day of calls, by level and without one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "plain counts")]
-pub struct Day {
-    /// As in [`Level::ALL`].
-    pub levels: [u64; 4],
 }
 
 /// All that a log shows of its numbers, up to some time.
@@ -165,10 +122,14 @@ impl Observed {
     /// Nothing yet. Days are counted back from `now`, in seconds since 1970.
     #[must_use]
     pub fn new(now: i64) -> Self {
+        let mut reasons = Names::new(u16::MAX);
+        for reason in OF_CALL {
+            reasons.name(reason);
+        }
         Self {
             now,
             trunks: Names::new(MAX_TRUNKS),
-            reasons: Names::new(u16::MAX),
+            reasons,
             generations: Names::new(u16::MAX),
             before: HashMap::new(),
             newest: 0,
@@ -261,6 +222,7 @@ impl Observed {
                 level: None,
                 had_a: false,
                 changes: 0,
+                asked_less: 0,
             });
             (self.seen.len() - 1) as u32
         });
@@ -275,6 +237,14 @@ impl Observed {
             return Interest::Enough;
         };
         seen.counts[window(self.now - at)][level as usize] += 1;
+        if level == Level::A || !is_of_call(reason) {
+            seen.asked_less = 0;
+        } else {
+            seen.asked_less = seen.asked_less.saturating_add(u8::from(reason == ASKED_LESS));
+            if seen.passes_over(reason) {
+                return Interest::Enough;
+            }
+        }
         seen.reason = reason;
         let before = seen.level.replace(level);
         seen.had_a |= level == Level::A;
@@ -379,14 +349,17 @@ pub(super) struct Pair {
     pub(super) place: u32,
 }
 
-fn window(age_s: i64) -> usize {
-    WINDOWS.iter().position(|days| age_s <= days * DAY).unwrap_or(WINDOWS.len())
+fn is_of_call(reason: u16) -> bool {
+    (1..=ASKED_LESS).contains(&reason)
 }
 
-/// What calls are counted for, in days back from now; and all of them.
-pub const WINDOWS: [i64; 3] = [1, 7, 30];
+/// Reasons that a call can have for whom it calls or what it asks for. They have the first names.
+const OF_CALL: [&str; 4] = ["RULE_BLOCK", "RULE_UNSIGNED", "RULE_CAP", "CAPPED_BY_REQUEST"];
+/// The name of the last of them.
+const ASKED_LESS: u16 = OF_CALL.len() as u16;
 
-pub(super) const DAY: i64 = 86_400;
+/// So many calls in a row that ask for less are no exception any more.
+const MANY: u8 = 5;
 
 /// A number has 50 bits.
 const TRUNK_BITS: u32 = 14;

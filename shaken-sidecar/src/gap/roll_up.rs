@@ -1,8 +1,10 @@
 //! Numbers put together to rows: by range, trunk, customer or site.
 
+use std::borrow::Cow;
+
+use super::counts::{Counts, Level};
 use super::judge::Item;
-use super::observed::{Counts, Level};
-use super::state::State;
+use super::state::{Owner, State, own, remedy};
 
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,7 +44,8 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Rows of `items`, which are ascending; the most urgent rows first.
+    /// Rows of `items`, which are ascending, and by trunk those of others behind them; the most urgent rows
+    /// first.
     pub(super) fn of(items: &[Item], by: By) -> Self {
         let mut order: Vec<u32> = (0..items.len() as u32).collect();
         let at = |place: &u32| items.get(*place as usize);
@@ -77,7 +80,9 @@ impl Groups {
                         By::Customer => item.customer,
                         _ => item.site,
                     };
-                    (item.finding.state, item.finding.reason, of)
+                    // A row that is about calls of others names both them and who holds the numbers.
+                    let others = item.finding.is_others.then_some((item.finding.trunk, item.customer));
+                    (item.finding.state, item.finding.reason, of, others)
                 };
                 order.sort_by_key(|place| at(place).map(key));
                 let mut ends: Vec<u32> = Vec::new();
@@ -141,8 +146,10 @@ pub struct Row {
     pub observed: Option<Level>,
     /// The trunk, if it is one.
     pub trunk: String,
-    /// The customer, if it is one.
+    /// The customer, if it is one; of calls with numbers of others the one that calls.
     pub customer: String,
+    /// Who holds the numbers, if these are calls of others.
+    pub holder: String,
     /// The site, if it is one.
     pub site: String,
     /// Their calls.
@@ -151,6 +158,23 @@ pub struct Row {
     pub seen: Option<(i64, i64)>,
     /// Changes of level, of a single number.
     pub changes: Vec<Changed>,
+}
+
+impl Row {
+    /// Who must act, and what to do.
+    #[must_use]
+    pub fn remedy(&self) -> (Owner, Cow<'static, str>) {
+        let (owner, action) = remedy(self.state, &self.reason);
+        if self.reason != own::SHOWN_BY_OTHER_CUSTOMER {
+            return (owner, action.into());
+        }
+        let Self { holder, customer, .. } = self;
+        let action = format!(
+            "ask {holder} whether {customer} may use the number; enter a right only with evidence of {holder}, \
+             else stop the calls at the SBC of {customer}"
+        );
+        (owner, action.into())
+    }
 }
 
 /// A change of the level of a number.

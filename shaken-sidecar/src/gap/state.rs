@@ -10,7 +10,7 @@ pub enum State {
     Lost,
     /// It called, or can call, and never had A.
     NeverA,
-    /// It has A, and will not have it soon or everywhere.
+    /// It has A, and will not have it soon or everywhere; or somebody shows it who holds no right to it.
     AtRisk,
     /// Somebody holds a right to it and no export knows it.
     Surplus,
@@ -89,6 +89,7 @@ pub(super) mod own {
     pub(in crate::gap) const FAILOVER_BELOW_A: &str = "FAILOVER_BELOW_A";
     pub(in crate::gap) const FORWARDED_WITHOUT_DIV: &str = "FORWARDED_WITHOUT_DIV";
     pub(in crate::gap) const LOWER_ON_OTHER_TRUNK: &str = "LOWER_ON_OTHER_TRUNK";
+    pub(in crate::gap) const SHOWN_BY_OTHER_CUSTOMER: &str = "SHOWN_BY_OTHER_CUSTOMER";
     pub(in crate::gap) const NOT_IN_INVENTORY: &str = "NOT_IN_INVENTORY";
     pub(in crate::gap) const IN_INVENTORY_NO_RIGHT: &str = "IN_INVENTORY_NO_RIGHT";
     pub(in crate::gap) const IN_NO_EXPORT: &str = "IN_NO_EXPORT";
@@ -99,7 +100,7 @@ pub(super) mod own {
 
 /// Who must act on a number with this reason, and what to do.
 #[must_use]
-pub fn remedy(state: State, reason: &str) -> (Owner, &'static str) {
+pub(super) fn remedy(state: State, reason: &str) -> (Owner, &'static str) {
     use Owner::{Compliance, Nobody, NumberManager, Operator, Routing, SbcAdministrator, TeamsAdministrator};
     if matches!(state, State::Ok | State::Unused) && !LOOSE.contains(&reason) {
         return (Nobody, "nothing to do");
@@ -131,9 +132,14 @@ pub fn remedy(state: State, reason: &str) -> (Owner, &'static str) {
             (NumberManager, "enter a right, or give the number back to the carrier")
         }
         own::IN_NO_EXPORT => (NumberManager, "end the right, or find out who uses the number"),
-        "RIGHT_NONE" | "RIGHT_OTHER_CUSTOMER" => {
+        "RIGHT_NONE" => {
             (NumberManager, "enter a right of this customer with its evidence, or stop showing the number")
         }
+        "RIGHT_OTHER_CUSTOMER" | own::SHOWN_BY_OTHER_CUSTOMER => (
+            NumberManager,
+            "ask who holds the number whether calls on this trunk may show it; enter a right only with the \
+             holder's evidence, else stop them, or send them over a trunk of the holder's",
+        ),
         "PORTED_OUT" => (NumberManager, "stop showing the number: it has gone to another provider"),
         "RIGHT_PARTIAL" => (NumberManager, "raise max_level of the right to A, if its evidence allows it"),
         "RIGHT_NOT_YET" => (NumberManager, "do not show the number before its right begins"),

@@ -6,9 +6,14 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::state::remedy;
 use super::*;
 use crate::audit::{Call, CallVisitor as _, Interest};
 use crate::policy::data::Loader;
+
+mod exports;
+mod others;
+mod single_calls;
 
 /// 2026-06-01T00:00:00Z.
 const NOW: i64 = 1_780_272_000;
@@ -58,6 +63,21 @@ match = { uid = 4 }
 role = "originate"
 auth = "ip"
 cap = "A"
+[[trunk]]
+name = "second"
+provider = "example-telecom"
+customer = "second"
+match = { uid = 5 }
+role = "originate"
+auth = "ip"
+cap = "A"
+[[trunk]]
+name = "gateway"
+provider = "example-telecom"
+match = { uid = 6 }
+role = "gateway"
+auth = "ip"
+cap = "C"
 [[rule]]
 id = "campaign"
 when = { from = ["12155550109"] }
@@ -93,7 +113,8 @@ impl Fixture {
             (
                 "customers.csv",
                 "customer,provider,kind,kyc,expires_at\nacme,example-telecom,end_user,verified,\n\
-                 lapsed,example-telecom,end_user,verified,2026-05-15\n",
+                 lapsed,example-telecom,end_user,verified,2026-05-15\n\
+                 second,example-telecom,end_user,verified,\n",
             ),
             (
                 "evidence.csv",
@@ -154,9 +175,14 @@ fn report<'a>(
     Report::new(sources, by, NOW - 30 * DAY, 30, NOW)
 }
 
+/// The rows that are not about calls of others.
+fn own<'r>(report: &'r Report<'_>) -> impl Iterator<Item = Row> + 'r {
+    report.rows().filter(|row| row.holder.is_empty())
+}
+
 fn row_of(report: &Report<'_>, number: u64) -> Row {
     let holds = |row: &Row| (row.numbers.0..=row.numbers.1).contains(&number);
-    let mut rows: Vec<Row> = report.rows().filter(holds).collect();
+    let mut rows: Vec<Row> = own(report).filter(holds).collect();
     assert_eq!(rows.len(), 1, "{number}");
     rows.remove(0)
 }
@@ -191,7 +217,7 @@ fn states_by_policy_and_log() {
         ),
         (
             104,
-            &[(9, "teams", "A", "RIGHT_OK"), (8, "dialer", "C", "CAPPED_BY_REQUEST"), (2, "teams", "A", "")],
+            &[(9, "teams", "A", "RIGHT_OK"), (8, "dialer", "C", "CAPPED_BY_TRUNK"), (2, "teams", "A", "")],
             State::AtRisk,
             "LOWER_ON_OTHER_TRUNK",
             "2026-05-23T23:59:59Z",
@@ -220,7 +246,7 @@ fn states_by_policy_and_log() {
             112,
             &[(15, "teams", "A", ""), (5, "teams", "-", "RULE_BLOCK")],
             State::Lost,
-            "RULE_BLOCK",
+            "RIGHT_EXPIRED",
             "2026-05-26T23:59:59Z",
             Owner::Compliance,
         ),
@@ -252,14 +278,14 @@ fn states_by_policy_and_log() {
             108,
             &[
                 (9, "teams", "A", ""),
-                (8, "teams", "B", "RULE_CAP"),
+                (8, "teams", "B", "CAPPED_BY_TRUNK"),
                 (9, "open", "C", "X"),
                 (2, "open", "C", "X"),
             ],
             State::Lost,
-            "RULE_CAP",
+            "CAPPED_BY_TRUNK",
             "2026-05-23T23:59:59Z",
-            Owner::Compliance,
+            Owner::Operator,
         ),
         (111, ok, State::AtRisk, "EVIDENCE_EXPIRED", "2026-06-16", Owner::Compliance),
         (112, &[], State::Lost, "RIGHT_EXPIRED", "2026-05-21", Owner::Compliance),
@@ -334,113 +360,6 @@ fn a_loss_by_date_has_no_line() {
     assert_eq!(row.cause.as_deref(), Some("no line: by RIGHT_EXPIRED of its dates alone"));
 }
 
-/// Each class of gap that exports show.
-#[test]
-fn states_by_exports() {
-    let fixture = Fixture::new(RIGHTS);
-    let mut teams = Teams::default();
-    // The second form of each file is JSON.
-    let numbers = fixture.file(
-        "numbers.csv",
-        "\u{feff}#TYPE Example\nTelephoneNumber,NumberType,PstnAssignmentStatus,City,OnlineVoiceRoutingPolicy\n\
-         +12155550100,DirectRouting,UserAssigned,Philadelphia,\n\
-         tel:+12155550101;ext=1,DirectRouting,UserAssigned,,Tag:Nowhere\n\
-         +12155550102,DirectRouting,UserAssigned,,\n\
-         +12155550110,DirectRouting,UserAssigned,,Tag:Two\n\
-         +12155550115,DirectRouting,UserAssigned,,\n\
-         +12155550140,DirectRouting,UserAssigned,,\n\
-         +12155550141,DirectRouting,Unassigned,,\n\
-         +12155550142,CallingPlan,UserAssigned,,\n",
-    );
-    teams.read_numbers(&numbers).unwrap();
-    teams
-        .read_usages(&fixture.file(
-            "usages.json",
-            r#"[{"Identity":"Global","OnlinePstnUsages":["Main"]},{"Identity":"Tag:Two","OnlinePstnUsages":["Main","Spare"]}]"#,
-        ))
-        .unwrap();
-    let routes = fixture.file(
-        "routes.json",
-        r#"[{"Priority":0,"OnlinePstnUsages":["Main"],"OnlinePstnGatewayList":["sbc1.example.com"]},
-            {"Priority":1,"OnlinePstnUsages":["Spare"],"OnlinePstnGatewayList":["dialer"]}]"#,
-    );
-    let gateways = [("sbc1.example.com".to_owned(), "teams".to_owned())];
-    teams.read_routes(&routes, &gateways, &fixture.policy).unwrap();
-    let list =
-        fixture.file("inventory.csv", "numbers,carrier,note\n12155550100-12155550119,,x\n12155550150,,\n");
-    let inventory = Inventory::read(&[("example-telecom".to_owned(), list)]).unwrap();
-    let none = Generations::default();
-    let ok: Calls<'_> = &[(1, "teams", "A", "RIGHT_OK")];
-    let cases: &[(u64, Calls<'_>, State, &str)] = &[
-        (100, ok, State::Ok, "A_SEEN"),
-        (101, &[], State::NeverA, "NO_TEAMS_ROUTE"),
-        (101, ok, State::AtRisk, "NO_TEAMS_ROUTE"),
-        (102, &[], State::Unused, "NO_CALLS"),
-        (110, ok, State::AtRisk, "FAILOVER_BELOW_A"),
-        (115, &[], State::NeverA, "RIGHT_NOT_ON_TRUNK"),
-        (115, &[(1, "dialer", "A", "RIGHT_OK")], State::AtRisk, "RIGHT_NOT_ON_TRUNK"),
-        (130, &[], State::Surplus, "IN_NO_EXPORT"),
-        (140, &[], State::NeverA, "IN_TEAMS_NO_RIGHT"),
-        (140, &[(1, "teams", "B", "RIGHT_NONE")], State::NeverA, "IN_TEAMS_NO_RIGHT"),
-        (141, &[], State::Unused, "NO_CALLS"),
-        (143, &[(1, "teams", "B", "RIGHT_NONE")], State::NeverA, "CALLER_ID_NOT_IN_TEAMS"),
-        (143, &[(1, "open", "B", "RIGHT_NONE")], State::NeverA, "RIGHT_NONE"),
-        (144, &[(1, "other", "A", "AS_REQUESTED")], State::AtRisk, "NOT_IN_INVENTORY"),
-        (150, &[], State::Unused, "IN_INVENTORY_NO_RIGHT"),
-    ];
-    for (number, calls, state, reason) in cases {
-        let number = 12_155_550_000 + number;
-        let mut observed = Observed::new(NOW);
-        tell(&mut observed, &number.to_string(), calls);
-        let report = report(&fixture.policy, observed, &teams, Some(&inventory), &none, By::Number);
-        let row = row_of(&report, number);
-        assert_eq!((row.state, row.reason.as_str()), (*state, *reason), "{number}");
-    }
-    let report = report(&fixture.policy, Observed::new(NOW), &teams, Some(&inventory), &none, By::Number);
-    let row = row_of(&report, 12_155_550_115);
-    assert_eq!((row.best, row.teams), (Level::A, Some(Level::B)));
-    assert_eq!(row_of(&report, 12_155_550_100).site, "Philadelphia");
-    assert_eq!(report.passed_over(), 1);
-    assert!(report.rows().all(|row| row.numbers.0 != 12_155_550_142), "not Direct Routing's");
-}
-
-/// Each wrong row is named by its line, in both forms.
-#[test]
-fn wrong_rows_of_exports_are_named() {
-    let fixture = Fixture::new(RIGHTS);
-    let told = |error: LoadErrorText| error.0;
-    let numbers = |name: &str, text: &str| {
-        let mut teams = Teams::default();
-        told(LoadErrorText::of(teams.read_numbers(&fixture.file(name, text)).unwrap_err()))
-    };
-    let csv = numbers("a.csv", "TelephoneNumber\n+12155550100\nalice\n+12155550101\n012\n");
-    assert!(csv.contains("a.csv:3: ") && csv.contains("a.csv:5: ") && csv.lines().count() == 2, "{csv}");
-    let json = numbers("a.json", "[\n{\"TelephoneNumber\":\"+12155550100\"},\n{\"Number\":1}]");
-    assert!(json.contains("a.json:3: member TelephoneNumber is missing"), "{json}");
-    let broken = numbers("b.json", "[{\"TelephoneNumber\":\"+12155550100\"},\n {\"Teleph");
-    assert!(broken.contains("b.json:2: there is no JSON object here"), "{broken}");
-    let header = numbers("b.csv", "Number\n+12155550100\n");
-    assert!(header.contains("b.csv:1: column TelephoneNumber is missing"), "{header}");
-    let mut teams = Teams::default();
-    let routes = fixture.file("r.csv", "OnlinePstnGatewayList,Priority\nsbc9.example.com,0\nteams,x\n");
-    let routes = LoadErrorText::of(teams.read_routes(&routes, &[], &fixture.policy).unwrap_err()).0;
-    assert!(
-        routes.contains("--teams-trunk sbc9.example.com=TRUNK") && routes.contains("r.csv:3: "),
-        "{routes}"
-    );
-    let list = fixture.file("i.csv", "numbers\n1215555*\n12155550109-12155550100\n");
-    let list = LoadErrorText::of(Inventory::read(&[("x".into(), list)]).unwrap_err()).0;
-    assert!(list.contains("i.csv:3: "), "{list}");
-}
-
-struct LoadErrorText(String);
-
-impl LoadErrorText {
-    fn of(error: crate::policy::data::LoadError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 #[test]
 fn neighbours_of_equal_state_are_one_range() {
     let fixture = Fixture::new(RIGHTS);
@@ -470,7 +389,7 @@ fn a_number_that_flaps_takes_no_more_room() {
     assert_eq!((row.state, row.changes.len(), row.counts.calls()), (State::Lost, 16, 100));
     assert_eq!(row.generation.as_deref(), Some("00000000000000aa"));
     assert_eq!(row.counts.levels, [[0; 4], [0; 4], [50, 50, 0, 0], [50, 50, 0, 0]]);
-    assert!(size_of::<observed::Seen>() <= 88 && size_of::<Item>() <= 64, "{}", size_of::<Item>());
+    assert!(size_of::<observed::Seen>() <= 88 && size_of::<Item>() <= 56, "{}", size_of::<Item>());
 }
 
 proptest! {
@@ -482,7 +401,7 @@ proptest! {
         rights in prop::collection::vec((100_u64..200, 0_u64..8, 0_usize..3), 0..12),
         teams_numbers in prop::collection::vec(90_u64..210, 0..12),
         listed in prop::collection::vec((90_u64..200, 0_u64..20), 0..3),
-        calls in prop::collection::vec((90_u64..210, 0_i64..40, 0_usize..3, 0_usize..5), 0..80),
+        calls in prop::collection::vec((90_u64..210, 0_i64..40, 0_usize..4, 0_usize..5), 0..80),
     ) {
         let mut text = String::from("customer,numbers,trunks,basis,valid_until,max_level\n");
         for (first, more, kind) in &rights {
@@ -502,7 +421,7 @@ proptest! {
         let tell_all = || {
             let mut observed = Observed::new(NOW);
             for (n, days, trunk, level) in &calls {
-                let trunk = ["teams", "dialer", "unknown"][*trunk];
+                let trunk = ["teams", "dialer", "unknown", "second"][*trunk];
                 let orig = if *n < 92 { "alice".to_owned() } else { format!("12155550{n:03}") };
                 tell(&mut observed, &orig, &[(*days, trunk, ["A", "B", "C", "-", "div"][*level], "")]);
             }
@@ -515,21 +434,30 @@ proptest! {
         expected.sort_unstable();
         expected.dedup();
         let none = Generations::default();
+        let is_held = |n: u64| rights.iter().any(|(first, more, _)| (*first..=first + more).contains(&n));
+        let levels_on_second = |n: u64| {
+            let of = calls.iter().filter(move |(of, _, trunk, level)| (*of, *trunk) == (n, 3) && *level < 4);
+            of.map(|(.., level)| *level)
+        };
+        let is_shown = |n: &u64| {
+            is_held(*n) && levels_on_second(*n).next().is_some() && levels_on_second(*n).all(|level| level > 0)
+        };
+        let shown = (92..210).filter(is_shown).count() as u64;
         for by in [By::Number, By::Range, By::Trunk, By::Customer, By::Site] {
             let report = report(&fixture.policy, tell_all(), &teams, Some(&inventory), &none, by);
             let mut sum = *report.observed().unnumbered();
-            let mut count = 0;
+            let (mut count, mut of_others) = (0, 0);
             for row in report.rows() {
                 sum.add(&row.counts);
-                count += row.count;
+                *if row.holder.is_empty() { &mut count } else { &mut of_others } += row.count;
             }
             prop_assert_eq!(&sum, report.counts());
             prop_assert_eq!(sum.calls(), calls.len() as u64);
-            prop_assert_eq!(count, expected.len() as u64);
+            prop_assert_eq!((count, of_others), (expected.len() as u64, shown));
             let by_state: u64 = State::ALL.iter().map(|state| report.numbers(*state)).sum();
-            prop_assert_eq!(by_state, expected.len() as u64);
+            prop_assert_eq!(by_state, count + of_others);
             if matches!(by, By::Number | By::Range) {
-                let mut held: Vec<u64> = report.rows().flat_map(|row| row.numbers.0..=row.numbers.1).collect();
+                let mut held: Vec<u64> = own(&report).flat_map(|row| row.numbers.0..=row.numbers.1).collect();
                 held.sort_unstable();
                 prop_assert_eq!(&held, &expected);
             }

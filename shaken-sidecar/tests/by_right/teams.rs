@@ -106,14 +106,62 @@ fn what_was_forwarded_is_not_the_customers_number() {
         let (_, got, why, orig) = asked(&enterprise, &message, &peer);
         assert_eq!((got.as_deref(), why.as_str(), orig.as_str()), (Some(level), reason, OUTSIDE), "{name}");
     }
-    // As a dialplan tells it.
-    for (by, level, reason) in [(USER, "b", "div_caller"), ("14255550140", "c", "div_no_right")] {
-        let answer = enterprise.running.request(&format!(
-            "GET /quick/v1/sign?from={OUTSIDE}&to={CALLED}&diverting={by} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        ));
-        assert!(answer.head.contains(&format!("x-attest: {level}\r\n")), "{answer:?}");
-        assert!(answer.head.contains(&format!("x-reason: {reason}\r\n")), "{answer:?}");
+}
+
+/// All kinds of calls, as a script on the SBC tells of the same INVITEs over HTTP.
+#[test]
+fn a_script_gets_the_same_levels_over_http() {
+    let enterprise = Enterprise::start(|toml| toml);
+    let service = "18005550155";
+    // The From of the agent is no number; the script tells of the one that is asserted.
+    let asserted = json!({ "orig": { "uri": format!("tel:+{service}") } });
+    for (kind, from, to, more, level, reason) in [
+        ("user", USER, CALLED, json!({}), "A", "RIGHT_OK"),
+        ("resource account", service, CALLED, json!({}), "A", "RIGHT_OK"),
+        ("contact centre", service, CALLED, asserted, "A", "RIGHT_OK"),
+        ("emergency", USER, "911", json!({}), "A", "RIGHT_OK"),
+        ("emergency of a barred number", "12025550199", "911", json!({}), "C", "DNO_LISTED"),
+        ("foreign number", "14255550140", CALLED, json!({}), "B", "RIGHT_NONE"),
+    ] {
+        let answer = enterprise.sign_with(from, to, &more);
+        let (got, why, _) = told(&answer);
+        assert_eq!((got, why), (level, reason), "{kind}: {answer:?}");
+        let claims = payload(answer.identity());
+        assert_eq!((&claims["attest"], &claims["orig"]["tn"]), (&json!(level), &json!(from)), "{kind}");
+        on_record(&enterprise, kind, (from, to), (level, reason));
     }
+    // Who diverted is told by the quick API. What rings beside goes on to another number than what is
+    // forwarded, what a queue sends on was diverted by its service number.
+    for (kind, to, by, level, reason) in [
+        ("forwarded", CALLED, USER, "B", "DIV_CALLER"),
+        ("simultaneous ring", "14125550177", USER, "B", "DIV_CALLER"),
+        ("call queue", "13125550188", service, "B", "DIV_CALLER"),
+        ("not ours", CALLED, "14255550140", "C", "DIV_NO_RIGHT"),
+    ] {
+        let answer = enterprise.running.request(&format!(
+            "GET /quick/v1/sign?from={OUTSIDE}&to={to}&diverting={by}&form=value HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        ));
+        let (x_attest, x_reason) = (level.to_lowercase(), reason.to_lowercase());
+        assert!(answer.head.contains(&format!("x-attest: {x_attest}\r\n")), "{kind}: {answer:?}");
+        assert!(answer.head.contains(&format!("x-reason: {x_reason}\r\n")), "{kind}: {answer:?}");
+        let claims = payload(&answer.text);
+        assert_eq!((&claims["attest"], &claims["orig"]["tn"]), (&json!(level), &json!(OUTSIDE)), "{kind}");
+        on_record(&enterprise, kind, (OUTSIDE, to), (level, reason));
+    }
+}
+
+/// That the last record is of a call over HTTP between these numbers, with this level and reason.
+fn on_record(enterprise: &Enterprise, kind: &str, (from, to): (&str, &str), (level, reason): (&str, &str)) {
+    let record = enterprise.last();
+    let fact = |name: &str| record[name].as_str().unwrap_or_default();
+    assert_eq!(
+        (fact("attest"), fact("reason"), fact("verdict")),
+        (level, reason, "signed"),
+        "{kind}: {record}"
+    );
+    assert_eq!((fact("trunk"), fact("interface")), ("local", "http-unix"), "{kind}");
+    let numbers = (&record["orig"]["canonical"], &record["dest"][0]["canonical"], &record["ppt"]);
+    assert_eq!(numbers, (&json!(from), &json!(to), &json!(["shaken"])), "{kind}: {record}");
 }
 
 /// It came signed: what others said of the caller stays, and ours says who diverted it.

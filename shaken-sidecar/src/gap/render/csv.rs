@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Shown;
 use crate::csv_cell::csv_cell;
-use crate::gap::{Level, Report, remedy, rfc3339};
+use crate::gap::{Level, Report, rfc3339};
 
 /// Writes a first line of names and all rows.
 ///
@@ -13,7 +13,7 @@ use crate::gap::{Level, Report, remedy, rfc3339};
 pub fn csv(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{HEADER}")?;
     for row in report.rows() {
-        let (owner, action) = remedy(row.state, &row.reason);
+        let (owner, action) = row.remedy();
         let time = |time: Option<i64>| time.map(rfc3339).unwrap_or_default();
         let level = |level: Option<Level>| level.map_or("", Level::name);
         let counts = row.counts.levels.iter().flatten().map(u64::to_string);
@@ -24,7 +24,7 @@ pub fn csv(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resul
             row.state.name().to_owned(),
             row.reason,
             owner.name().to_owned(),
-            action.to_owned(),
+            action.into_owned(),
             time(row.since),
             row.generation.unwrap_or_default(),
             row.cause.unwrap_or_default(),
@@ -33,6 +33,7 @@ pub fn csv(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resul
             level(row.observed).to_owned(),
             row.trunk,
             row.customer,
+            row.holder,
             shown.text(&row.site),
             time(row.seen.map(|(first, _)| first)),
             time(row.seen.map(|(_, last)| last)),
@@ -47,5 +48,5 @@ pub fn csv(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resul
 }
 
 const HEADER: &str = "first,last,numbers,state,reason,owner,action,since,generation,cause,best,teams,observed,\
-     trunk,customer,site,first_seen,last_seen,calls,below_a,other,a_1d,b_1d,c_1d,unsigned_1d,a_7d,b_7d,c_7d,\
+     trunk,customer,holder,site,first_seen,last_seen,calls,below_a,other,a_1d,b_1d,c_1d,unsigned_1d,a_7d,b_7d,c_7d,\
      unsigned_7d,a_30d,b_30d,c_30d,unsigned_30d,a_all,b_all,c_all,unsigned_all";

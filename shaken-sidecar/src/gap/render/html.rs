@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Shown, chart};
-use crate::gap::{Level, Report, State, remedy, stamp};
+use crate::gap::{Level, Report, State, stamp};
 
 /// Writes the page: totals, charts, and the first 500 rows that are neither `OK` nor `UNUSED`.
 ///
@@ -43,7 +43,7 @@ pub fn html(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resu
             left_out += 1;
             continue;
         }
-        let (owner, action) = remedy(row.state, &row.reason);
+        let (owner, action) = row.remedy();
         let level = |level: Option<Level>| level.map_or("", Level::name);
         let origin = row.generation.as_ref().map_or_else(String::new, |generation| {
             format!("{generation} {}", row.cause.as_deref().unwrap_or_default())
@@ -62,7 +62,7 @@ pub fn html(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resu
             row.customer.clone(),
             shown.text(&row.site),
             owner.name().to_owned(),
-            action.to_owned(),
+            action.into_owned(),
             origin,
         ];
         write!(out, "<tr><td class=\"s{0}\">{0}</td>", row.state)?;

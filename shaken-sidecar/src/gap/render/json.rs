@@ -1,12 +1,13 @@
 //! The report as one JSON object on one line. `GAP.md` says what its members mean.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::gap::{Changed, Counts, Level, Report, Row, State, remedy, rfc3339};
+use crate::gap::{Changed, Counts, Level, Report, Row, State, rfc3339};
 
 /// Writes the object. Its rows are written as they are made.
 ///
@@ -69,7 +70,7 @@ struct Member<'r> {
     state: &'static str,
     reason: &'r str,
     owner: &'static str,
-    action: &'static str,
+    action: Cow<'static, str>,
     since: Option<String>,
     generation: Option<&'r str>,
     cause: Option<&'r str>,
@@ -78,6 +79,7 @@ struct Member<'r> {
     observed: Option<&'static str>,
     trunk: Option<&'r str>,
     customer: Option<&'r str>,
+    holder: Option<&'r str>,
     site: Option<String>,
     first_seen: Option<String>,
     last_seen: Option<String>,
@@ -87,7 +89,7 @@ struct Member<'r> {
 
 impl<'r> Member<'r> {
     fn of(row: &'r Row, shown: Shown) -> Self {
-        let (owner, action) = remedy(row.state, &row.reason);
+        let (owner, action) = row.remedy();
         Self {
             first: shown.number(row.numbers.0),
             last: shown.number(row.numbers.1),
@@ -104,6 +106,7 @@ impl<'r> Member<'r> {
             observed: row.observed.map(Level::name),
             trunk: word(&row.trunk),
             customer: word(&row.customer),
+            holder: word(&row.holder),
             site: word(&row.site).map(|site| shown.text(site)),
             first_seen: row.seen.map(|(first, _)| rfc3339(first)),
             last_seen: row.seen.map(|(_, last)| rfc3339(last)),

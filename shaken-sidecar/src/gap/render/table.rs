@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Shown;
 use crate::cli::printable;
-use crate::gap::{Level, Report, State, remedy, stamp};
+use crate::gap::{Level, Report, State, stamp};
 
 /// Writes totals, and the rows that are neither `OK` nor `UNUSED`.
 ///
@@ -45,7 +45,7 @@ pub fn table(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Res
                 "CUSTOMER"
             )?;
         }
-        let (owner, action) = remedy(row.state, &row.reason);
+        let (owner, action) = row.remedy();
         let level = |level: Option<Level>| match level {
             Some(Level::Unsigned) => "-",
             Some(level) => level.name(),
