@@ -237,7 +237,8 @@ pub fn recognize<'a>(
         }
         mark = mark.or(trunk.of.mark.as_ref());
         // Of those that need not be named only the first: naming a later one must not be a way around it.
-        let is_reached = trunk.of.named == Named::Must || *first.get_or_insert(trunk.name()) == trunk.name();
+        let is_reached =
+            trunk.of.named == Named::Must || *first.get_or_insert_with(|| trunk.name()) == trunk.name();
         if is_reached && (named.is_none() || is_named) {
             found = found.or(Some(trunk));
         }

@@ -63,12 +63,19 @@ impl<'p> Expected<'p> {
     }
 
     /// Who holds a right to a number that nobody on `trunk` holds one to; the first, if there are several.
-    /// Nobody holds a number that has gone to another provider.
+    /// Nobody holds a number that has gone to another provider. Only customers of one provider are strangers to
+    /// each other: those of two are one enterprise at its carriers, whose numbers lose A over the wrong one.
     pub(super) fn other_holder(&self, number: E164, trunk: u32, at: i64) -> Option<u32> {
         let policy = self.policy;
-        let customer = policy.trunks().get(trunk as usize)?.customer;
+        let trunk = policy.trunks().get(trunk as usize)?;
+        let customer = trunk.customer;
+        let is_of_its_provider = |right: &Right| {
+            let holder = policy.customers().get(right.customer as usize);
+            holder.is_some_and(|holder| holder.provider == trunk.provider)
+        };
         let is_own = |right: &Right| customer.is_some_and(|own| policy.is_under(right.customer, own));
-        let is_other = |right: &Right| !is_own(right) && !right.is_ported_out(at);
+        let is_other =
+            |right: &Right| is_of_its_provider(right) && !is_own(right) && !right.is_ported_out(at);
         let holder = policy.rights_to(number).next()?.customer;
         policy.rights_to(number).all(is_other).then_some(holder)
     }

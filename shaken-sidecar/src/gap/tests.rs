@@ -107,6 +107,11 @@ struct Fixture {
 
 impl Fixture {
     fn new(rights: &str) -> Self {
+        Self::edited(rights, str::to_owned)
+    }
+
+    /// With each of its files edited.
+    fn edited(rights: &str, edit: impl Fn(&str) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("policy.toml", TOML),
@@ -125,7 +130,7 @@ impl Fixture {
             ("rights.csv", rights),
             ("dno.csv", "numbers\n12155550119\n"),
         ] {
-            fs::write(folder.path().join(name), text).unwrap();
+            fs::write(folder.path().join(name), edit(text)).unwrap();
         }
         let policy = Loader::new(&folder.path().join("policy.toml")).load(NOW).unwrap();
         Self { folder, policy }

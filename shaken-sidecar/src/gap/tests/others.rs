@@ -4,7 +4,10 @@ use super::*;
 
 /// The state of the number, and the rows beside it.
 fn told(number: u64, calls: Calls<'_>) -> ((State, String), Vec<Row>) {
-    let fixture = Fixture::new(RIGHTS);
+    told_by(&Fixture::new(RIGHTS), number, calls)
+}
+
+fn told_by(fixture: &Fixture, number: u64, calls: Calls<'_>) -> ((State, String), Vec<Row>) {
     let (teams, none) = (Teams::default(), Generations::default());
     let mut observed = Observed::new(NOW);
     let number = 12_155_550_000 + number;
@@ -46,6 +49,22 @@ fn whoever_shows_a_number_does_not_take_a_from_its_holder() {
         assert_eq!(own, (State::Ok, "A_SEEN".to_owned()), "{reason}");
         assert_eq!(others[0].reason, "SHOWN_BY_OTHER_CUSTOMER", "{reason}");
     }
+}
+
+/// An enterprise is a customer of each of its carriers. What fails over from one to the other has lost A.
+#[test]
+fn a_customer_of_another_provider_is_no_stranger() {
+    let fixture = Fixture::edited(RIGHTS, |text| {
+        let text = text.replace("second,example-telecom", "second,other-telecom");
+        let (other, of) =
+            ("[[provider]]\nid = \"other-telecom\"\nspc = \"5678\"\nprofile = \"us\"\n", "[[trunk]]");
+        let text = text.replacen(of, &format!("{other}{of}"), 1);
+        let second = "name = \"second\"\nprovider = \"";
+        text.replace(&format!("{second}example-telecom"), &format!("{second}other-telecom"))
+    });
+    let (own, others) = told_by(&fixture, 100, &[A, A, A, SHOWN]);
+    assert_eq!(own, (State::Lost, "RIGHT_OTHER_CUSTOMER".to_owned()));
+    assert!(others.is_empty(), "{others:?}");
 }
 
 #[test]
