@@ -177,8 +177,7 @@ fn a_call_there_and_back_with_its_records() {
     let told = client.ask(&["STIR.SIGN", CALLER, CALLED, "attest", "B", "form", "array", "origid", &origid]);
     let record = running.records().pop().unwrap();
     let fact = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
-    let [reason, rule, generation, decided_by] =
-        ["reason", "rule", "generation", "decided_by"].map(|name| fact(name));
+    let [reason, rule, generation, decided_by] = ["reason", "rule", "generation", "decided_by"].map(fact);
     assert_eq!(told.texts()[1..], ["B", &reason, &rule, &generation, &decided_by, &origid]);
     assert_eq!((&*reason, rule.is_empty(), generation.is_empty()), ("AS_REQUESTED", false, false));
     assert_eq!(claims(told.texts()[0])["attest"], "B");
