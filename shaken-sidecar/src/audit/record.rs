@@ -421,7 +421,7 @@ mod tests {
             r#""time":"2026-01-01T00:00:00.040Z","unix_seconds":1767225600,"op":"sign","interface":"http-unix""#,
             r#""peer":{"uid":33,"gid":44,"pid":55}"#,
             r#""orig":{"received":"+1 (215) 555-0112","canonical":"12155550112"}"#,
-            r#"{"received":"no-number"}],"origid""#,
+            r#"{"received":"no-number"}],"target":{"received":"sip:+12155550114@sbc.example.com"},"origid""#,
             r#""headers":[{"ppt":"shaken","verdict":"valid"},{"verdict":"failed","error":"ppt-unsupported"}]"#,
         ] {
             assert!(json.contains(member), "{member} not in {json}");
