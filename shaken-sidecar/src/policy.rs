@@ -21,7 +21,7 @@ use shaken_core::passport::Ppt;
 
 use crate::audit::Record;
 use crate::listen::Client;
-use matching::Belongs;
+use matching::{Belongs, Marks};
 pub use matching::{Carried, Mark, Match, Named};
 pub use plan::{Plan, Written};
 
@@ -221,13 +221,14 @@ pub fn recognize<'a>(
     named: Option<&str>,
     carried: Carried<'_>,
 ) -> Option<&'a Trunk> {
+    let marks = Marks::new(carried);
     let (mut found, mut first, mut mark) = (None, None, None);
     for trunk in trunks {
         let is_named = named == Some(trunk.name());
         if trunk.of.named == Named::Must && !is_named {
             continue;
         }
-        match trunk.of.takes(listener, client, carried) {
+        match trunk.of.takes(listener, client, &marks) {
             Belongs::No => continue,
             Belongs::Unclear => return None,
             Belongs::Yes => {}

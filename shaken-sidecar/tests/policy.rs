@@ -81,6 +81,25 @@ fn a_good_policy_is_named_by_its_generation() {
 }
 
 #[test]
+fn a_trunk_that_no_call_reaches_is_told() {
+    let example = Example::new();
+    let first = "match = { peer = \"sbc-1\" }";
+    let marked = "match = { peer = \"sbc-1\", mark = { otg = \"tg7\" } }";
+    example.edit("policy.toml", |text| text.replace("match = { peer = \"dialer-1\" }", marked));
+    let output = policy(&["check", &example.toml()]);
+    let never = "trunk \"dialer\" is never reached: \"teams\" before it";
+    assert!(code(&output) == 0 && stderr(&output).contains(never), "{}", stderr(&output));
+    // The one with the mark before the one without.
+    example.edit("policy.toml", |text| {
+        text.replace(marked, "match = { peer = \"later\" }")
+            .replace(first, marked)
+            .replace("\"later\"", "\"sbc-1\"")
+    });
+    let output = policy(&["check", &example.toml()]);
+    assert!(code(&output) == 0 && !stderr(&output).contains("never"), "{}", stderr(&output));
+}
+
+#[test]
 fn wrong_rows_are_named_by_file_and_line_without_their_numbers() {
     let example = Example::new();
     example.edit("rights.csv", |text| {

@@ -204,8 +204,17 @@ impl<'a> Headers<'a> {
     /// [`Error::SipHeaderValue`] for either header; those of
     /// [`Uri::telephone_number`](super::Uri::telephone_number) if it was no number that diverted.
     pub fn diverting_number(&self) -> Result<Option<TelephoneNumber>, Error> {
+        self.diverting()?.map(|address| address.uri().telephone_number()).transpose()
+    }
+
+    /// The address that diverted the call last: that of [`diverting_number`](Self::diverting_number), as it is
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::SipHeaderValue`] for either header.
+    pub fn diverting(&self) -> Result<Option<Address<'a>>, Error> {
         if let Some(diversion) = self.diversions().next() {
-            return diversion?.address().uri().telephone_number().map(Some);
+            return Ok(Some(*diversion?.address()));
         }
         let mut last = None;
         for entry in self.history() {
@@ -214,7 +223,7 @@ impl<'a> Headers<'a> {
                 last = Some(*entry.address());
             }
         }
-        last.map(|address| address.uri().telephone_number()).transpose()
+        Ok(last)
     }
 
     /// Whether Privacy asks for this, such as `id`, `user`, `header`, `history` or `none`

@@ -76,9 +76,7 @@ impl From<Refusal> for RequestError {
             }
             Refusal::TrunkUnknown => Self::Refused { reason: Reason::TrunkUnknown.name() },
             Refusal::PptNotAllowed => Self::Refused { reason: Reason::PptNotAllowed.name() },
-            Refusal::Blocked(reason, decided) => {
-                Self::Decided { fate: Fate::Blocked, reason: reason.name(), decided }
-            }
+            Refusal::Blocked(_, decided) => Self::Decided { fate: Fate::Blocked, reason: name, decided },
             Refusal::NotOffered => Self::NotFound,
             Refusal::Unsignable(error) => match error {
                 shaken_core::Error::IatStale { .. } | shaken_core::Error::IatFuture { .. } => {

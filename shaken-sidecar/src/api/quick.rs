@@ -47,6 +47,7 @@ pub(super) async fn sign(
         SignForm::Value => signed.identity,
     });
     say(&mut response, ATTEST, signed.attest.map_or("", Attest::as_str));
+    say(&mut response, REASON, signed.decided.reason);
     say_what_decided(&mut response, &signed.decided);
     say(&mut response, ORIGID, signed.origid.as_deref().unwrap_or_default());
     Ok(response)
@@ -89,13 +90,10 @@ fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
     if let Some(decided) = refusal.decided() {
         say_what_decided(&mut response, decided);
     }
-    // Of one that only observes it is what it would have been.
-    say(&mut response, REASON, refusal.name());
     response
 }
 
 fn say_what_decided(response: &mut Response<Full<Bytes>>, decided: &Decided) {
-    say(response, REASON, decided.reason);
     let facts = [
         (RULE, Some(&*decided.rule)),
         (GENERATION, decided.generation.as_deref()),

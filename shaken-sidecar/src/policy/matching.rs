@@ -3,7 +3,10 @@
 //! What a request is known by comes first: the listener, and the user id, user or peer behind it, none of
 //! which it can choose. A mark comes second: what those who are known say of where a call came in.
 
+use std::cell::OnceCell;
+
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use serde::Deserialize;
 use shaken_core::sip::{Request, Said};
 
@@ -94,6 +97,19 @@ pub enum Carried<'r> {
     Invite(&'r Request<'r>),
 }
 
+/// What is carried, with what costs to read read once, however many trunks ask for it.
+pub(super) struct Marks<'r> {
+    carried: Carried<'r>,
+    otg: OnceCell<Said<&'r str>>,
+    tgrp: OnceCell<Said<(&'r str, &'r str)>>,
+}
+
+impl<'r> Marks<'r> {
+    pub(super) fn new(carried: Carried<'r>) -> Self {
+        Self { carried, otg: OnceCell::new(), tgrp: OnceCell::new() }
+    }
+}
+
 /// What can be said about whether a request is on a trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Belongs {
@@ -132,7 +148,7 @@ impl Match {
         }
     }
 
-    pub(super) fn takes(&self, listener: Listener, client: &Client, carried: Carried<'_>) -> Belongs {
+    pub(super) fn takes(&self, listener: Listener, client: &Client, marks: &Marks<'_>) -> Belongs {
         let is_theirs = self.listener.is_none_or(|wanted| wanted == listener)
             && self.uid.is_none_or(|wanted| client.uid() == Some(wanted))
             && self.user.as_deref().is_none_or(|wanted| !listener.is_sip() && client.user() == Some(wanted))
@@ -140,7 +156,7 @@ impl Match {
         match &self.mark {
             _ if !is_theirs => Belongs::No,
             None => Belongs::Yes,
-            Some(mark) => mark.is_in(carried),
+            Some(mark) => mark.is_in(marks),
         }
     }
 
@@ -157,8 +173,8 @@ impl Match {
 }
 
 impl Mark {
-    fn is_in(&self, carried: Carried<'_>) -> Belongs {
-        match (self, carried) {
+    fn is_in(&self, marks: &Marks<'_>) -> Belongs {
+        match (self, marks.carried) {
             (Self::Header { name, value }, Carried::Invite(invite)) => {
                 compare_field(invite.field(name), value)
             }
@@ -171,9 +187,12 @@ impl Mark {
                 };
                 compare_field(said, value)
             }
-            (Self::Otg(group), Carried::Invite(invite)) => compare(invite.otg(), &group.as_str()),
+            (Self::Otg(group), Carried::Invite(invite)) => {
+                compare(*marks.otg.get_or_init(|| invite.otg()), &group.as_str())
+            }
             (Self::Tgrp { label, context }, Carried::Invite(invite)) => {
-                compare(invite.originating_tgrp(), &(label.as_str(), context.as_str()))
+                let said = *marks.tgrp.get_or_init(|| invite.originating_tgrp());
+                compare(said, &(label.as_str(), context.as_str()))
             }
             (_, Carried::Nothing | Carried::Http(_)) => Belongs::No,
         }
@@ -220,17 +239,16 @@ impl TryFrom<MarkSection> for Mark {
                             { tgrp = \"...\", context = \"...\" }");
             }
         };
-        let texts = match &mark {
-            Self::Header { value, .. } => [value, value],
-            Self::Otg(group) => [group, group],
-            Self::Tgrp { label, context } => [label, context],
-        };
-        let is_good = |text: &&String| {
+        let is_good = |text: &str| {
             (1..=MAX_MARK_LEN).contains(&text.len())
-                && text.trim() == text.as_str()
+                && text.trim() == text
                 && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         };
-        if texts.iter().all(is_good) {
+        let are_good = match &mark {
+            Self::Header { value: text, .. } | Self::Otg(text) => is_good(text),
+            Self::Tgrp { label, context } => is_good(label) && is_good(context),
+        };
+        if are_good {
             Ok(mark)
         } else {
             Err("mark: what it is compared with has 1 to 128 printable ASCII characters, no space around it")
@@ -240,9 +258,8 @@ impl TryFrom<MarkSection> for Mark {
 
 /// A token that stands in messages as it is: whoever wrote its short form would not be heard.
 fn is_header_name(name: &str) -> bool {
-    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
     (2..=MAX_MARK_LEN).contains(&name.len())
-        && name.bytes().all(is_token_byte)
+        && HeaderName::from_bytes(name.as_bytes()).is_ok()
         && !WITH_SHORT_FORM.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 

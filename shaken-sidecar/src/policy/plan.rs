@@ -50,7 +50,7 @@ impl Plan {
         let international = match self {
             Self::E164 => None,
             Self::Nanp => match digits.as_bytes() {
-                // NPA-NXX-XXXX.
+                // Neither area code nor exchange begins with 0 or 1.
                 [b'2'..=b'9', _, _, b'2'..=b'9', _, _, _, _, _, _] if national(digits) => Some(("1", digits)),
                 _ => digits.strip_prefix("011").map(|abroad| ("", abroad)),
             },

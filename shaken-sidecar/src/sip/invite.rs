@@ -197,8 +197,8 @@ fn question(request: &Request<'_>, peer: &Peer, now: SystemTime) -> Result<Quest
         let dest = dest.into_iter().take(1).collect();
         let (wanted, attest) = (Wanted::Shaken, hints.attest);
         // Who wrote something else there has said nothing about the call.
-        let diverting = headers.diverting_number().ok().flatten();
-        let diverting = diverting.map(|tn| Party::global(tn.as_str().to_owned(), tn));
+        let diverting = headers.diverting().ok().flatten();
+        let diverting = diverting.and_then(|address| Party::of(address.uri()).ok());
         let (iat, target) = (date, Party::of(request.uri()).ok());
         let request = SignRequest { wanted, attest, orig, dest, iat, origid, target, diverting, identity };
         return Ok(Question::Sign(request));

@@ -101,6 +101,7 @@ fn what_was_forwarded_is_not_the_customers_number() {
             "B",
             "DIV_CALLER",
         ),
+        ("national", format!("DIVERSION: <sip:{}@acme.example>\r\n", &USER[1..]), "B", "DIV_CALLER"),
     ] {
         let message = invite(&peer, name, CALLED, &of(OUTSIDE), &more);
         let (_, got, why, orig) = asked(&enterprise, &message, &peer);

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use shaken_core::TelephoneNumber;
+
 use super::snapshot::SnapshotError;
 use super::*;
 use crate::policy::fixture::{CUSTOMERS, EVIDENCE, NOW, RIGHTS, TOML, files};
@@ -84,6 +86,12 @@ fn unknown_columns_keys_and_references_are_refused() {
         ),
         ("policy.toml", TOML.replace("cap = \"B\"", "cap = \"A\""), 0, "say one of"),
         ("policy.toml", TOML.replace("trunks = [\"dialer\"]", "trunks = []"), 0, "when.trunks is empty"),
+        (
+            "policy.toml",
+            TOML.replacen("[[trunk]]", &format!("{OTHERS}[[trunk]]"), 1),
+            0,
+            "not of the provider of",
+        ),
         ("rights.csv", RIGHTS.replacen("acme,12155550110,,", "acme,12155550110,;,", 1), 3, "no trunk"),
         ("policy.toml", TOML.replace("name = \"dialer\"", "name = \"teams\""), 0, "taken"),
     ] {
@@ -100,6 +108,39 @@ fn unknown_columns_keys_and_references_are_refused() {
     assert!(load(&path).is_ok());
     fs::remove_file(dir.path().join("dno.csv")).unwrap();
     assert!(matches!(load(&path), Err(LoadError::Io { path, .. }) if path.ends_with("dno.csv")));
+}
+
+/// A provider, and a rule that has its certificate sign whatever trunk a call is on.
+const OTHERS: &str = r#"
+[[provider]]
+id = "other-telecom"
+spc = "5678"
+profile = "us"
+[[provider.certificate]]
+id = "others"
+key = "others.key"
+certificate = "others.pem"
+x5u = "https://cr.example.com/others.pem"
+[[rule]]
+id = "others"
+certificate = "others"
+note = "for calls of the other provider"
+"#;
+
+#[test]
+fn emergencies_are_those_of_the_providers_countries() {
+    for (profile, numbers, others) in [
+        ("us", ["112", "911", "933", "17106274387"], ["15", "119"]),
+        ("ca", ["112", "911", "933", "112"], ["17106274387", "15"]),
+        ("fr", ["112", "15", "18", "116000"], ["911", "933"]),
+    ] {
+        let (_dir, path) = files();
+        fs::write(&path, TOML.replace("profile = \"us\"", &format!("profile = \"{profile}\""))).unwrap();
+        let policy = load(&path).unwrap();
+        let is_emergency = |number: &str| policy.is_emergency(&TelephoneNumber::parse(number).unwrap());
+        assert!(numbers.into_iter().all(is_emergency), "{profile}");
+        assert!(!others.into_iter().any(is_emergency), "{profile}");
+    }
 }
 
 #[test]
