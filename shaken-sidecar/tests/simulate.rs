@@ -476,6 +476,8 @@ fn the_enterprise_gains_by_letters_and_loses_by_a_move() {
         ("teams-two", "13125550111", ""),
         ("teams-two", "14045550111", ""),
         ("teams-one", "16175550111", ""),
+        // It has gone from the first carrier to the second.
+        ("teams-two", "16175550111", ""),
         ("contact-centre", "14155550111", ""),
         ("contact-centre", "18005550111", ""),
     ];
@@ -493,7 +495,7 @@ fn the_enterprise_gains_by_letters_and_loses_by_a_move() {
         [
             "1 dialer B EVIDENCE_EXPIRED A RIGHT_OK",
             "1 teams-two A RIGHT_OK B RIGHT_OTHER_CUSTOMER",
-            "1 teams-two B RIGHT_OTHER_CUSTOMER A RIGHT_OK",
+            "2 teams-two B RIGHT_OTHER_CUSTOMER A RIGHT_OK",
         ]
     );
     assert_eq!(read_json(&output).0["after"]["B"], 3);

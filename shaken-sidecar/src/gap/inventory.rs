@@ -61,7 +61,7 @@ impl Inventory {
         &self.table
     }
 
-    /// The carriers that say they hold a number, of those whose row is the narrowest.
+    /// The carriers that say they hold a number.
     pub fn holders(&self, number: E164) -> impl Iterator<Item = &str> {
         let members = self.table.lookup(number).into_iter().flat_map(|name| self.sets.members(name));
         members.filter_map(|place| self.carriers.get(place as usize)).map(String::as_str)

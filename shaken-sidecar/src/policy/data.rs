@@ -10,10 +10,12 @@ mod fault;
 mod generation;
 mod kept;
 mod load;
+mod overlap;
 mod right;
 pub(crate) mod rows;
 mod sections;
 mod snapshot;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -126,7 +128,7 @@ impl Policy {
         self.sets.members(name).filter_map(|right| self.rights.get(right as usize))
     }
 
-    /// All rights to `number`: those of the narrowest row that holds it.
+    /// All rights to `number`: those of each row that holds it.
     pub fn rights_to(&self, number: E164) -> impl Iterator<Item = &Right> {
         self.numbers.lookup(number).into_iter().flat_map(|name| self.rights_of_set(name))
     }
@@ -214,6 +216,11 @@ impl Policy {
         self.customers.get(index as usize)
     }
 
+    /// Index of the provider that a customer has.
+    pub(super) fn provider_of(&self, customer: u32) -> Option<u32> {
+        self.customer(customer).map(|customer| customer.provider)
+    }
+
     /// How well a customer is known at `now`: no better than what it rests on holds.
     pub(super) fn vetting_of(&self, customer: &Customer, now: i64) -> VettingState {
         let holds =
@@ -236,9 +243,14 @@ impl Policy {
 
     /// Whether `customer` is `other`, or a customer of its customers.
     pub(crate) fn is_under(&self, customer: u32, other: u32) -> bool {
-        let parent = |of: &u32| self.customer(*of)?.parent;
-        std::iter::successors(Some(customer), parent).take(MAX_DEPTH).any(|index| index == other)
+        is_under(&self.customers, customer, other)
     }
+}
+
+/// Whether `customer` is `other`, or a customer of its customers.
+fn is_under(customers: &[Customer], customer: u32, other: u32) -> bool {
+    let parent = |of: &u32| customers.get(*of as usize)?.parent;
+    std::iter::successors(Some(customer), parent).take(MAX_DEPTH).any(|index| index == other)
 }
 
 /// Whose certificate signs.

@@ -134,13 +134,15 @@ cert-1,cert,abababababababababababababababababababababababababababababababab,,,,
 
 pub(super) const RIGHTS: &str = "\
 customer,numbers,trunks,basis,evidence,valid_from,valid_until,max_level
-acme,12155550100-12155550119,,assigned,,2026-01-01,,A
+acme,12155550100-12155550109,,assigned,,2026-01-01,,A
+acme,12155550119,,assigned,,2026-01-01,,A
 acme,12155550110,,loa,loa-old,,,A
 acme,12155550111,teams,loa,loa-1,,,A
 acme,12155550112,,loa,,,,A
 acme,12155550113,,assigned,,,2026-05-01,A
 acme,12155550114,,assigned,,2026-07-01,,A
 acme,12155550115,,assigned,,,,B
+acme,12155550116,,assigned,,2026-01-01,,A
 acme,12155550116,,ported_out,,2026-02-01,,B
 acme,12155550117,,delegate_cert,cert-1,,,A
 other,12155550118,,assigned,,,,A

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rows (numbers, value) -> Sorter   any order in, ascending out; spills to a folder beyond its memory
-//!                       -> Sweep    overlaps resolved: the narrowest row that holds a number speaks for it
+//!                       -> Sweep    overlaps resolved: the set of all rows that hold a number
 //!                       -> Table    thousand-blocks and wide spans; one lookup takes tens of nanoseconds
 //! ```
 //!

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256, digest};
 
 use super::fault::{Faults, LoadError};
-use super::load::{CUSTOMERS, EVIDENCE, LIST, RIGHTS};
+use super::load::{CUSTOMERS, EVIDENCE, LIST};
 use super::rows::{self, Column};
+use super::terms::RIGHTS;
 
 /// One difference. Lines count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]

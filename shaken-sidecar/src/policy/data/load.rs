@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 
 use super::fault::{Faults, LoadError, quoted};
-use super::right::{Basis, EvidenceKind, MaxLevel};
+use super::overlap;
+use super::right::EvidenceKind;
 use super::rows::{self, Column, Presence};
 use super::sections::{self, check_id};
 use super::snapshot::{self, Contents, Texts};
+use super::terms::{RIGHTS, TERMS, Terms, find_all};
 use super::time::{Edge, read as read_time};
 use super::{
     Customer, CustomerKind, Evidence, Generation, MAX_DEPTH, Policy, Right, Rule, Trunk, Vetting,
@@ -117,7 +119,7 @@ impl Loader {
         rows::read(rights_path, file, &RIGHTS, &mut hash, &mut faults, |fields, _| {
             let numbers = Numbers::parse(fields[1])
                 .map_err(|error| format!("numbers {}: {error}", quoted(fields[1])))?;
-            let right = terms.right(fields)?;
+            let right = terms.right_of_row(fields)?;
             count += 1;
             if sorting.is_ok() {
                 sorting = sorter.push(numbers, right);
@@ -129,6 +131,7 @@ impl Loader {
         let unallocated = self.list(&head.file.unallocated, folder, &mut hash, &mut faults)?;
         faults.check()?;
         let (numbers, sets) = self.table(sorter, rights_path)?;
+        overlap::check(rights_path, &mut terms, &numbers, &sets)?;
         let (rights, terms) = terms.finish();
         let generation = Generation {
             sha256: hex(hash.finish().as_ref()),
@@ -192,9 +195,7 @@ fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
     file.each_path(|path| *path = folder.join(&*path));
     let head = Head::read(path, file, &texts, &mut hash, &mut faults);
     let mut terms = Terms::new(&head);
-    let mut columns = RIGHTS;
-    columns[1].1 = Presence::Optional;
-    rows::read(path, &*texts.terms, &columns, &mut hash, &mut faults, |fields, _| {
+    rows::read(path, &*texts.terms, &TERMS, &mut hash, &mut faults, |fields, _| {
         terms.right(fields).map(|_| ())
     });
     faults.check()?;
@@ -223,14 +224,14 @@ fn read_toml(path: &Path, bytes: &[u8], hash: &mut Context) -> Result<sections::
 }
 
 /// What is not numbers.
-struct Head {
+pub(super) struct Head {
     file: sections::File,
     read: sections::Read,
-    customers: Vec<Customer>,
-    customer_index: HashMap<String, u32>,
+    pub(super) customers: Vec<Customer>,
+    pub(super) customer_index: HashMap<String, u32>,
     evidence: Vec<Evidence>,
-    evidence_index: HashMap<String, u32>,
-    trunks: Vec<Trunk>,
+    pub(super) evidence_index: HashMap<String, u32>,
+    pub(super) trunks: Vec<Trunk>,
     recognized: Vec<policy::Trunk>,
     rules: Vec<Rule>,
 }
@@ -411,96 +412,10 @@ fn read_customers(
     (all, index)
 }
 
-/// The different rights, each once.
-struct Terms<'h> {
-    head: &'h Head,
-    trunk_index: HashMap<&'h str, u32>,
-    rights: Vec<Right>,
-    /// By the fields as they are written.
-    known: HashMap<Box<[u8]>, u32>,
-    key: Vec<u8>,
-    text: csv::Writer<Vec<u8>>,
-}
-
-impl<'h> Terms<'h> {
-    fn new(head: &'h Head) -> Self {
-        let trunk_index = head.trunks.iter().map(|trunk| (trunk.name.as_str(), trunk.index)).collect();
-        let mut text = csv::Writer::from_writer(Vec::new());
-        // Into memory it takes all.
-        let _ = text.write_record(without_numbers(&RIGHTS.map(|(name, _)| name)));
-        Self { head, trunk_index, rights: Vec::new(), known: HashMap::new(), key: Vec::new(), text }
-    }
-
-    /// Index of the right that a row tells of.
-    fn right(&mut self, fields: &[&str; 8]) -> Result<u32, String> {
-        self.key.clear();
-        for field in without_numbers(fields) {
-            self.key.extend_from_slice(field.as_bytes());
-            self.key.push(0xff);
-        }
-        if let Some(right) = self.known.get(&*self.key) {
-            return Ok(*right);
-        }
-        let right = self.read(fields)?;
-        let index = u32::try_from(self.rights.len()).map_err(|_| "there are too many different rights")?;
-        self.rights.push(right);
-        self.known.insert(self.key.as_slice().into(), index);
-        let _ = self.text.write_record(without_numbers(fields));
-        Ok(index)
-    }
-
-    fn read(
-        &self,
-        [customer, _, trunks, basis, evidence, from, until, max_level]: &[&str; 8],
-    ) -> Result<Right, String> {
-        let head = self.head;
-        let find_basis = || Basis::ALL.into_iter().find(|known| known.name() == *basis);
-        let right = Right {
-            customer: *head
-                .customer_index
-                .get(*customer)
-                .ok_or_else(|| format!("there is no customer {}", quoted(customer)))?,
-            trunks: find_all(trunks, "trunk", |name| self.trunk_index.get(name).copied())?,
-            basis: find_basis().ok_or_else(|| {
-                format!("basis {} is none of {}", quoted(basis), Basis::ALL.map(Basis::name).join(", "))
-            })?,
-            evidence: find_all(evidence, "evidence", |id| head.evidence_index.get(id).copied())?,
-            valid_from: read_time(from, Edge::Start)?,
-            valid_until: read_time(until, Edge::End)?,
-            max_level: match *max_level {
-                "A" => MaxLevel::A,
-                "B" | "" => MaxLevel::B,
-                _ => return Err(format!("max_level {} is neither A nor B", quoted(max_level))),
-            },
-        };
-        match (right.valid_from, right.valid_until) {
-            (Some(from), Some(until)) if from >= until => Err("valid_until is before valid_from".into()),
-            _ => Ok(right),
-        }
-    }
-
-    fn finish(self) -> (Vec<Right>, Vec<u8>) {
-        (self.rights, self.text.into_inner().unwrap_or_default())
-    }
-}
-
-fn without_numbers<'f>([customer, _, rest @ ..]: &[&'f str; 8]) -> [&'f str; 7] {
-    let [trunks, basis, evidence, from, until, max_level] = *rest;
-    [customer, trunks, basis, evidence, from, until, max_level]
-}
-
 /// Rows come into the index when all of them is good: a place there is one in the list.
 fn check_new(id: &str, index: &HashMap<String, u32>) -> Result<(), String> {
     check_id(id)?;
     if index.contains_key(id) { Err(format!("{} is there already", quoted(id))) } else { Ok(()) }
-}
-
-fn find_all(list: &str, what: &str, find: impl Fn(&str) -> Option<u32>) -> Result<Box<[u32]>, String> {
-    let mut names = list.split(';').map(str::trim).filter(|name| !name.is_empty()).peekable();
-    if !list.is_empty() && names.peek().is_none() {
-        return Err(format!("a list of no {what}; leave the cell empty if it is not to count"));
-    }
-    names.map(|name| find(name).ok_or_else(|| format!("there is no {what} {}", quoted(name)))).collect()
 }
 
 fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {
@@ -514,17 +429,6 @@ fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {
         bytes.filter(|_| rest.is_empty() && !text.contains('+')).and_then(|bytes| bytes.try_into().ok());
     bytes.map(Some).ok_or_else(|| "sha256 is 64 hex digits".into())
 }
-
-pub(super) const RIGHTS: [Column; 8] = [
-    ("customer", Presence::Required),
-    ("numbers", Presence::Required),
-    ("trunks", Presence::Optional),
-    ("basis", Presence::Required),
-    ("evidence", Presence::Optional),
-    ("valid_from", Presence::Optional),
-    ("valid_until", Presence::Optional),
-    ("max_level", Presence::Required),
-];
 
 pub(super) const CUSTOMERS: [Column; 8] = [
     ("customer", Presence::Required),

@@ -52,7 +52,7 @@ pub enum Basis {
     Lease,
     /// Roaming.
     Roaming,
-    /// The number has gone to another provider: nobody has a right to it here.
+    /// The number has gone to another provider: no customer of this one has a right to it.
     PortedOut,
 }
 

@@ -200,8 +200,8 @@ fn padding(len: usize) -> &'static [u8] {
 }
 
 const MAGIC: &[u8; 8] = b"SHKNPOL\n";
-/// To be raised with every change of the layout here, of tables or of the texts.
-const VERSION: u32 = 1;
+/// To be raised with every change of the layout here, of tables or of the texts, and of what they mean.
+const VERSION: u32 = 2;
 const HEAD_LEN: usize = 32;
 const ENTRY_LEN: usize = 24;
 const ALIGN: usize = 8;

@@ -38,13 +38,13 @@ fn wrong_rows_are_named_by_line_and_nothing_is_loaded() {
     ] {
         fs::write(&rights, format!("{RIGHTS}{row}\n")).unwrap();
         let found = faults(&path);
-        assert_eq!((found.len(), found[0].0.as_str(), found[0].1), (1, "rights.csv", 17), "{row}: {found:?}");
+        assert_eq!((found.len(), found[0].0.as_str(), found[0].1), (1, "rights.csv", 19), "{row}: {found:?}");
         assert!(found[0].2.contains(part), "{row}: {}", found[0].2);
     }
     let many: String = (0..250).map(|_| "acme,zero,,assigned,,,,A\n").collect();
     fs::write(&rights, format!("{RIGHTS}{many}")).unwrap();
     let Err(LoadError::Faults(all)) = load(&path) else { panic!("no faults") };
-    assert_eq!((all.named().len(), all.count(), all.named()[99].line), (100, 250, 116));
+    assert_eq!((all.named().len(), all.count(), all.named()[99].line), (100, 250, 118));
     assert!(all.to_string().ends_with("and 150 more"), "{all}");
 }
 
@@ -92,7 +92,7 @@ fn unknown_columns_keys_and_references_are_refused() {
             0,
             "not of the provider of",
         ),
-        ("rights.csv", RIGHTS.replacen("acme,12155550110,,", "acme,12155550110,;,", 1), 3, "no trunk"),
+        ("rights.csv", RIGHTS.replacen("acme,12155550110,,", "acme,12155550110,;,", 1), 4, "no trunk"),
         ("policy.toml", TOML.replace("name = \"dialer\"", "name = \"teams\""), 0, "taken"),
     ] {
         let file = dir.path().join(name);
@@ -144,6 +144,71 @@ fn emergencies_are_those_of_the_providers_countries() {
 }
 
 #[test]
+fn rows_that_say_two_things_of_a_number_are_named_both() {
+    let (dir, path) = files();
+    let rights = dir.path().join("rights.csv");
+    let twice = "line 2 assigns to acme";
+    let levels = "line 2 gives acme another level";
+    for (row, said) in [
+        ("other,12155550105,,assigned,,,,A", Some(twice)),
+        ("other,12155550095-12155550105,,ported_in,,2026-03-01,2026-03-02,B", Some(twice)),
+        ("other,1215555*,teams,assigned,,,,A", Some(twice)),
+        ("acme,12155550105,,loa,loa-1,,,B", Some(levels)),
+        ("acme,1215555010*,teams;dialer,assigned,,2026-02-01,2026-02-01,", Some(levels)),
+        // Before the row of line 2 begins.
+        ("other,12155550105,,assigned,,,2025-12-31,A", None),
+        ("acme,12155550105,,assigned,,,2025-12-31,B", None),
+        // By a letter both may use them.
+        ("other,12155550105,,loa,loa-1,,,A", None),
+        ("other,12155550105,,lease,loa-1,,,B", None),
+        // The customer of a customer.
+        ("branch,12155550105,,assigned,,,,A", None),
+        ("branch,12155550105,,assigned,,,,B", None),
+        ("acme,12155550105,,assigned,,,,A", None),
+        ("acme,12155550105,,ported_out,,2026-05-01,,B", None),
+        ("other,12155550105,,ported_out,,2026-05-01,,B", None),
+        ("other,12155550129,,assigned,,,,A", None),
+    ] {
+        fs::write(&rights, format!("{RIGHTS}{row}\n")).unwrap();
+        let Some(said) = said else {
+            assert!(load(&path).is_ok(), "{row}: {:?}", faults(&path));
+            continue;
+        };
+        let found = faults(&path);
+        assert!(found[0].2.contains(said) && !found[0].2.contains("121555"), "{row}: {found:?}");
+        let lines: Vec<_> = found.iter().map(|(file, line, _)| (file.as_str(), *line)).collect();
+        assert_eq!(lines.first(), Some(&("rights.csv", 19)), "{row}: {found:?}");
+        assert_eq!(lines.len(), if row.contains("1215555*") { 9 } else { 1 }, "{row}: {found:?}");
+    }
+    // On other trunks the levels may differ.
+    let split = RIGHTS.replace("12155550109,,assigned", "12155550109,dialer,assigned");
+    fs::write(&rights, format!("{split}acme,12155550105,teams,assigned,,,,B\n")).unwrap();
+    assert!(load(&path).is_ok());
+    // Two providers may have the same number: one of them by a mistake of its own.
+    let (provider, _) = OTHERS.split_once("[[rule]]").unwrap();
+    fs::write(&path, TOML.replacen("[[trunk]]", &format!("{provider}[[trunk]]"), 1)).unwrap();
+    let theirs = format!("{CUSTOMERS}theirs,other-telecom,end_user,,verified,,,\n");
+    fs::write(dir.path().join("customers.csv"), theirs).unwrap();
+    fs::write(&rights, format!("{RIGHTS}theirs,12155550105,,assigned,,,,A\n")).unwrap();
+    assert!(load(&path).is_ok(), "{:?}", faults(&path));
+}
+
+#[test]
+fn a_row_tells_where_it_is_from_and_since_when() {
+    let (dir, path) = files();
+    let rights = dir.path().join("rights.csv");
+    let header = "customer,numbers,basis,max_level,source,updated_at\n";
+    let rows = "acme,12155550100,assigned,A,inventory,2026-05-01T10:00:00Z\n\
+                acme,12155550101,assigned,A,billing,2026-05-02\n";
+    fs::write(&rights, format!("{header}{rows}")).unwrap();
+    assert_eq!(load(&path).unwrap().rights().len(), 1, "one right, whoever told of it");
+    fs::write(&rights, format!("{header}{rows}acme,12155550102,assigned,A,,lately\n")).unwrap();
+    let found = faults(&path);
+    assert_eq!((found.len(), found[0].1), (1, 4));
+    assert!(found[0].2.starts_with("updated_at: "), "{found:?}");
+}
+
+#[test]
 fn a_generation_is_the_content_and_not_its_spelling() {
     let (dir, path) = files();
     let id = || load(&path).unwrap().generation().id().to_owned();
@@ -186,7 +251,7 @@ fn a_diff_names_what_changed() {
     assert_eq!(changes[1].from, old.path().join("rights.csv"));
     assert_eq!(rows.len(), 3, "{rows:?}");
     for change in
-        [Change::Removed { line: 3 }, Change::Changed { from: 7, to: 6 }, Change::Added { line: 16 }]
+        [Change::Removed { line: 4 }, Change::Changed { from: 8, to: 7 }, Change::Added { line: 18 }]
     {
         assert!(rows.contains(&change), "{change:?} {rows:?}");
     }
@@ -198,7 +263,7 @@ fn a_compiled_policy_is_the_same() {
     let to = dir.path().join("policy.shaken");
     let loader = Loader::new(&path);
     let Compiled { generation, rows } = loader.compile(&to, NOW).unwrap();
-    assert_eq!(rows, 15);
+    assert_eq!(rows, 17);
     let (read, compiled) = (loader.load(NOW).unwrap(), Loader::new(&to).load(NOW + 9).unwrap());
     assert_eq!(compiled.generation(), &generation);
     assert_eq!((compiled.rights(), compiled.evidence()), (read.rights(), read.evidence()));
@@ -232,11 +297,11 @@ fn a_damaged_compiled_policy_is_refused_whatever_byte_it_is() {
     }
     assert!(refuses(&[&good[..], &[0; 8]].concat()));
     let mut newer = good.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     fs::write(&to, newer).unwrap();
     let error = load(&to).unwrap_err();
     assert!(
-        matches!(error, LoadError::Snapshot { error: SnapshotError::Version { found: 2 }, .. }),
+        matches!(error, LoadError::Snapshot { error: SnapshotError::Version { found: 3 }, .. }),
         "{error}"
     );
     assert!(!refuses(&good));

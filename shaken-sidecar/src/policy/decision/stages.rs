@@ -200,7 +200,7 @@ impl<'p> Decision<'p> {
         let (mut is_held, mut is_unvetted) = (false, false);
         for right in held.into_iter().flat_map(|set| policy.rights_of_set(set)) {
             is_held = true;
-            if right.is_ported_out(now) {
+            if right.is_ported_out(now) && policy.provider_of(right.customer) == Some(trunk.provider) {
                 return Err(Reason::PortedOut);
             }
             let Some(customer) = trunk.customer else { continue };

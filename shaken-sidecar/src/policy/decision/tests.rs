@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
+mod narrower;
+
 use super::*;
 use crate::lab::TnEntryDer;
 use crate::policy::data::{Auth, Basis, Credential, KeyState, Loader, MaxLevel, Role, VettingState};
@@ -399,45 +401,6 @@ fn explain_is_the_live_decision_and_a_never_comes_without_a_right_in_100_000_cal
     let absent =
         ["CUST_REVOKED", "RULE_UNSIGNED", "RULE_CERTIFICATE", "CERT_NOT_COVERING", "KEY_UNAVAILABLE"];
     assert_eq!(missing, absent);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_narrower_right_never_raises_a_level(
-        calls in prop::collection::vec(a_call(), 20),
-        which in 0..15_usize,
-        how in 0..6_u8,
-    ) {
-        let wide = policy_once();
-        let mut narrow = policy();
-        let which = which % narrow.rights.len();
-        let right = &mut narrow.rights[which];
-        // That a number has left is no right: narrowing it gives the number back.
-        prop_assume!(right.basis != Basis::PortedOut);
-        match how {
-            0 => right.max_level = MaxLevel::B,
-            1 => right.trunks = if right.trunks.is_empty() { [0, 1].into() } else { right.trunks[..1].into() },
-            2 => right.valid_from = right.valid_from.max(Some(NOW)),
-            3 => right.valid_until = Some(right.valid_until.map_or(NOW, |until| until.min(NOW))),
-            4 => right.evidence = right.evidence.iter().copied().chain([2]).collect(),
-            _ => right.basis = Basis::DelegateCert,
-        }
-        for call in &calls {
-            let before = decide(wide, &call.facts(wide), call.now);
-            let after = decide(&narrow, &call.facts(wide), call.now);
-            if before.attest().is_some() {
-                prop_assert!(rank(&after) <= rank(&before), "{:?}: {:?} {:?}", call, of(&before), of(&after));
-            }
-        }
-    }
-}
-
-/// The same policy for all cases.
-fn policy_once() -> &'static Policy {
-    static POLICY: std::sync::OnceLock<Policy> = std::sync::OnceLock::new();
-    POLICY.get_or_init(policy)
 }
 
 fn edited(toml: (&str, &str), customers: (&str, &str), evidence: (&str, &str)) -> Policy {

@@ -1,5 +1,4 @@
-//! Rows in ascending order to a table: where rows overlap, the narrowest holds; equally narrow ones
-//! hold together.
+//! Rows in ascending order to a table: where rows overlap, all of them hold.
 
 use std::fmt;
 
@@ -95,10 +94,8 @@ impl Sweep {
         while self.at < limit {
             let Some(nearest_end) = self.open.iter().map(|row| row.span.bounds().1).min() else { break };
             let end = nearest_end.min(limit - 1);
-            let narrowest = self.open.iter().map(|row| row.span.count()).min().unwrap_or(0);
-            let held = self.open.iter().filter(|row| row.span.count() == narrowest);
             self.members.clear();
-            self.members.extend(held.map(|row| row.value));
+            self.members.extend(self.open.iter().map(|row| row.value));
             self.members.sort_unstable();
             self.members.dedup();
             let name = self.namer.name(&self.members);

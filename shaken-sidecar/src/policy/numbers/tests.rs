@@ -9,10 +9,8 @@ use super::*;
 /// What stands behind each number, by looking at every row.
 fn oracle(rows: &[(Numbers, u32)], number: u64) -> Vec<u32> {
     let spans = rows.iter().flat_map(|(numbers, value)| numbers.spans().map(move |span| (span, *value)));
-    let holding: Vec<_> = spans.filter(|(span, _)| (span.start..=span.end).contains(&number)).collect();
-    let narrowest = holding.iter().map(|(span, _)| span.count()).min();
-    let narrow = holding.iter().filter(|(span, _)| Some(span.count()) == narrowest);
-    narrow.map(|(_, value)| *value).collect::<BTreeSet<_>>().into_iter().collect()
+    let holding = spans.filter(|(span, _)| (span.start..=span.end).contains(&number));
+    holding.map(|(_, value)| value).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn build(rows: &[(Numbers, u32)], rows_in_memory: usize) -> (Table, Sets) {
