@@ -11,4 +11,5 @@ mod decisions;
 mod delegates;
 mod enterprise;
 mod marks;
+mod providers;
 mod teams;
