@@ -30,9 +30,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use crate::policy::data::Policy;
 use crate::policy::numbers::E164;
 pub use cause::Generations;
@@ -219,7 +216,7 @@ impl<'a> Report<'a> {
             seen: None,
             changes: Vec::new(),
         };
-        let mut earliest: Option<&Item> = None;
+        let (mut earliest, mut earliest_told): (Option<&Item>, Option<&Item>) = (None, None);
         for item in items {
             made.count += item.last - item.first + 1;
             made.numbers = (made.numbers.0.min(item.first), made.numbers.1.max(item.last));
@@ -236,8 +233,15 @@ impl<'a> Report<'a> {
                 made.site.clear();
             }
             let since = |item: &Item| Some(item.finding.since).filter(|since| *since > 0);
-            if since(item).is_some_and(|at| earliest.and_then(since).is_none_or(|before| at < before)) {
+            let is_before = |other: Option<&Item>| {
+                since(item).is_some_and(|at| other.and_then(since).is_none_or(|before| at < before))
+            };
+            if is_before(earliest) {
                 earliest = Some(item);
+            }
+            // Of numbers that nobody called, no record says which generation they have had.
+            if item.finding.generation != 0 && is_before(earliest_told) {
+                earliest_told = Some(item);
             }
             for pair in self.pairs_of(item) {
                 let Some(seen) = self.observed.seen(pair.place) else { continue };
@@ -246,8 +250,8 @@ impl<'a> Report<'a> {
                 made.seen = Some((start.min(seen.first()), end.max(seen.last())));
             }
         }
-        if let Some(item) = earliest {
-            made.since = Some(item.finding.since.into());
+        made.since = earliest.map(|item| item.finding.since.into());
+        if let Some(item) = earliest_told {
             (made.generation, made.cause) = self.origin(item);
         }
         if made.count == 1 {
@@ -290,16 +294,4 @@ impl<'a> Report<'a> {
         });
         (Some(after.to_owned()), cause)
     }
-}
-
-/// A time in RFC 3339, UTC.
-fn rfc3339(unix_s: i64) -> String {
-    let text = OffsetDateTime::from_unix_timestamp(unix_s).ok().and_then(|time| time.format(&Rfc3339).ok());
-    text.unwrap_or_else(|| unix_s.to_string())
-}
-
-/// The same; of midnight the day alone.
-fn stamp(unix_s: i64) -> String {
-    let text = rfc3339(unix_s);
-    text.strip_suffix("T00:00:00Z").map(str::to_owned).unwrap_or(text)
 }

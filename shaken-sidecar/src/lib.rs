@@ -43,6 +43,7 @@ mod request_id;
 pub mod resp;
 pub mod ruling;
 pub mod sip;
+mod stamp;
 pub mod telemetry;
 mod to_the_end;
 

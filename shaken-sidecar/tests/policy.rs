@@ -281,3 +281,53 @@ fn a_diff_names_lines_and_ends_like_diff() {
     assert_eq!((&lines[2]["from_line"], &lines[2]["to_line"]), (&json!(5), &json!(4)));
     assert_eq!(code(&policy(&["diff", &old.toml(), "/nowhere/policy.toml"])), 74);
 }
+
+#[test]
+fn compiled_policies_are_compared_by_number_and_listed_by_time() {
+    let example = Example::new();
+    let kept = example.path("generations");
+    fs::create_dir(&kept).unwrap();
+    let compiled = |name: &str| kept.join(name).to_str().unwrap().to_owned();
+    let [first, second, third] = ["1.shaken", "2.shaken", "3.shaken"].map(compiled);
+    let compile = |to: &str| assert_eq!(code(&policy(&["compile", &example.toml(), to])), 0);
+    compile(&first);
+    example.edit("rights.csv", |text| {
+        text.replace("acme,12155550116,,ported_out,,2026-02-01,,B\n", "").replace("loa-2", "loa-1")
+            + "branch,12155550151,,assigned,,,,A\n"
+    });
+    example.edit("policy.toml", |text| text.replace("auth = \"ip\"", "auth = \"digest\""));
+    compile(&second);
+    example.edit("customers.csv", |text| text.replace("branch,example-telecom", "office,example-telecom"));
+    example.edit("rights.csv", |text| text.replace("branch,", "office,"));
+    compile(&third);
+    let expected = "~ policy.toml trunk.dialer.auth\n\
+        ~ rights.csv xxxxxxxxx16: - acme,,ported_out,,2026-02-01,,B\n\
+        ~ rights.csv xxxxxxxxx41: - acme,,loa,loa-2,,,A; + acme,,loa,loa-1,,,A\n\
+        ~ rights.csv xxxxxxxxx51: + branch,,assigned,,,,A\n";
+    let output = policy(&["diff", &first, &second]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (1, expected), "{}", stderr(&output));
+    // What is in force now, and the files that it is of.
+    let output = policy(&["diff", &third, &example.toml()]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (0, ""), "{}", stderr(&output));
+    let output = policy(&["diff", &second, &example.toml()]);
+    let expected = "- customers.csv branch\n+ customers.csv office\n~ rights.csv 2 numbers in xxxxxxxxx50 to \
+        xxxxxxxxx51: - branch,,assigned,,,,A; + office,,assigned,,,,A\n";
+    assert_eq!((code(&output), stdout(&output).as_str()), (1, expected), "{}", stderr(&output));
+    let output = policy(&["diff", &second, &example.toml(), "--json"]);
+    let told = &json_lines(&output)[0];
+    assert_eq!(told["customers"][0], json!({ "name": "branch", "change": "-" }));
+    assert_eq!((&told["rights"][0]["numbers"], &told["keys"]), (&json!(2), &json!([])));
+    assert!(!stdout(&output).contains("121555"), "{told}");
+
+    let output = policy(&["generations", kept.to_str().unwrap()]);
+    let told = stdout(&output);
+    let lines: Vec<_> = told.lines().map(|line| line.split_once(": ").unwrap()).collect();
+    let changes: Vec<_> = lines.iter().map(|(_, changes)| *changes).collect();
+    assert_eq!(changes, ["the first", "numbers 3, keys of policy.toml 1", "numbers 2, customers 2"]);
+    assert!(lines.iter().all(|(head, _)| head.ends_with(" compliance@example.com")), "{told}");
+    let lines = json_lines(&policy(&["generations", kept.to_str().unwrap(), "--json"]));
+    assert_eq!((&lines[0]["changed"], &lines[2]["changed"]["numbers"]), (&Value::Null, &json!(2)));
+    fs::write(&second, b"SHKNPOL\n").unwrap();
+    assert_eq!(code(&policy(&["generations", kept.to_str().unwrap()])), 65);
+    assert_eq!(code(&policy(&["generations", "/nowhere"])), 74);
+}

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use shaken_core::cert::{Fingerprint, TnAuthList, check_delegation, check_path, encompass, profile};
 use shaken_core::{Certificate, Error, Trust, pem};
 
-use super::input::{Output, parse_time, printable, read, read_trust, show_time};
+use super::input::{Output, parse_time, printable, read, read_trust};
 use super::{Exit, Failure};
+use crate::stamp::rfc3339;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -135,8 +136,8 @@ fn inspect(text: &[u8], json: bool) -> Result<Exit, Failure> {
                 let mut facts = describe(sha256, Some(&certificate));
                 facts["issuer"] = certificate.issuer().into();
                 facts["serial"] = certificate.serial_hex().into();
-                facts["not_before"] = show_time(certificate.not_before()).into();
-                facts["not_after"] = show_time(certificate.not_after()).into();
+                facts["not_before"] = rfc3339(certificate.not_before()).into();
+                facts["not_after"] = rfc3339(certificate.not_after()).into();
                 facts["key"] = certificate.key_name().into();
                 facts["ca"] = certificate.is_ca().into();
                 facts["role"] = profile::Role::of(&certificate).name().into();
@@ -164,10 +165,7 @@ fn show(out: &mut Output, certificate: &Certificate, chain: &[Certificate]) -> R
         ("subject", printable(certificate.subject())),
         ("issuer", printable(certificate.issuer())),
         ("serial", certificate.serial_hex().to_owned()),
-        (
-            "valid",
-            format!("{} to {}", show_time(certificate.not_before()), show_time(certificate.not_after())),
-        ),
+        ("valid", format!("{} to {}", rfc3339(certificate.not_before()), rfc3339(certificate.not_after()))),
         ("key", certificate.key_name().to_owned()),
         ("role", profile::Role::of(certificate).name().to_owned()),
         ("TNAuthList", tn_auth_list),

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use shaken_core::passport::{Claims, Passport, Ppt, segments};
 use shaken_core::{Error, Identity, Scratch, X5u, base64url, json as strict};
 
-use super::input::{Output, header_value, printable, show_time};
+use super::input::{Output, header_value, printable};
 use super::{Exit, Failure};
+use crate::stamp::rfc3339;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -161,7 +162,7 @@ impl Decoded {
             out.line(format_args!("  attest   {meaning}"))?;
         }
         if let Some(iat) = payload["iat"].as_i64() {
-            out.line(format_args!("  iat      {}", show_time(iat)))?;
+            out.line(format_args!("  iat      {}", rfc3339(iat)))?;
         }
         self.show_rest(out)
     }

@@ -76,14 +76,6 @@ pub(super) fn parse_time(text: &str) -> Result<i64, String> {
         .map_err(|_| "give Unix seconds or a time like 2026-06-01T12:00:00Z".to_owned())
 }
 
-/// Unix seconds in RFC 3339 form, UTC; the number itself where that form has no room.
-pub(super) fn show_time(unix_s: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(unix_s)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| unix_s.to_string())
-}
-
 /// The system clock, in seconds since 1970.
 pub(super) fn clock() -> i64 {
     unix_s(SystemTime::now())
@@ -166,7 +158,7 @@ mod tests {
         assert_eq!(parse_time("1780272000"), Ok(1_780_272_000));
         assert_eq!(parse_time("2026-06-01T00:00:00Z"), Ok(1_780_272_000));
         assert!(parse_time("yesterday").is_err());
-        assert_eq!(show_time(1_780_272_000), "2026-06-01T00:00:00Z");
+        assert_eq!(crate::stamp::rfc3339(1_780_272_000), "2026-06-01T00:00:00Z");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod diff;
 mod explain;
+mod generations;
 mod import;
 mod simulate;
 
@@ -35,6 +36,8 @@ pub(super) enum Command {
     },
     /// Name the rows and keys that differ between two policies; exit 1 if there are any
     Diff(diff::Args),
+    /// List the policies that have been in force: when, which, by whom, and what changed
+    Generations(generations::Args),
     /// Say what a policy would change: decide the calls of an audit log or of a CDR file again
     Simulate(simulate::Args),
     /// Read the rows of a policy from a PostgreSQL database; they are checked before they replace any
@@ -47,6 +50,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Compile { file, out } => compile(file, out),
         Command::Diff(args) => diff::run(args),
+        Command::Generations(args) => generations::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Import(args) => import::run(args),
     }

@@ -11,8 +11,9 @@ use shaken_core::{
     Call, Error, Party, Scratch, TnAuthListPolicy, Trust, TrustedCert, Verifier, Verstat, X5u, key,
 };
 
-use super::input::{Output, clock, header_value, note, parse_time, party, read, read_trust, show_time};
+use super::input::{Output, clock, header_value, note, parse_time, party, read, read_trust};
 use super::{Exit, Failure, sip};
+use crate::stamp::rfc3339;
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("against").required(true).args(["from", "key", "sip"]))]
@@ -299,7 +300,7 @@ impl Report<'_, '_> {
     pub(super) fn show(&self, out: &mut Output) -> Result<(), Failure> {
         match &self.outcome {
             Ok(claims) => {
-                let iat = i64::try_from(claims.iat()).map_or_else(|_| claims.iat().to_string(), show_time);
+                let iat = i64::try_from(claims.iat()).map_or_else(|_| claims.iat().to_string(), rfc3339);
                 match claims.shaken() {
                     Some(shaken) => out.line(format_args!(
                         "accept: attest {}, signed {iat}, origid {}",

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::counts::Level;
 use super::expected::Expected;
-use super::stamp;
-use crate::policy::data::{Customer, Evidence, LoadError, Loader, MaxLevel, Policy, Right, VettingState};
+use crate::policy::data::{Customer, Evidence, LoadError, Policy, kept_in};
 use crate::policy::numbers::E164;
+use crate::stamp::stamp;
 
 /// Policies of the past, by the name that records have for them.
 #[derive(Debug, Default)]
@@ -20,14 +20,8 @@ impl Generations {
     /// # Errors
     /// [`LoadError`], also of one that is damaged.
     pub fn read(folder: &Path, now: i64) -> Result<Self, LoadError> {
-        let mut all = HashMap::new();
-        for entry in std::fs::read_dir(folder).map_err(LoadError::io(folder))? {
-            let path = entry.map_err(LoadError::io(folder))?.path();
-            if path.extension().is_some_and(|extension| extension == COMPILED) {
-                let policy = Loader::new(&path).load(now)?;
-                all.insert(policy.generation().id().to_owned(), policy);
-            }
-        }
+        let all = kept_in(folder, now)?.into_iter();
+        let all = all.map(|(_, policy)| (policy.generation().id().to_owned(), policy)).collect();
         Ok(Self(all))
     }
 
@@ -71,7 +65,7 @@ impl Generations {
 
 fn of_rights(before: &Policy, after: &Policy, number: E164, lines: &mut Vec<String>) {
     let texts = |policy: &Policy| -> Vec<String> {
-        policy.rights_to(number).map(|right| right_text(policy, right)).collect()
+        policy.rights_to(number).map(|right| policy.right_row(right)).collect()
     };
     let (old, new) = (texts(before), texts(after));
     let gone = old.iter().filter(|text| !new.contains(text));
@@ -125,37 +119,15 @@ fn of_trunk(before: &Policy, after: &Policy, name: &str, lines: &mut Vec<String>
     }
 }
 
-/// A row of `rights.csv` without its numbers.
-fn right_text(policy: &Policy, right: &Right) -> String {
-    let names = |places: &[u32], name: &dyn Fn(usize) -> Option<String>| {
-        let names: Vec<String> = places.iter().filter_map(|place| name(*place as usize)).collect();
-        names.join(";")
-    };
-    let customer = policy.customers().get(right.customer as usize).map_or("", |customer| &customer.id);
-    let trunks = names(&right.trunks, &|place| Some(policy.trunks().get(place)?.name.clone()));
-    let evidence = names(&right.evidence, &|place| Some(policy.evidence().get(place)?.id.clone()));
-    let level = if right.max_level == MaxLevel::A { "A" } else { "B" };
-    let (from, until) = (time_text(right.valid_from), time_text(right.valid_until));
-    format!("{customer},{trunks},{},{evidence},{from},{until},{level}", right.basis.name())
-}
-
 fn evidence_text(evidence: &Evidence) -> String {
     format!("{}..{}", time_text(evidence.issued_at), time_text(evidence.expires_at))
 }
 
 fn customer_text(customer: &Customer) -> String {
-    let state = match customer.vetting.state {
-        VettingState::None => "none",
-        VettingState::Pending => "pending",
-        VettingState::Verified => "verified",
-        VettingState::Expired => "expired",
-        VettingState::Revoked => "revoked",
-    };
+    let state = customer.vetting.state.name();
     format!("{state} {}..{}", time_text(customer.vetting.verified_at), time_text(customer.vetting.expires_at))
 }
 
 fn time_text(time: Option<i64>) -> String {
     time.map(stamp).unwrap_or_default()
 }
-
-const COMPILED: &str = "shaken";

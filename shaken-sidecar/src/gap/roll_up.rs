@@ -134,7 +134,7 @@ pub struct Row {
     pub reason: String,
     /// When the first of them came to this, or will.
     pub since: Option<i64>,
-    /// The generation that the first of them came to this with, 16 hex digits.
+    /// The generation that the first of them with calls came to this with, 16 hex digits.
     pub generation: Option<String>,
     /// What of that generation did it.
     pub cause: Option<String>,

@@ -10,6 +10,7 @@ use super::state::remedy;
 use super::*;
 use crate::audit::{Call, CallVisitor as _, Interest};
 use crate::policy::data::Loader;
+use crate::stamp::stamp;
 
 mod exports;
 mod others;
@@ -362,6 +363,26 @@ fn a_loss_by_date_has_no_line() {
     let report = report(&fixture.policy, observed, &teams, None, &generations, By::Number);
     let row = row_of(&report, 12_155_550_112);
     assert_eq!(row.generation.as_deref(), Some(generation));
+    assert_eq!(row.cause.as_deref(), Some("no line: by RIGHT_EXPIRED of its dates alone"));
+}
+
+/// A number that nobody called is lost by its date, and hides nothing of those with calls.
+#[test]
+fn a_row_says_what_did_it_if_any_of_its_numbers_can() {
+    let ended = "12155550112,,assigned,,,2026-05-20,A";
+    let fixture = Fixture::new(&RIGHTS.replace(ended, "12155550120-12155550121,,assigned,,,2026-05-20,A"));
+    let past = tempfile::tempdir().unwrap();
+    let file = fixture.folder.path().join("policy.toml");
+    Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
+    let generations = Generations::read(past.path(), NOW).unwrap();
+    let mut observed = Observed::new(NOW);
+    let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
+    tell_by(&mut observed, "12155550121", calls, fixture.policy.generation().id());
+    let teams = Teams::default();
+    let report = report(&fixture.policy, observed, &teams, None, &generations, By::Trunk);
+    let row = own(&report).find(|row| row.reason == "RIGHT_EXPIRED").unwrap();
+    assert_eq!((row.count, row.state), (2, State::Lost));
+    assert_eq!(row.since.map(stamp).as_deref(), Some("2026-05-21"));
     assert_eq!(row.cause.as_deref(), Some("no line: by RIGHT_EXPIRED of its dates alone"));
 }
 

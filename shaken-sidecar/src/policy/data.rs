@@ -5,6 +5,7 @@
 //! [`Loader::compile`] makes of them. A policy is whole or it is not there: all references lead
 //! somewhere, and one wrong row is enough to refuse it.
 
+mod between;
 mod diff;
 mod fault;
 mod generation;
@@ -19,6 +20,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod time;
+mod written;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -30,15 +32,16 @@ use super::numbers::{E164, Numbers, Sets, Span, Table};
 use super::{Carried, Listener, Plan, recognize};
 use crate::listen::Client;
 
+pub use between::{Between, RightsChange, RowChange, between};
 pub use diff::{Change, Changes, diff};
 pub(crate) use diff::{Compared, Kind, RowsFile, compare, rows_files};
 pub(crate) use fault::quoted;
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;
-pub use kept::Kept;
+pub use kept::{Kept, kept_in};
 pub use load::{Compiled, Loader};
 pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, is_compiled};
 
 /// A checked policy: everything that a decision looks at, but for the call.
 #[derive(Debug)]
@@ -364,6 +367,15 @@ pub enum CustomerKind {
     Carrier,
 }
 
+impl CustomerKind {
+    pub(super) const ALL: [(&'static str, Self); 4] = [
+        ("end_user", Self::EndUser),
+        ("reseller", Self::Reseller),
+        ("vasp", Self::Vasp),
+        ("carrier", Self::Carrier),
+    ];
+}
+
 /// What is known of a customer, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vetting {
@@ -385,6 +397,22 @@ pub enum VettingState {
     Verified,
     Expired,
     Revoked,
+}
+
+impl VettingState {
+    pub(super) const ALL: [(&'static str, Self); 5] = [
+        ("none", Self::None),
+        ("pending", Self::Pending),
+        ("verified", Self::Verified),
+        ("expired", Self::Expired),
+        ("revoked", Self::Revoked),
+    ];
+
+    /// As in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, state)| *state == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl Vetting {

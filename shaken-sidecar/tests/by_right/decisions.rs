@@ -407,8 +407,20 @@ fn a_reload_swaps_the_policy_whole_or_not_at_all() {
         let told: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(told["attest"], level, "{told}");
     }
-    let folder = std::fs::read_dir(enterprise.running.lab().join("generations")).unwrap();
+    let lab = enterprise.running.lab();
+    let folder = std::fs::read_dir(lab.join("generations")).unwrap();
     assert_eq!(folder.count(), 2, "nothing unfinished is left");
+    let listed = shaken().args(["policy", "generations"]).arg(lab.join("generations")).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.lines().nth(1).is_some_and(|line| line.ends_with(": numbers 1")), "{listed}");
+    // And the first can be put back in force.
+    std::fs::copy(kept(&before), lab.join("policy/back.shaken")).unwrap();
+    let config = lab.join("shaken.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("policy/policy.toml", "policy/back.shaken")).unwrap();
+    reload(&enterprise, 0);
+    assert_eq!(told(&enterprise.sign("14255550140", TO)).0, "B");
+    assert_eq!(enterprise.last()["generation"], before);
 }
 
 #[test]

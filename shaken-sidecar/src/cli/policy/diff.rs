@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, failure};
-use crate::cli::input::Output;
-use crate::policy::data::{Change, Changes, diff};
+use crate::audit::mask::mask_runs;
+use crate::cli::input::{Output, clock, printable};
+use crate::policy::data::{Between, Change, Changes, RightsChange, RowChange, between, diff, is_compiled};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
-    /// policy.toml of the old one
+    /// policy.toml of the old one, or a compiled policy
     old: PathBuf,
-    /// policy.toml of the new one
+    /// policy.toml of the new one, or a compiled policy
     new: PathBuf,
     /// One JSON object for each difference
     #[arg(long)]
@@ -20,6 +21,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    for path in [&args.old, &args.new] {
+        if is_compiled(path).map_err(failure)? {
+            let between = between(&args.old, &args.new, clock()).map_err(failure)?;
+            return by_number(&between, args.json);
+        }
+    }
     let all = diff(&args.old, &args.new).map_err(failure)?;
     let mut output = Output::new();
     for changes in &all {
@@ -48,6 +55,79 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     output.finish()?;
     Ok(if all.is_empty() { Exit::Yes } else { Exit::No })
+}
+
+/// A compiled policy has no rows of rights: numbers with the same difference are told together.
+fn by_number(between: &Between, json: bool) -> Result<Exit, Failure> {
+    let mut output = Output::new();
+    if json {
+        output.line(format_args!("{}", json_of(between)))?;
+    } else {
+        for key in &between.keys {
+            output.line(format_args!("~ policy.toml {}", printable(key)))?;
+        }
+        for (file, rows) in [("customers.csv", &between.customers), ("evidence.csv", &between.evidence)] {
+            for (name, change) in rows {
+                output.line(format_args!("{} {file} {}", sign(*change), printable(name)))?;
+            }
+        }
+        for change in &between.rights {
+            let rows = change.gone.iter().map(|row| format!("- {row}"));
+            let rows: Vec<_> = rows.chain(change.new.iter().map(|row| format!("+ {row}"))).collect();
+            let (numbers, rows) = (span(change), rows.join("; "));
+            output.line(format_args!("~ rights.csv {numbers}: {}", printable(&rows)))?;
+        }
+        for (list, [came, went]) in lists(between) {
+            if came + went > 0 {
+                output.line(format_args!("~ {list} +{came} -{went} numbers"))?;
+            }
+        }
+    }
+    output.finish()?;
+    Ok(if between.is_empty() { Exit::Yes } else { Exit::No })
+}
+
+fn lists(between: &Between) -> [(&'static str, [u64; 2]); 2] {
+    [("do_not_originate", between.do_not_originate), ("unallocated", between.unallocated)]
+}
+
+fn sign(change: RowChange) -> char {
+    match change {
+        RowChange::Added => '+',
+        RowChange::Removed => '-',
+        RowChange::Changed => '~',
+    }
+}
+
+fn span(change: &RightsChange) -> String {
+    let [first, last] = [change.span.0, change.span.1].map(|number| mask_runs(&number.to_string()));
+    match change.count {
+        1 => first,
+        count => format!("{count} numbers in {first} to {last}"),
+    }
+}
+
+fn json_of(between: &Between) -> Value {
+    let rows = |rows: &[(String, RowChange)]| -> Vec<Value> {
+        let row = |(name, change): &(String, RowChange)| json!({ "name": name, "change": sign(*change).to_string() });
+        rows.iter().map(row).collect()
+    };
+    let right = |change: &RightsChange| {
+        let [first, last] = [change.span.0, change.span.1].map(|number| mask_runs(&number.to_string()));
+        json!({ "numbers": change.count, "first": first, "last": last, "gone": change.gone, "new": change.new })
+    };
+    let [old, new] = &between.generations;
+    let list = |[added, removed]: [u64; 2]| json!({ "added": added, "removed": removed });
+    json!({
+        "from": old.id(),
+        "to": new.id(),
+        "keys": between.keys,
+        "customers": rows(&between.customers),
+        "evidence": rows(&between.evidence),
+        "rights": between.rights.iter().map(right).collect::<Vec<_>>(),
+        "do_not_originate": list(between.do_not_originate),
+        "unallocated": list(between.unallocated),
+    })
 }
 
 /// The line that a reader looks at: that of the new file, where there is one.

@@ -7,10 +7,11 @@ use shaken_core::Attest;
 
 use super::{Exit, Failure, caller, load};
 use crate::call::Party;
-use crate::cli::input::{Output, clock, note, parse_time, printable, show_time};
+use crate::cli::input::{Output, clock, note, parse_time, printable};
 use crate::policy::Plan;
 use crate::policy::data::Policy;
 use crate::policy::decision::{Decision, Facts, Reason, Step, decide};
+use crate::stamp::rfc3339;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
@@ -116,7 +117,7 @@ impl<'p> Explained<'p> {
         };
         for (name, value) in [
             ("call", self.call(args)),
-            ("at", show_time(at)),
+            ("at", rfc3339(at)),
             ("decision", format!("{}{level}", decision.outcome().name())),
             ("reason", format!("{reason}: {}", reason.meaning())),
             ("rule", decision.rule().to_string()),
@@ -159,7 +160,7 @@ impl<'p> Explained<'p> {
             Stage::Missing(reason) => ("missing", Some(reason.name())),
         };
         json!({
-            "time": show_time(at),
+            "time": rfc3339(at),
             "orig": args.from,
             "dest": args.to.iter().map(|party| party.tn.as_str()).collect::<Vec<_>>(),
             "diverting": args.diverting.as_ref().map(|party| party.tn.as_str()),

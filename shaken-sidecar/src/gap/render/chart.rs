@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::gap::{Level, Report, State, stamp};
+use crate::gap::{Level, Report, State};
+use crate::stamp::stamp;
 
 /// Calls by day, or by more days where there are many: bars of A, B, C and unsigned on each other.
 pub(super) fn calls(report: &Report<'_>) -> String {

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::Shown;
 use crate::csv_cell::csv_cell;
-use crate::gap::{Level, Report, rfc3339};
+use crate::gap::{Level, Report};
+use crate::stamp::rfc3339;
 
 /// Writes a first line of names and all rows.
 ///

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::{Shown, chart};
-use crate::gap::{Level, Report, State, stamp};
+use crate::gap::{Level, Report, State};
+use crate::stamp::stamp;
 
 /// Writes the page: totals, charts, and the first 500 rows that are neither `OK` nor `UNUSED`.
 ///

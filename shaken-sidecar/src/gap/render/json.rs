@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::gap::{Changed, Counts, Level, Report, Row, State, rfc3339};
+use crate::gap::{Changed, Counts, Level, Report, Row, State};
+use crate::stamp::rfc3339;
 
 /// Writes the object. Its rows are written as they are made.
 ///
@@ -30,7 +31,7 @@ pub fn json(report: &Report<'_>, shown: Shown, out: &mut impl Write) -> io::Resu
         .observed()
         .days()
         .iter()
-        .map(|(day, of)| json!({ "day": crate::gap::stamp(day * 86_400), "calls": Levels::of(of.levels) }))
+        .map(|(day, of)| json!({ "day": crate::stamp::stamp(day * 86_400), "calls": Levels::of(of.levels) }))
         .collect();
     let mut head = json!({
         "schema_version": SCHEMA_VERSION,

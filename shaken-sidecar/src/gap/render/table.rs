@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::Shown;
 use crate::cli::printable;
-use crate::gap::{Level, Report, State, stamp};
+use crate::gap::{Level, Report, State};
+use crate::stamp::stamp;
 
 /// Writes totals, and the rows that are neither `OK` nor `UNUSED`.
 ///

@@ -148,9 +148,15 @@ fn files(path: &Path) -> Result<(Vec<RowsFile>, BTreeMap<String, String>), LoadE
         let lists = lists.filter_map(toml::Value::as_str);
         files.extend(lists.map(|list| RowsFile { kind: Kind::List, path: folder.join(list) }));
     }
+    Ok((files, keys_of(path, &text)?))
+}
+
+/// The keys of a `policy.toml` with their values.
+pub(super) fn keys_of(path: &Path, text: &str) -> Result<BTreeMap<String, String>, LoadError> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| LoadError::toml(path, text, &error))?;
     let mut keys = BTreeMap::new();
     flatten("", &toml::Value::Table(table), &mut keys);
-    Ok((files, keys))
+    Ok(keys)
 }
 
 /// Members of a list of tables are called by their name, so that one more does not change the others.

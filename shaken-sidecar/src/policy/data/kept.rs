@@ -35,7 +35,7 @@ impl Kept {
     /// [`LoadError`]: it could not be written, or the files have changed since they were loaded. What was kept
     /// before is still there.
     pub fn keep(&self, now: i64) -> Result<(), LoadError> {
-        let name = format!("{}.shaken", self.generation);
+        let name = format!("{}.{EXTENSION}", self.generation);
         let place = self.dir.join(&name);
         if place.try_exists().map_err(LoadError::io(&place))? {
             return Ok(());
@@ -65,3 +65,23 @@ impl Kept {
         LoadError::io(&self.from)(io::Error::other("it has changed since it was loaded; it is not kept"))
     }
 }
+
+/// The compiled policies in a folder, in the order in which they were read from their files. Other files are passed
+/// over.
+///
+/// # Errors
+/// [`LoadError`], also of one that is damaged.
+pub fn kept_in(dir: &Path, now: i64) -> Result<Vec<(PathBuf, Policy)>, LoadError> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).map_err(LoadError::io(dir))? {
+        let path = entry.map_err(LoadError::io(dir))?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            let policy = Loader::new(&path).load(now)?;
+            all.push((path, policy));
+        }
+    }
+    all.sort_by_key(|(path, policy)| (policy.generation().loaded_at, path.clone()));
+    Ok(all)
+}
+
+const EXTENSION: &str = "shaken";

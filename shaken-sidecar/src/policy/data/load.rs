@@ -314,17 +314,14 @@ fn read_evidence(
         faults,
         |[id, kind, sha256, uri, issued, expires, reviewer], _| {
             check_new(id, &index)?;
-            let kind = EvidenceKind::ALL.iter().find(|(name, _)| name == kind).ok_or_else(|| {
-                let names = EvidenceKind::ALL.map(|(name, _)| name).join(", ");
-                format!("type {} is none of {names}", quoted(kind))
-            })?;
+            let kind = find_word(kind, "type", &EvidenceKind::ALL)?;
             let sha256 = read_sha256(sha256)?;
             let issued_at = read_time(issued, Edge::Start)?;
             let expires_at = read_time(expires, Edge::End)?;
             index.insert((*id).to_owned(), all.len() as u32);
             all.push(Evidence {
                 id: (*id).to_owned(),
-                kind: kind.1,
+                kind,
                 sha256,
                 uri: (*uri).to_owned(),
                 issued_at,
@@ -352,26 +349,8 @@ fn read_customers(
         check_new(id, &index)?;
         let provider =
             find_provider(provider).ok_or_else(|| format!("there is no provider {}", quoted(provider)))?;
-        let kind = match *kind {
-            "end_user" => CustomerKind::EndUser,
-            "reseller" => CustomerKind::Reseller,
-            "vasp" => CustomerKind::Vasp,
-            "carrier" => CustomerKind::Carrier,
-            _ => return Err(format!("kind {} is none of end_user, reseller, vasp, carrier", quoted(kind))),
-        };
-        let state = match *kyc {
-            "none" => VettingState::None,
-            "pending" => VettingState::Pending,
-            "verified" => VettingState::Verified,
-            "expired" => VettingState::Expired,
-            "revoked" => VettingState::Revoked,
-            _ => {
-                return Err(format!(
-                    "kyc {} is none of none, pending, verified, expired, revoked",
-                    quoted(kyc)
-                ));
-            }
-        };
+        let kind = find_word(kind, "kind", &CustomerKind::ALL)?;
+        let state = find_word(kyc, "kyc", &VettingState::ALL)?;
         let vetting = Vetting {
             state,
             verified_at: read_time(verified, Edge::Start)?,
@@ -416,6 +395,13 @@ fn read_customers(
 fn check_new(id: &str, index: &HashMap<String, u32>) -> Result<(), String> {
     check_id(id)?;
     if index.contains_key(id) { Err(format!("{} is there already", quoted(id))) } else { Ok(()) }
+}
+
+fn find_word<T: Copy>(word: &str, column: &str, all: &[(&'static str, T)]) -> Result<T, String> {
+    all.iter().find(|(name, _)| *name == word).map(|(_, found)| *found).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+        format!("{column} {} is none of {}", quoted(word), names.join(", "))
+    })
 }
 
 fn read_sha256(text: &str) -> Result<Option<[u8; 32]>, String> {

@@ -15,7 +15,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Generation, Policy};
+use super::{Generation, LoadError, Policy};
 use crate::files;
 use crate::os::Mapped;
 use crate::policy::numbers::{PARTS, Part, Table};
@@ -96,16 +96,29 @@ pub(super) fn write(to: &Path, policy: &Policy, texts: &Texts) -> io::Result<()>
     })
 }
 
-/// What is at `path`, or nothing if that is no compiled policy.
-pub(super) fn open(path: &Path) -> Result<Option<Contents>, SnapshotError> {
+/// Whether the file at `path` begins as a compiled policy does.
+///
+/// # Errors
+/// [`LoadError::Io`].
+pub fn is_compiled(path: &Path) -> Result<bool, LoadError> {
+    has_magic(path).map_err(LoadError::io(path))
+}
+
+fn has_magic(path: &Path) -> io::Result<bool> {
     let mut magic = [0; MAGIC.len()];
     let read = std::fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut magic));
     match read {
-        Ok(()) if &magic == MAGIC => {}
-        // What a text is too short or too different for.
-        Ok(()) => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(SnapshotError::Io(error)),
+        Ok(()) => Ok(&magic == MAGIC),
+        // A text that is too short.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is at `path`, or nothing if that is no compiled policy.
+pub(super) fn open(path: &Path) -> Result<Option<Contents>, SnapshotError> {
+    if !has_magic(path).map_err(SnapshotError::Io)? {
+        return Ok(None);
     }
     let file = Arc::new(Mapped::open(path).map_err(SnapshotError::Io)?);
     let mut parts = sections(&file)?.into_iter();

@@ -258,6 +258,45 @@ fn a_diff_names_what_changed() {
 }
 
 #[test]
+fn what_is_between_two_policies_is_what_each_number_says() {
+    let ((_old, old), (new, new_path)) = (files(), files());
+    // Ranges that begin and end within, at and beyond those of the other.
+    let rights = RIGHTS
+        .replace("12155550100-12155550109,,assigned", "12155550098-12155550104,teams,assigned")
+        .replace("acme,12155550112,,loa,,,,A\n", "acme,12155550106-12155550109,,assigned,,,,A\n")
+        .replace("other,12155550118,", "other,1215555012*,")
+        .replace("branch,12155550120,,assigned", "branch,12155550120,,loa")
+        .replace("newcomer,12155550121,,assigned", "newcomer,12155550121,,loa");
+    fs::write(new.path().join("rights.csv"), rights).unwrap();
+    fs::write(new.path().join("dno.csv"), "numbers\n12155550185-12155550189\n").unwrap();
+    let told = between(&old, &new_path, NOW).unwrap();
+    let (before, after) = (load(&old).unwrap(), load(&new_path).unwrap());
+    let rows = |policy: &Policy, number: u64| -> Vec<String> {
+        let rights = policy.rights_to(E164::of_digits(&number.to_string()).unwrap());
+        rights.map(|right| policy.right_row(right)).collect()
+    };
+    let mut left: Vec<_> = told.rights.iter().map(|change| change.count).collect();
+    for number in 12_155_550_000..12_155_551_000 {
+        let (old, new) = (rows(&before, number), rows(&after, number));
+        let gone: Vec<_> = old.iter().filter(|row| !new.contains(row)).cloned().collect();
+        let fresh: Vec<_> = new.iter().filter(|row| !old.contains(row)).cloned().collect();
+        let place = told.rights.iter().position(|change| change.gone == gone && change.new == fresh);
+        assert_eq!(place.is_none(), gone.is_empty() && fresh.is_empty(), "{number}");
+        if let Some(place) = place {
+            let (first, last) = told.rights[place].span;
+            assert!((first..=last).contains(&number), "{number}");
+            left[place] -= 1;
+        }
+    }
+    // Shorter and longer numbers have the prefix too.
+    let prefix = told.rights.iter().position(|change| change.new == ["other,,assigned,,,,A"]).unwrap();
+    left[prefix] -= 1 + 100 + 1_000 + 10_000 + 100_000;
+    assert!(left.iter().all(|count| *count == 0), "{left:?}");
+    assert_eq!((told.do_not_originate, told.unallocated), ([5, 1], [0, 0]));
+    assert!(between(&old, &old, NOW).unwrap().is_empty());
+}
+
+#[test]
 fn a_compiled_policy_is_the_same() {
     let (dir, path) = files();
     let to = dir.path().join("policy.shaken");

@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Args, Failure, Format, Simulation};
 use crate::audit::mask::mask_party;
-use crate::cli::input::{Output, note, printable, show_time};
+use crate::cli::input::{Output, note, printable};
 use crate::csv_cell::csv_cell;
 use crate::policy::data::Policy;
 use crate::policy::simulation::{Change, Effect, Given, Kind, Tally};
+use crate::stamp::rfc3339;
 
 pub(super) fn all(args: &Args, simulation: &Simulation<'_>, took: Duration) -> Result<(), Failure> {
     let example = |number: &String| match args.reveal {
@@ -63,10 +64,9 @@ fn text(
     let tally = &simulation.tally;
     let generation = |policy: &Policy| format!("{}, mode {}", policy.generation().id(), policy.mode().name());
     let before = simulation.current.map_or_else(|| "what they got".to_owned(), generation);
-    let span = tally.span().map_or_else(
-        || "-".to_owned(),
-        |(first, last)| format!("{} to {}", show_time(first), show_time(last)),
-    );
+    let span = tally
+        .span()
+        .map_or_else(|| "-".to_owned(), |(first, last)| format!("{} to {}", rfc3339(first), rfc3339(last)));
     for (name, value) in
         [("candidate", generation(simulation.candidate)), ("before", before), ("calls", span)]
     {
@@ -125,7 +125,7 @@ fn row(
     tally: &Tally,
     examples: impl Fn(&Change) -> Vec<String>,
 ) -> [String; 8] {
-    let day = |at: i64| show_time(at).split('T').next().unwrap_or_default().to_owned();
+    let day = |at: i64| rfc3339(at).split('T').next().unwrap_or_default().to_owned();
     let (first, last) = change.span;
     [
         change.calls.to_string(),
@@ -154,8 +154,8 @@ fn csv(output: &mut Output, tally: &Tally, examples: impl Fn(&Change) -> Vec<Str
             kind.reasons.1.to_owned(),
             change.calls.to_string(),
             format!("{:.4}", percent(change.calls, tally)),
-            show_time(change.span.0),
-            show_time(change.span.1),
+            rfc3339(change.span.0),
+            rfc3339(change.span.1),
             examples(change).join(" "),
         ];
         output.line(format_args!("{}", cells.map(|cell| csv_cell(&cell)).join(",")))?;
@@ -178,8 +178,8 @@ fn summary(simulation: &Simulation<'_>) -> Value {
         "mode": simulation.candidate.mode().name(),
         "current": simulation.current.map(|current| current.generation().id()),
         "calls": tally.calls(),
-        "first": tally.span().map(|(first, _)| show_time(first)),
-        "last": tally.span().map(|(_, last)| show_time(last)),
+        "first": tally.span().map(|(first, _)| rfc3339(first)),
+        "last": tally.span().map(|(_, last)| rfc3339(last)),
         "before": counts(|(before, _)| before),
         "after": counts(|(_, after)| after),
         "effects": effects,
@@ -202,8 +202,8 @@ fn json_of(kind: &Kind, change: &Change, examples: &[String]) -> Value {
         "after": kind.given.1.name(),
         "after_reason": kind.reasons.1,
         "calls": change.calls,
-        "first": show_time(change.span.0),
-        "last": show_time(change.span.1),
+        "first": rfc3339(change.span.0),
+        "last": rfc3339(change.span.1),
         "examples": examples,
     })
 }
