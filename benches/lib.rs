@@ -10,8 +10,10 @@
 mod pki;
 
 mod percentiles;
+mod stolen;
 
 pub use percentiles::Percentiles;
+pub use stolen::Stolen;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

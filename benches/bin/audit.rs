@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
-use shaken_benches::Percentiles;
+use shaken_benches::{Percentiles, Stolen};
 use shaken_sidecar::audit::proof::{Key, Origin, Outside};
 use shaken_sidecar::audit::{
     self, AuditError, AuditLog, AuditOptions, Cert, Entry, Event, Interface, Kept, Number, Op, Proving,
@@ -226,7 +226,7 @@ fn paced_disk(path: &Path, rate: u64, length: Duration) {
         file.write_all_at(&[0; LEN], (n * LEN) as u64).expect("zeros");
     }
     file.sync_all().expect("a sync");
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), Stolen::now());
     let mut syncs = Vec::with_capacity(count);
     let mut took: Vec<Duration> = (0..count)
         .map(|n| {
@@ -239,23 +239,27 @@ fn paced_disk(path: &Path, rate: u64, length: Duration) {
             due_at.elapsed()
         })
         .collect();
+    let stolen = Stolen::now().percent_since(before);
     println!("bare disk, {rate} records/s in 64 KB: fdatasync {}", Percentiles::of(&mut syncs));
-    println!("  from due to durable: {}", Percentiles::of(&mut took));
+    println!("  from due to durable: {}; {stolen:.0} % stolen by the host", Percentiles::of(&mut took));
 }
 
 /// Records come at a fixed rate, whatever the log does; the time of each counts from when it was due, and
 /// from when it came, which is later where the machine had no processor for the callers.
 async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
     let (done, mut results) = mpsc::unbounded_channel();
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), Stolen::now());
     let callers = {
         let (log, runtime) = (Arc::clone(log), tokio::runtime::Handle::current());
         let records: Vec<Record> = (0..RECORDS).map(record).collect();
         // A thread of its own: timers of the runtime are a millisecond apart.
         std::thread::spawn(move || {
             let mut records = records.iter().cycle();
-            let mut sent = 0;
+            let (mut sent, mut stolen) = (0, vec![before]);
             while started.elapsed() < length {
+                if started.elapsed() >= SLICE * stolen.len() as u32 {
+                    stolen.push(Stolen::now());
+                }
                 let due = (started.elapsed().as_secs_f64() * rate as f64) as u64;
                 while sent < due {
                     let due_at = started + Duration::from_secs_f64(sent as f64 / rate as f64);
@@ -264,17 +268,24 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
                     let came_at = Instant::now();
                     runtime.spawn(async move {
                         let (outcome, cost) = append(&log, record).await;
-                        let _ = done.send((outcome.is_ok(), due_at.elapsed(), came_at.elapsed(), cost));
+                        let slice = (came_at - started).div_duration_f64(SLICE) as usize;
+                        let _ =
+                            done.send((outcome.is_ok(), slice, due_at.elapsed(), came_at.elapsed(), cost));
                     });
                     sent += 1;
                 }
                 std::thread::sleep(Duration::from_micros(200));
             }
+            stolen.push(Stolen::now());
+            stolen
         })
     };
     let (mut from_due, mut from_coming, mut costs, mut refused) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    while let Some((is_kept, since_due, since_coming, cost)) = results.recv().await {
+    let mut slices: Vec<Vec<Duration>> = Vec::new();
+    while let Some((is_kept, slice, since_due, since_coming, cost)) = results.recv().await {
         if is_kept {
+            slices.resize(slices.len().max(slice + 1), Vec::new());
+            slices[slice].push(since_coming);
             from_due.push(since_due);
             from_coming.push(since_coming);
             costs.push(cost);
@@ -282,7 +293,7 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
             refused += 1;
         }
     }
-    callers.join().expect("all have come");
+    let stolen = callers.join().expect("all have come");
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "paced {rate}/s for {seconds:.1} s: {} durable, {:.0}/s, {refused} refused",
@@ -292,6 +303,12 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
     println!("  from due to durable: {}", Percentiles::of(&mut from_due));
     println!("  from coming to durable: {}", Percentiles::of(&mut from_coming));
     println!("  the caller's thread: {}, mean {:.2} µs", Percentiles::of(&mut costs), mean_us(&costs));
+    // A host that is busy elsewhere is so for seconds: those show in some of these.
+    let told = slices.iter_mut().zip(stolen.windows(2)).map(|(slice, stolen)| {
+        format!("{:.1?} ({:.0} %)", Percentiles::of(slice).p99, stolen[1].percent_since(stolen[0]))
+    });
+    let told: Vec<_> = told.collect();
+    println!("  p99 from coming, of each {SLICE:?} (stolen by the host): {}", told.join(", "));
 }
 
 /// As many as go, from callers who each wait for their record.
@@ -405,6 +422,9 @@ fn scrambled(n: u64) -> u64 {
     let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     n ^ (n >> 31)
 }
+
+/// How long the stretches of a paced run are whose figures stand for themselves.
+const SLICE: Duration = Duration::from_secs(5);
 
 const MIB: u64 = 1024 * 1024;
 

@@ -141,6 +141,7 @@ fn main() -> ExitCode {
     let durability = options.audit.unwrap_or(durability);
     let program = options.daemon.clone().or_else(|| std::env::current_exe().ok()).expect("a program");
     let config = options.config.as_deref().unwrap_or(config);
+    let before = Stolen::now();
     let daemon = Daemon::start(&program, &options.dir, durability.name(), config);
     let caller = Caller::new(daemon.lab());
     let is_right = match &options.command {
@@ -164,6 +165,7 @@ fn main() -> ExitCode {
         Command::Holes { cached, rate, seconds } => holes(&daemon, &caller, *cached, *rate, *seconds),
     };
     println!("daemon: {}", daemon.memory());
+    println!("stolen by the host: {:.0} %", Stolen::now().percent_since(before));
     daemon.stop();
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 
 use super::fault::{Faults, LoadError, quoted};
-use super::overlap;
+use super::overlap::Overlaps;
 use super::right::EvidenceKind;
 use super::rows::{self, Column, Presence};
 use super::sections::{self, check_id};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::hex::hex;
 use crate::policy;
-use crate::policy::numbers::{Numbers, Sets, Sorter, Sweep, Table};
+use crate::policy::numbers::{Numbers, Row, Sets, Sorter, Sweep, Table};
 
 /// Reads a policy from `policy.toml` and the files that it names, or from a compiled file.
 #[derive(Clone, Debug)]
@@ -130,8 +130,9 @@ impl Loader {
         let do_not_originate = self.list(&head.file.do_not_originate, folder, &mut hash, &mut faults)?;
         let unallocated = self.list(&head.file.unallocated, folder, &mut hash, &mut faults)?;
         faults.check()?;
-        let (numbers, sets) = self.table(sorter, rights_path)?;
-        overlap::check(rights_path, &mut terms, &numbers, &sets)?;
+        let mut overlaps = Overlaps::default();
+        let (numbers, sets) = self.table(sorter, rights_path, |row, open| overlaps.see(row, open, &terms))?;
+        overlaps.check(rights_path, &mut terms)?;
         let (rights, terms) = terms.finish();
         let generation = Generation {
             sha256: hex(hash.finish().as_ref()),
@@ -168,10 +169,16 @@ impl Loader {
         }
         sorting.map_err(LoadError::io(&self.scratch))?;
         let path = files.first().map_or(folder, PathBuf::as_path);
-        Ok(self.table(sorter, path)?.0)
+        Ok(self.table(sorter, path, |_, _| ())?.0)
     }
 
-    fn table(&self, sorter: Sorter, path: &Path) -> Result<(Table, Sets), LoadError> {
+    /// The table of all rows; `see` gets each of them, and those before it that hold its first number.
+    fn table(
+        &self,
+        sorter: Sorter,
+        path: &Path,
+        mut see: impl FnMut(Row, &[Row]),
+    ) -> Result<(Table, Sets), LoadError> {
         let refuse = |error| {
             let mut faults = Faults::default();
             faults.add(path, 0, error);
@@ -179,7 +186,9 @@ impl Loader {
         };
         let mut sweep = Sweep::default();
         for row in sorter.sorted().map_err(LoadError::io(&self.scratch))? {
-            sweep.push(row.map_err(LoadError::io(&self.scratch))?).map_err(refuse)?;
+            let row = row.map_err(LoadError::io(&self.scratch))?;
+            sweep.push(row).map_err(refuse)?;
+            see(row, sweep.open());
         }
         sweep.finish().map_err(refuse)
     }

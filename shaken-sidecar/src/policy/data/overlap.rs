@@ -1,156 +1,188 @@
 //! What rows that hold the same numbers may not say of them.
 //!
 //! Rights add up: of all rows that hold a number, the best that holds for a call gives its level, so that none
-//! can take a level away by being there, and none can give one by being narrower. Two statements would come to
-//! nothing that way, or to more than was meant, and are refused in place of being understood:
+//! gives more by covering less. A row that somebody may have meant as an exception would come to nothing that
+//! way, or to more than was meant; it is refused in place of being understood:
 //!
 //! - One provider assigns a number to two customers at a time, neither of which is the other's customer. One of
 //!   them does not have it.
-//! - Of the rows of one customer for the same trunk and time, one gives A and one gives B. The second is meant
-//!   to take something away.
+//! - A row lies within another one of the same customer and gives nothing that the other one does not give.
+//! - A row gives B to a customer's customer, within a row that gives the customer A on the same trunk.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::num::NonZeroU32;
 use std::path::Path;
 
-use ring::digest::{Context, SHA256};
-
-use super::fault::{Faults, LoadError};
+use super::fault::{Faults, LoadError, quoted};
 use super::right::{Basis, MaxLevel, Right};
 use super::rows;
 use super::terms::{RIGHTS, Terms};
 use super::{Customer, is_under};
-use crate::policy::numbers::{E164, Numbers, Sets, Table};
+use crate::policy::numbers::{Numbers, Row};
 
-/// Refuses what rows of `path`, whose numbers are in `table`, say against each other.
-///
-/// # Errors
-/// [`LoadError::Faults`] with the lines of both, for one number of each set of rights in which two clash; of more
-/// than a hundred such sets, of the first hundred.
-pub(super) fn check(path: &Path, terms: &mut Terms<'_>, table: &Table, sets: &Sets) -> Result<(), LoadError> {
-    let mut clashes = Vec::new();
-    for name in (1..=sets.count()).filter_map(|name| NonZeroU32::new(u32::try_from(name).ok()?)) {
-        let places: Vec<u32> = sets.members(name).collect();
-        if places.len() > 1
-            && let Some(pair) = clash_of(&places, terms)
-        {
-            clashes.push(Clash { set: name, pair, number: None, lines: [Vec::new(), Vec::new()] });
-        }
-        if clashes.len() == MAX_SETS {
-            break;
-        }
-    }
-    if clashes.is_empty() {
-        return Ok(());
-    }
-    let by_set: HashMap<NonZeroU32, usize> =
-        clashes.iter().enumerate().map(|(place, clash)| (clash.set, place)).collect();
-    table.visit_runs(|start, _, set| {
-        if let Some(clash) = by_set.get(&set).and_then(|place| clashes.get_mut(*place)) {
-            clash.number = clash.number.or_else(|| E164::of_value(start));
-        }
-    });
-    find_lines(path, terms, &mut clashes)?;
-    let told: BTreeSet<_> = clashes.iter().map(|clash| clash.message(terms)).collect();
-    let mut faults = Faults::default();
-    told.into_iter().for_each(|(later, _, message)| faults.add(path, later, message));
-    faults.check()
-}
+/// Gathers what rows say against each other.
+#[derive(Debug, Default)]
+pub(super) struct Overlaps(Vec<Clash>);
 
-/// A set of rights of which two do not go together.
+#[derive(Debug)]
 struct Clash {
-    set: NonZeroU32,
-    /// Places of the two rights.
-    pair: [u32; 2],
-    /// One of the numbers that have the set.
-    number: Option<E164>,
-    /// The lines that give them to it.
-    lines: [Vec<u64>; 2],
+    why: Why,
+    /// The other row, and the one that came to nothing if it is that.
+    rows: [Row; 2],
 }
 
-impl Clash {
-    /// The later line, the earlier one, and what is wrong, in words for who wrote it.
-    fn message(&self, terms: &Terms<'_>) -> (u64, u64, String) {
-        let first = |lines: &[u64]| lines.first().copied().unwrap_or(0);
-        let mut rows = [(first(&self.lines[0]), self.pair[0]), (first(&self.lines[1]), self.pair[1])];
-        rows.sort_unstable();
-        let [(earlier, one), (later, other)] = rows;
-        let customer = |place: u32| {
-            let right = terms.rights().get(place as usize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    AssignedTwice,
+    GivesNothing,
+}
+
+impl Overlaps {
+    /// Compares a row with those that hold its first number: of two rows that meet, one is new when the other
+    /// is open.
+    pub(super) fn see(&mut self, row: Row, open: &[Row], terms: &Terms<'_>) {
+        let right = |row: Row| terms.rights().get(row.value as usize);
+        for other in open.iter().copied().filter(|other| other.value != row.value) {
+            let Some((one, two)) = right(other).zip(right(row)) else { continue };
+            let clash = if are_assigned_twice(one, two, terms.customers()) {
+                Clash { why: Why::AssignedTwice, rows: [other, row] }
+            } else if is_within(row, other) && gives_nothing(two, one, terms.customers()) {
+                Clash { why: Why::GivesNothing, rows: [other, row] }
+            } else if is_within(other, row) && gives_nothing(one, two, terms.customers()) {
+                Clash { why: Why::GivesNothing, rows: [row, other] }
+            } else {
+                continue;
+            };
+            if self.0.len() < MAX_TOLD {
+                self.0.push(clash);
+            }
+        }
+    }
+
+    /// Refuses what has been gathered; the rows are those of the file at `path`.
+    ///
+    /// # Errors
+    /// [`LoadError::Faults`] with the lines of both rows, of the first hundred clashes.
+    pub(super) fn check(self, path: &Path, terms: &mut Terms<'_>) -> Result<(), LoadError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let lines = find_lines(path, &self.0, terms)?;
+        let line = |row: Row| lines.get(&row).copied().unwrap_or(0);
+        let customer = |row: Row| {
+            let right = terms.rights().get(row.value as usize);
             let customer = right.and_then(|right| terms.customers().get(right.customer as usize));
-            customer.map_or("", |customer| customer.id.as_str())
+            quoted(customer.map_or("", |customer| &customer.id))
         };
-        let (one, other) = (customer(one), customer(other));
-        let message = if one == other {
-            format!(
-                "line {earlier} gives {one} another level for some of these numbers on the same trunk at the same \
-                 time: rights add up, so B takes nothing away. Take those numbers out of the row with A, or cap \
-                 their calls by a rule"
-            )
-        } else {
-            format!(
-                "assigns numbers to {other} that line {earlier} assigns to {one} at the same time: take them out of \
-                 one of the rows, end it by valid_until, or name another basis if both may use them"
-            )
-        };
-        (later, earlier, message)
+        let mut told = BTreeSet::new();
+        for Clash { why, rows: [one, two] } in &self.0 {
+            let message;
+            let (at, line_of_other) = match why {
+                Why::AssignedTwice => {
+                    let [earlier, later] = if line(*one) < line(*two) { [*one, *two] } else { [*two, *one] };
+                    let (to, at, of) = (customer(later), line(earlier), customer(earlier));
+                    message = format!(
+                        "assigns numbers to {to} that line {at} assigns to {of} at the same time: take them out of \
+                         one of the rows, end it by valid_until, or name another basis if both may use them"
+                    );
+                    (line(later), at)
+                }
+                Why::GivesNothing => {
+                    let at = line(*one);
+                    message = format!(
+                        "gives nothing, and takes nothing away: line {at} gives {} the same numbers on no harder \
+                         terms. Take them out of that row if this one is to hold in its place",
+                        customer(*one)
+                    );
+                    (line(*two), at)
+                }
+            };
+            told.insert((at, line_of_other, message));
+        }
+        let mut faults = Faults::default();
+        told.into_iter().for_each(|(line, _, message)| faults.add(path, line, message));
+        faults.check()
     }
 }
 
-/// The first two of these rights that do not go together.
-fn clash_of(places: &[u32], terms: &Terms<'_>) -> Option<[u32; 2]> {
-    let right = |place: &u32| terms.rights().get(*place as usize);
-    places.iter().enumerate().find_map(|(i, one)| {
-        let mut others = places.iter().skip(i + 1);
-        let other = others.find(|other| {
-            let pair = right(one).zip(right(other));
-            pair.is_some_and(|(one, other)| do_clash(one, other, terms.customers()))
-        })?;
-        Some([*one, *other])
-    })
+fn is_within(narrow: Row, wide: Row) -> bool {
+    let ((start, end), (first, last)) = (narrow.span.bounds(), wide.span.bounds());
+    first <= start && end <= last
 }
 
-fn do_clash(one: &Right, other: &Right, customers: &[Customer]) -> bool {
-    let from = one.valid_from.max(other.valid_from);
-    let until = one.valid_until.into_iter().chain(other.valid_until).min();
-    if from.zip(until).is_some_and(|(from, until)| from >= until) {
-        return false;
-    }
-    if one.customer == other.customer {
-        let share_a_trunk = one.trunks.is_empty()
-            || other.trunks.is_empty()
-            || one.trunks.iter().any(|trunk| other.trunks.contains(trunk));
-        let gives_level = |right: &Right| right.basis != Basis::PortedOut;
-        return share_a_trunk
-            && gives_level(one)
-            && gives_level(other)
-            && (one.max_level == MaxLevel::A) != (other.max_level == MaxLevel::A);
-    }
-    let is_assigned = |right: &Right| matches!(right.basis, Basis::Assigned | Basis::PortedIn);
+fn are_assigned_twice(one: &Right, other: &Right, customers: &[Customer]) -> bool {
     let provider = |right: &Right| customers.get(right.customer as usize).map(|customer| customer.provider);
-    is_assigned(one)
-        && is_assigned(other)
+    one.basis.is_assignment()
+        && other.basis.is_assignment()
+        && share_a_time(one, other)
         && provider(one) == provider(other)
         && !is_under(customers, one.customer, other.customer)
         && !is_under(customers, other.customer, one.customer)
 }
 
-/// Rights have no lines, as a million rows may tell of the same: the file is read once more for those.
-fn find_lines(path: &Path, terms: &mut Terms<'_>, clashes: &mut [Clash]) -> Result<(), LoadError> {
-    let file = File::open(path).map_err(LoadError::io(path))?;
-    let (mut hash, mut faults) = (Context::new(&SHA256), Faults::default());
-    rows::read(path, file, &RIGHTS, &mut hash, &mut faults, |fields, line| {
-        let numbers = Numbers::parse(fields[1])?;
-        let right = terms.right_of_row(fields)?;
-        for clash in clashes.iter_mut().filter(|clash| clash.pair.contains(&right)) {
-            if clash.number.is_some_and(|number| numbers.contains(number)) {
-                clash.lines[usize::from(clash.pair[0] != right)].push(line);
-            }
-        }
-        Ok(())
-    });
-    faults.check()
+fn share_a_time(one: &Right, other: &Right) -> bool {
+    let from = one.valid_from.max(other.valid_from);
+    let until = one.valid_until.into_iter().chain(other.valid_until).min();
+    from.zip(until).is_none_or(|(from, until)| from < until)
 }
 
-const MAX_SETS: usize = 100;
+/// Whether `right` gives nothing where `wide` holds. That it does not say since when is no claim to a time
+/// before.
+fn gives_nothing(right: &Right, wide: &Right, customers: &[Customer]) -> bool {
+    let share = |trunks: &[u32]| wide.trunks.iter().any(|trunk| trunks.contains(trunk));
+    let is_on_its_trunks = wide.trunks.is_empty()
+        || !right.trunks.is_empty() && right.trunks.iter().all(|trunk| wide.trunks.contains(trunk));
+    let meets_its_trunks = is_on_its_trunks || right.trunks.is_empty() || share(&right.trunks);
+    let order = level(right).cmp(&level(wide));
+    let is_its = if right.customer == wide.customer {
+        is_on_its_trunks && order != Ordering::Greater
+    } else {
+        is_under(customers, right.customer, wide.customer) && meets_its_trunks && order == Ordering::Less
+    };
+    let is_in_its_time = share_a_time(right, wide)
+        && right.valid_from.is_none_or(|from| wide.valid_from.is_none_or(|at| at <= from))
+        && wide.valid_until.is_none_or(|at| right.valid_until.is_some_and(|until| until <= at));
+    let ask_no_less = wide.evidence.iter().all(|evidence| right.evidence.contains(evidence))
+        && (wide.basis != Basis::DelegateCert || right.basis == Basis::DelegateCert);
+    is_its && is_in_its_time && ask_no_less && wide.can_hold() && right.basis != Basis::PortedOut
+}
+
+fn level(right: &Right) -> u8 {
+    match right.max_level {
+        MaxLevel::A => 1,
+        MaxLevel::B => 0,
+    }
+}
+
+/// Rows have no lines, so that a hundred million take less memory: the file is read once more for those.
+fn find_lines(
+    path: &Path,
+    clashes: &[Clash],
+    terms: &mut Terms<'_>,
+) -> Result<BTreeMap<Row, u64>, LoadError> {
+    let wanted: BTreeSet<Row> = clashes.iter().flat_map(|clash| clash.rows).collect();
+    let (mut lines, mut faults) = (BTreeMap::new(), Faults::default());
+    let file = File::open(path).map_err(LoadError::io(path))?;
+    rows::scan(
+        path,
+        file,
+        &RIGHTS,
+        |_| Ok(()),
+        |_| (),
+        &mut faults,
+        |fields, line| {
+            let value = terms.right_of_row(fields)?;
+            for span in Numbers::parse(fields[1])?.spans() {
+                let row = Row { span, value };
+                if wanted.contains(&row) {
+                    lines.entry(row).or_insert(line);
+                }
+            }
+            Ok(())
+        },
+    );
+    faults.check().map(|()| lines)
+}
+
+const MAX_TOLD: usize = 100;

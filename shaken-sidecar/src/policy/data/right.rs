@@ -86,6 +86,11 @@ impl Basis {
         }
     }
 
+    /// Whether it says whose the number is: it is one customer's.
+    pub(super) const fn is_assignment(self) -> bool {
+        matches!(self, Self::Assigned | Self::PortedIn)
+    }
+
     /// Whether the provider's own records are enough.
     const fn needs_evidence(self) -> bool {
         !matches!(self, Self::Assigned | Self::PortedIn | Self::PortedOut)
@@ -230,8 +235,20 @@ impl Right {
     /// Whether it says, at `now`, that the number has gone to another provider.
     #[must_use]
     pub fn is_ported_out(&self, now: i64) -> bool {
-        self.basis == Basis::PortedOut
-            && self.valid_from.is_none_or(|from| from <= now)
-            && self.valid_until.is_none_or(|until| now < until)
+        self.basis == Basis::PortedOut && self.is_in_its_time(now)
+    }
+
+    /// Whether it says, at `now`, whose the number is.
+    pub(crate) fn is_assigned(&self, now: i64) -> bool {
+        self.basis.is_assignment() && self.is_in_its_time(now)
+    }
+
+    /// Whether there are calls for which it can hold.
+    pub(super) fn can_hold(&self) -> bool {
+        self.basis != Basis::PortedOut && !(self.evidence.is_empty() && self.basis.needs_evidence())
+    }
+
+    fn is_in_its_time(&self, now: i64) -> bool {
+        self.valid_from.is_none_or(|from| from <= now) && self.valid_until.is_none_or(|until| now < until)
     }
 }

@@ -197,7 +197,7 @@ impl<'p> Decision<'p> {
     ) -> Result<Level<'p>, Reason> {
         let policy = self.policy;
         let mut best: Result<Level<'p>, Option<Shortfall>> = Err(None);
-        let (mut is_held, mut is_unvetted) = (false, false);
+        let (mut is_held, mut is_unvetted, mut is_of_unvetted) = (false, false, false);
         for right in held.into_iter().flat_map(|set| policy.rights_of_set(set)) {
             is_held = true;
             if right.is_ported_out(now) && policy.provider_of(right.customer) == Some(trunk.provider) {
@@ -209,6 +209,8 @@ impl<'p> Decision<'p> {
             }
             if !policy.are_verified_up_to(right.customer, customer, now) {
                 is_unvetted = true;
+                // The number is that customer's, whatever the one above has been assigned.
+                is_of_unvetted |= right.is_assigned(now);
                 continue;
             }
             match (right.grant(trunk.index, delegates, policy.evidence(), now), &best) {
@@ -217,6 +219,9 @@ impl<'p> Decision<'p> {
                 (Err(shortfall), Err(nearest)) => best = Err((*nearest).max(Some(shortfall))),
                 (Err(_), Ok(_)) => {}
             }
+        }
+        if is_of_unvetted {
+            return Err(Reason::HolderUnvetted);
         }
         best.map_err(|nearest| match nearest {
             Some(Shortfall::DelegateAbsent) => Reason::DelegateAbsent,

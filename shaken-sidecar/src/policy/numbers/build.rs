@@ -24,7 +24,7 @@ pub(super) struct Builder {
     block: OpenBlock,
 }
 
-/// The table would need more than 4 GiB for its blocks, or values beyond 2^29.
+/// The table would need more than 4 GiB for its blocks, values beyond 2^29, or sets of more than 2^32 rights in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::Part;
+use super::build::TooLarge;
 use super::part::u32_at;
 use super::table::Damaged;
 
@@ -65,36 +66,36 @@ pub(super) struct Namer {
 
 impl Namer {
     /// The name of the set of `members`, which are ascending and at least one.
-    pub(super) fn name(&mut self, members: &[u32]) -> NonZeroU32 {
+    pub(super) fn name(&mut self, members: &[u32]) -> Result<NonZeroU32, TooLarge> {
         if let [member] = members {
             let at = *member as usize;
             if at >= self.singles.len() {
                 self.singles.resize(at + 1, 0);
             }
             if let Some(name) = NonZeroU32::new(self.singles[at]) {
-                return name;
+                return Ok(name);
             }
-            let name = self.add(members);
+            let name = self.add(members)?;
             self.singles[at] = name.get();
-            return name;
+            return Ok(name);
         }
         if let Some(name) = self.others.get(members) {
-            return *name;
+            return Ok(*name);
         }
-        let name = self.add(members);
+        let name = self.add(members)?;
         self.others.insert(members.into(), name);
-        name
+        Ok(name)
     }
 
     pub(super) fn finish(self) -> Sets {
         Sets { ends: self.ends.into(), members: self.members.into() }
     }
 
-    fn add(&mut self, members: &[u32]) -> NonZeroU32 {
+    fn add(&mut self, members: &[u32]) -> Result<NonZeroU32, TooLarge> {
         members.iter().for_each(|member| self.members.extend_from_slice(&member.to_le_bytes()));
-        let end = (self.members.len() / 4) as u32;
+        let end = u32::try_from(self.members.len() / 4).map_err(|_| TooLarge)?;
         self.ends.extend_from_slice(&end.to_le_bytes());
-        // The table refuses names beyond 2^29 long before they run out.
-        NonZeroU32::new((self.ends.len() / 4) as u32).unwrap_or(NonZeroU32::MAX)
+        let name = u32::try_from(self.ends.len() / 4).ok();
+        name.and_then(NonZeroU32::new).ok_or(TooLarge)
     }
 }

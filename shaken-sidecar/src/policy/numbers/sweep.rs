@@ -80,6 +80,12 @@ impl Sweep {
         Ok(())
     }
 
+    /// The rows that hold the first number of the one that was taken last, itself among them.
+    #[must_use]
+    pub fn open(&self) -> &[Row] {
+        &self.open
+    }
+
     /// The table of all rows, whose values name the sets.
     ///
     /// # Errors
@@ -98,7 +104,7 @@ impl Sweep {
             self.members.extend(self.open.iter().map(|row| row.value));
             self.members.sort_unstable();
             self.members.dedup();
-            let name = self.namer.name(&self.members);
+            let name = self.namer.name(&self.members)?;
             self.builder.put(self.at, end, name.get())?;
             self.open.retain(|row| row.span.bounds().1 > end);
             self.at = end + 1;
