@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use shaken_benches::Stolen;
 
 use call::{Caller, Op};
 use daemon::Daemon;

@@ -318,6 +318,18 @@ fn compiled_policies_are_compared_by_number_and_listed_by_time() {
     assert_eq!(told["customers"][0], json!({ "name": "branch", "change": "-" }));
     assert_eq!((&told["rights"][0]["numbers"], &told["keys"]), (&json!(2), &json!([])));
     assert!(!stdout(&output).contains("121555"), "{told}");
+    example.edit("evidence.csv", |text| text.replace("loa-1,", "loa-12155550141,"));
+    example.edit("rights.csv", |text| text.replace("loa-1,", "loa-12155550141,"));
+    let toml = example.toml();
+    for format in [None, Some("--json")] {
+        let args: Vec<_> = ["diff", &third, &toml].into_iter().chain(format).collect();
+        let output = policy(&args);
+        let told = stdout(&output);
+        assert!(
+            code(&output) == 1 && told.contains("loa-xxxxxxxxx41") && !told.contains("loa-1215"),
+            "{told}"
+        );
+    }
 
     let output = policy(&["generations", kept.to_str().unwrap()]);
     let told = stdout(&output);
@@ -327,6 +339,13 @@ fn compiled_policies_are_compared_by_number_and_listed_by_time() {
     assert!(lines.iter().all(|(head, _)| head.ends_with(" compliance@example.com")), "{told}");
     let lines = json_lines(&policy(&["generations", kept.to_str().unwrap(), "--json"]));
     assert_eq!((&lines[0]["changed"], &lines[2]["changed"]["numbers"]), (&Value::Null, &json!(2)));
+    // A file of another version is of no use, and in nobody's way.
+    let mut bytes = fs::read(&second).unwrap();
+    bytes[8] += 1;
+    fs::write(&second, bytes).unwrap();
+    let output = policy(&["generations", kept.to_str().unwrap()]);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (0, 2));
+    assert!(stderr(&output).contains("1 policies are of another version"), "{}", stderr(&output));
     fs::write(&second, b"SHKNPOL\n").unwrap();
     assert_eq!(code(&policy(&["generations", kept.to_str().unwrap()])), 65);
     assert_eq!(code(&policy(&["generations", "/nowhere"])), 74);

@@ -12,6 +12,7 @@ use time::macros::format_description;
 use super::audit::{Progress, failure as audit_failure, reveal};
 use super::input::{clock, note, parse_time, printable};
 use super::policy::failure as policy_failure;
+use super::policy::read_kept;
 use super::{Exit, Failure};
 use crate::audit::{Conditions, Shown as Revealed, visit_calls};
 use crate::config::Config;
@@ -106,8 +107,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let files: Vec<_> = args.inventory.iter().map(|(name, path)| (name.clone(), path.into())).collect();
     let inventory =
         if files.is_empty() { None } else { Some(Inventory::read(&files).map_err(policy_failure)?) };
-    let generations = args.generations.as_deref().map(|folder| Generations::read(folder, now));
-    let generations = generations.transpose().map_err(policy_failure)?.unwrap_or_default();
+    let generations = match &args.generations {
+        Some(folder) => Generations::new(read_kept(folder, now)?.policies),
+        None => Generations::default(),
+    };
     let observed = observe(&dir, since, now)?;
     let is_whole = observed.failures().is_empty();
     let sources = Sources {

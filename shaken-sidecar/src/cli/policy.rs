@@ -14,7 +14,7 @@ use shaken_core::sip::Uri;
 use super::input::{Output, clock, note};
 use super::{Exit, Failure};
 use crate::call::Party;
-use crate::policy::data::{LoadError, Loader, Policy, SnapshotError};
+use crate::policy::data::{KeptIn, LoadError, Loader, Policy, SnapshotError, kept_in};
 use crate::policy::decision::Caller;
 use crate::policy::{Plan, shadowed};
 
@@ -64,6 +64,18 @@ fn check(file: &Path) -> Result<Exit, Failure> {
     }
     note(format_args!("{} is good: generation {}", file.display(), policy.generation().id()));
     Ok(Exit::Yes)
+}
+
+/// The policies that are kept in a folder. Tells of those that another version of the program wrote.
+pub(super) fn read_kept(dir: &Path, now: i64) -> Result<KeptIn, Failure> {
+    let kept = kept_in(dir, now).map_err(failure)?;
+    if let [first, ..] = kept.of_others.as_slice() {
+        let (count, first) = (kept.of_others.len(), first.display());
+        note(format_args!(
+            "{count} policies are of another version of shaken and passed over, such as {first}"
+        ));
+    }
+    Ok(kept)
 }
 
 fn compile(file: &Path, out: &Path) -> Result<Exit, Failure> {

@@ -2,27 +2,21 @@
 //! between two generations.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use super::counts::Level;
 use super::expected::Expected;
-use crate::policy::data::{Customer, Evidence, LoadError, Policy, kept_in};
+use crate::policy::data::{Basis, Customer, Evidence, Policy, Right, time_text};
 use crate::policy::numbers::E164;
-use crate::stamp::stamp;
 
 /// Policies of the past, by the name that records have for them.
 #[derive(Debug, Default)]
 pub struct Generations(HashMap<String, Policy>);
 
 impl Generations {
-    /// Reads all compiled policies in a folder; other files are passed over.
-    ///
-    /// # Errors
-    /// [`LoadError`], also of one that is damaged.
-    pub fn read(folder: &Path, now: i64) -> Result<Self, LoadError> {
-        let all = kept_in(folder, now)?.into_iter();
-        let all = all.map(|(_, policy)| (policy.generation().id().to_owned(), policy)).collect();
-        Ok(Self(all))
+    /// Those that are kept.
+    #[must_use]
+    pub fn new(kept: Vec<Policy>) -> Self {
+        Self(kept.into_iter().map(|policy| (policy.generation().id().to_owned(), policy)).collect())
     }
 
     /// What took A from `number` on the trunk of this name when `after` came in the place of `before`: lines
@@ -64,14 +58,24 @@ impl Generations {
 }
 
 fn of_rights(before: &Policy, after: &Policy, number: E164, lines: &mut Vec<String>) {
-    let texts = |policy: &Policy| -> Vec<String> {
-        policy.rights_to(number).map(|right| policy.right_row(right)).collect()
+    let rows = |policy: &Policy| -> Vec<(String, String)> {
+        let customer =
+            |right: &Right| policy.customers().get(right.customer as usize).map(|one| one.id.clone());
+        let rights = policy.rights_to(number);
+        rights.map(|right| (policy.right_row(right), customer(right).unwrap_or_default())).collect()
     };
-    let (old, new) = (texts(before), texts(after));
-    let gone = old.iter().filter(|text| !new.contains(text));
-    lines.extend(gone.map(|text| format!("- rights.csv {text}")));
-    let fresh = new.iter().filter(|text| !old.contains(text));
-    lines.extend(fresh.map(|text| format!("+ rights.csv {text}")));
+    let (old, new) = (rows(before), rows(after));
+    let gone: Vec<_> = old.iter().filter(|row| !new.contains(row)).collect();
+    lines.extend(gone.iter().map(|(row, _)| format!("- rights.csv {row}")));
+    // Rights add up, so what is new took nothing away, unless it says that the number has left, whose it is now, or
+    // what became of a row that is gone.
+    let takes = |(right, (_, customer)): &(&Right, &(String, String))| {
+        right.basis == Basis::PortedOut
+            || right.basis.is_assignment()
+            || gone.iter().any(|(_, other)| other == customer)
+    };
+    let fresh = after.rights_to(number).zip(&new).filter(|(_, row)| !old.contains(row)).filter(takes);
+    lines.extend(fresh.map(|(_, (row, _))| format!("+ rights.csv {row}")));
     for right in after.rights_to(number) {
         for place in &right.evidence {
             if let Some(new) = after.evidence().get(*place as usize)
@@ -126,8 +130,4 @@ fn evidence_text(evidence: &Evidence) -> String {
 fn customer_text(customer: &Customer) -> String {
     let state = customer.vetting.state.name();
     format!("{state} {}..{}", time_text(customer.vetting.verified_at), time_text(customer.vetting.expires_at))
-}
-
-fn time_text(time: Option<i64>) -> String {
-    time.map(stamp).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 
 use shaken_core::{Attest, TelephoneNumber};
 
@@ -30,23 +31,19 @@ pub(super) struct Expected<'p> {
     trunks: HashMap<NonZeroU32, Box<[u32]>>,
     /// The trunk that a number is asked about which nobody has a right to.
     any: Box<[u32]>,
-    /// When a level changes is the same for all numbers of a set.
-    edges: HashMap<(NonZeroU32, Option<u32>, Side), i64>,
+    /// When something changes, by the set of rights and the trunk.
+    dates: HashMap<Changing, Rc<[i64]>>,
 }
 
-/// Which edge of a stretch of time is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Side {
-    Past,
-    Future,
-}
+/// The set of rights that a number has, and the trunk that it is asked about.
+type Changing = (Option<NonZeroU32>, Option<u32>);
 
 impl<'p> Expected<'p> {
     pub(super) fn new(policy: &'p Policy) -> Self {
         let originating = policy.trunks().iter().position(|trunk| trunk.role == Role::Originate);
         let any =
             originating.or_else(|| (!policy.trunks().is_empty()).then_some(0)).map(|place| place as u32);
-        Self { policy, trunks: HashMap::new(), any: any.into_iter().collect(), edges: HashMap::new() }
+        Self { policy, trunks: HashMap::new(), any: any.into_iter().collect(), dates: HashMap::new() }
     }
 
     pub(super) fn policy(&self) -> &'p Policy {
@@ -57,9 +54,14 @@ impl<'p> Expected<'p> {
         self.policy.numbers().lookup(number).is_some()
     }
 
-    /// The customer of the first right to a number.
-    pub(super) fn customer(&self, number: E164) -> Option<u32> {
-        self.policy.rights_to(number).map(|right| right.customer).next()
+    /// Whose a number is: whom it is assigned to, of several the one that is a customer of the others; else who has
+    /// a right to it, the first in the file.
+    pub(super) fn customer(&self, number: E164, at: i64) -> Option<u32> {
+        let policy = self.policy;
+        let assigned =
+            policy.rights_to(number).filter(|right| right.is_assigned(at)).map(|right| right.customer);
+        let lowest = assigned.reduce(|one, other| if policy.is_under(other, one) { other } else { one });
+        lowest.or_else(|| policy.rights_to(number).map(|right| right.customer).next())
     }
 
     /// Who holds a right to a number that nobody on `trunk` holds one to; the first, if there are several.
@@ -69,15 +71,14 @@ impl<'p> Expected<'p> {
         let policy = self.policy;
         let trunk = policy.trunks().get(trunk as usize)?;
         let customer = trunk.customer;
-        let is_of_its_provider = |right: &Right| {
+        let is_of_its_provider = |right: &&Right| {
             let holder = policy.customers().get(right.customer as usize);
             holder.is_some_and(|holder| holder.provider == trunk.provider)
         };
         let is_own = |right: &Right| customer.is_some_and(|own| policy.is_under(right.customer, own));
-        let is_other =
-            |right: &Right| is_of_its_provider(right) && !is_own(right) && !right.is_ported_out(at);
-        let holder = policy.rights_to(number).next()?.customer;
-        policy.rights_to(number).all(is_other).then_some(holder)
+        let rights = || policy.rights_to(number).filter(is_of_its_provider);
+        let are_others = rights().all(|right| !is_own(right) && !right.is_ported_out(at));
+        rights().next().filter(|_| are_others).map(|right| right.customer)
     }
 
     /// The best level on any trunk.
@@ -108,11 +109,11 @@ impl<'p> Expected<'p> {
         let Ok(tn) = TelephoneNumber::parse(&number.value().to_string()) else {
             return Expect { level: Level::Unsigned, reason: Reason::TnInvalid, trunk };
         };
-        let delegate = self.delegate(number);
+        let delegates = self.delegates(number);
         let facts = Facts {
             trunk: trunk.and_then(|place| policy.trunks().get(place as usize)),
             requested: Some(Attest::A),
-            delegates: delegate.as_slice(),
+            delegates: &delegates,
             ..Facts::new(Caller::Number(tn))
         };
         let decision = before_certificate(decide(policy, &facts, at));
@@ -127,37 +128,73 @@ impl<'p> Expected<'p> {
         Expect { level, reason: decision.reason(), trunk }
     }
 
-    /// The first second between two times that a number has another level at than at `from`: A on one side
-    /// and less on the other. All numbers of one set of rights have the same, as nothing else knows dates.
-    pub(super) fn edge(
+    /// When the stretch without A began that lasts until `to`: after `from`, if it is known.
+    pub(super) fn lost_at(&mut self, number: E164, trunk: Option<u32>, (from, to): (i64, i64)) -> i64 {
+        let (dates, trunks) = self.dates_of(number, trunk);
+        let mut between = dates.iter().filter(|at| from < **at && **at <= to);
+        between.rfind(|at| self.best_on(number, &trunks, **at - 1).level == Level::A).copied().unwrap_or(to)
+    }
+
+    /// When a number that has A at `from` will have none, up to `to`, and what it will have.
+    pub(super) fn loses_at(
         &mut self,
         number: E164,
         trunk: Option<u32>,
         (from, to): (i64, i64),
-        side: Side,
-    ) -> i64 {
+    ) -> Option<(i64, Expect)> {
+        let (dates, trunks) = self.dates_of(number, trunk);
+        let mut between = dates.iter().filter(|at| from < **at && **at <= to);
+        between.find_map(|at| {
+            let then = self.best_on(number, &trunks, *at);
+            (then.level != Level::A).then_some((*at, then))
+        })
+    }
+
+    /// When levels of a number can change on a trunk or on all of them, and which these are. All numbers of one set
+    /// of rights have the same, as nothing else knows dates.
+    fn dates_of(&mut self, number: E164, trunk: Option<u32>) -> (Rc<[i64]>, Box<[u32]>) {
         let set = self.policy.numbers().lookup(number);
-        if let Some(known) = set.and_then(|set| self.edges.get(&(set, trunk, side))) {
-            return *known;
-        }
         let trunks: Box<[u32]> = match (trunk, set) {
             (Some(trunk), _) => Box::new([trunk]),
             (None, Some(set)) => self.trunks_of(set),
             (None, None) => self.any.clone(),
         };
-        let (mut low, mut high) = (from, to);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.best_on(number, &trunks, middle).level == Level::A {
-                low = middle;
-            } else {
-                high = middle;
+        let known = self.dates.get(&(set, trunk)).cloned();
+        let dates = known.unwrap_or_else(|| {
+            let dates: Rc<[i64]> = self.dates(number, &trunks).into();
+            self.dates.insert((set, trunk), Rc::clone(&dates));
+            dates
+        });
+        (dates, trunks)
+    }
+
+    /// When something begins or ends that a level of a number hangs on, ascending.
+    fn dates(&self, number: E164, trunks: &[u32]) -> Vec<i64> {
+        let policy = self.policy;
+        let mut dates = Vec::new();
+        let mut customers: Vec<u32> = Vec::new();
+        let mut evidence: Vec<u32> = Vec::new();
+        for right in policy.rights_to(number) {
+            dates.extend(right.valid_from.into_iter().chain(right.valid_until));
+            evidence.extend(&right.evidence);
+            customers.push(right.customer);
+        }
+        let trunks = trunks.iter().filter_map(|place| policy.trunks().get(*place as usize));
+        customers.extend(trunks.filter_map(|trunk| trunk.customer));
+        for customer in customers {
+            let parent = |place: &u32| policy.customers().get(*place as usize)?.parent;
+            for place in std::iter::successors(Some(customer), parent) {
+                let Some(customer) = policy.customers().get(place as usize) else { break };
+                dates.extend(customer.vetting.verified_at.into_iter().chain(customer.vetting.expires_at));
+                evidence.extend(&customer.evidence);
             }
         }
-        if let Some(set) = set {
-            self.edges.insert((set, trunk, side), high);
+        for evidence in evidence.iter().filter_map(|place| policy.evidence().get(*place as usize)) {
+            dates.extend(evidence.issued_at.into_iter().chain(evidence.expires_at));
         }
-        high
+        dates.sort_unstable();
+        dates.dedup();
+        dates
     }
 
     /// The times beyond which nothing is asked: a stretch before `now` in days.
@@ -180,14 +217,15 @@ impl<'p> Expected<'p> {
         found.clone()
     }
 
-    fn delegate(&self, number: E164) -> Option<[u8; 32]> {
-        let delegated = |basis| basis == Basis::DelegateCert;
-        let rights = self.policy.rights_to(number).filter(|right| delegated(right.basis));
-        let mut evidence = rights.flat_map(|right| right.evidence.iter());
-        evidence.find_map(|place| {
-            let evidence = self.policy.evidence().get(*place as usize)?;
-            evidence.sha256.filter(|_| evidence.kind == EvidenceKind::Cert)
-        })
+    /// Of all delegate certificates that rights to a number rest on: which one calls would come with is not known.
+    fn delegates(&self, number: E164) -> Vec<[u8; 32]> {
+        let rights = self.policy.rights_to(number).filter(|right| right.basis == Basis::DelegateCert);
+        let evidence = rights.flat_map(|right| right.evidence.iter());
+        let evidence = evidence.filter_map(|place| self.policy.evidence().get(*place as usize));
+        evidence
+            .filter(|evidence| evidence.kind == EvidenceKind::Cert)
+            .filter_map(|cert| cert.sha256)
+            .collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which state a number is in, and why.
 
 use super::counts::Level;
-use super::expected::{Expect, Expected, Side};
+use super::expected::{Expect, Expected};
 use super::inventory::Inventory;
 use super::names::Names;
 use super::observed::{Observed, Pair, Seen};
@@ -139,7 +139,7 @@ impl Judge<'_> {
             first,
             last,
             pairs: (start as u32, u16::try_from(case.count).unwrap_or(u16::MAX)),
-            customer: self.expected.customer(number),
+            customer: self.expected.customer(number, self.times.now),
             site: assigned.and_then(|assigned| assigned.site),
             finding,
             best: best.level,
@@ -239,11 +239,7 @@ impl Judge<'_> {
             let expect = self.expected.on(case.number, place, now);
             if expect.level != Level::A {
                 let had_a = self.expected.on(case.number, place, last).level == Level::A;
-                let since = if had_a {
-                    self.expected.edge(case.number, place, (last, now), Side::Past)
-                } else {
-                    last
-                };
+                let since = if had_a { self.expected.lost_at(case.number, place, (last, now)) } else { last };
                 return self.found(State::Lost, expect.reason.name(), since, 0, newest);
             }
         }
@@ -256,15 +252,10 @@ impl Judge<'_> {
     fn risk(&mut self, case: &Case, expect: Expect, is_of_policy: bool) -> Option<Finding> {
         let Times { now, until, .. } = self.times;
         let name = self.name_of(expect.trunk);
-        if is_of_policy {
-            let then = match expect.trunk {
-                Some(_) => self.expected.on(case.number, expect.trunk, until),
-                None => self.expected.best(case.number, until),
-            };
-            if then.level != Level::A {
-                let at = self.expected.edge(case.number, expect.trunk, (now, until), Side::Future);
-                return Some(self.found(State::AtRisk, then.reason.name(), at, 0, name));
-            }
+        if is_of_policy
+            && let Some((at, then)) = self.expected.loses_at(case.number, expect.trunk, (now, until))
+        {
+            return Some(self.found(State::AtRisk, then.reason.name(), at, 0, name));
         }
         if let (Some(ways), Some(on_teams)) = (&case.ways, case.on_teams) {
             if ways.first.is_empty() {
@@ -318,7 +309,7 @@ impl Judge<'_> {
             return risk.unwrap_or_else(|| self.found(State::Unused, own::NO_CALLS, 0, 0, name));
         }
         if self.expected.on(case.number, expect.trunk, since).level == Level::A {
-            let at = self.expected.edge(case.number, expect.trunk, (since, now), Side::Past);
+            let at = self.expected.lost_at(case.number, expect.trunk, (since, now));
             return self.found(State::Lost, expect.reason.name(), at, 0, name);
         }
         let state = if is_assigned { State::NeverA } else { State::Unused };

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::state::remedy;
 use super::*;
 use crate::audit::{Call, CallVisitor as _, Interest};
-use crate::policy::data::Loader;
+use crate::policy::data::{Loader, kept_in};
 use crate::stamp::stamp;
 
 mod exports;
@@ -354,7 +354,7 @@ fn a_loss_by_date_has_no_line() {
     let past = tempfile::tempdir().unwrap();
     let file = fixture.folder.path().join("policy.toml");
     Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
-    let generations = Generations::read(past.path(), NOW).unwrap();
+    let generations = Generations::new(kept_in(past.path(), NOW).unwrap().policies);
     let mut observed = Observed::new(NOW);
     let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
     let generation = fixture.policy.generation().id();
@@ -374,7 +374,7 @@ fn a_row_says_what_did_it_if_any_of_its_numbers_can() {
     let past = tempfile::tempdir().unwrap();
     let file = fixture.folder.path().join("policy.toml");
     Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
-    let generations = Generations::read(past.path(), NOW).unwrap();
+    let generations = Generations::new(kept_in(past.path(), NOW).unwrap().policies);
     let mut observed = Observed::new(NOW);
     let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
     tell_by(&mut observed, "12155550121", calls, fixture.policy.generation().id());
@@ -384,6 +384,40 @@ fn a_row_says_what_did_it_if_any_of_its_numbers_can() {
     assert_eq!((row.count, row.state), (2, State::Lost));
     assert_eq!(row.since.map(stamp).as_deref(), Some("2026-05-21"));
     assert_eq!(row.cause.as_deref(), Some("no line: by RIGHT_EXPIRED of its dates alone"));
+}
+
+/// Rights add up: what one row ends another one may begin, later.
+#[test]
+fn rows_that_hold_one_number_are_seen_together() {
+    let rights = format!(
+        "{RIGHTS}acme,12155550118,,assigned,,,2026-06-03,A\nacme,12155550118,,loa,loa-1,2026-06-10,,A\n\
+         acme,12155550117,,loa,loa-old,,,A\nacme,12155550117,,delegate_cert,cert-2,,,A\n\
+         acme,1215555012*,,loa,loa-1,,,A\nsecond,12155550121,,assigned,,,,A\n\
+         acme,12155550131,,assigned,,,2026-05-10,A\nacme,12155550131,,loa,loa-1,2026-05-20,2026-05-25,A\n"
+    );
+    let other = format!("cert-2,cert,{},\nloa-1,", "cd".repeat(32));
+    let fixture = Fixture::edited(&rights, |text| text.replace("\nloa-1,", &format!("\n{other}")));
+    let (teams, none) = (Teams::default(), Generations::default());
+    let mut observed = Observed::new(NOW);
+    let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (1, "teams", "A", "RIGHT_OK")];
+    for number in ["12155550117", "12155550118", "12155550121"] {
+        tell(&mut observed, number, calls);
+    }
+    tell(&mut observed, "12155550131", &[(25, "teams", "A", "RIGHT_OK")]);
+    let report = report(&fixture.policy, observed, &teams, None, &none, By::Number);
+    let found = |number| {
+        let row = row_of(&report, number);
+        (row.state, row.reason, row.since.map(stamp).unwrap_or_default(), row.customer)
+    };
+    let row = |state, reason: &str, since: &str, customer: &str| {
+        (state, reason.to_owned(), since.to_owned(), customer.to_owned())
+    };
+    assert_eq!(found(12_155_550_118), row(State::AtRisk, "RIGHT_EXPIRED", "2026-06-04", "acme"));
+    assert_eq!(found(12_155_550_117), row(State::Ok, "A_SEEN", "", "acme"));
+    // Whom a number is assigned to has it, whoever else may use it and is written first.
+    assert_eq!(found(12_155_550_121).3, "second");
+    // It came back in between.
+    assert_eq!(found(12_155_550_131), row(State::Lost, "RIGHT_EXPIRED", "2026-05-26", "acme"));
 }
 
 #[test]

@@ -38,15 +38,18 @@ pub(crate) use diff::{Compared, Kind, RowsFile, compare, rows_files};
 pub(crate) use fault::quoted;
 pub use fault::{Fault, Faults, LoadError};
 pub use generation::Generation;
-pub use kept::{Kept, kept_in};
+pub use kept::{Kept, KeptIn, kept_in};
 pub use load::{Compiled, Loader};
 pub use right::{Basis, Evidence, EvidenceKind, Granted, MaxLevel, Right, Shortfall};
 pub use snapshot::{SnapshotError, is_compiled};
+pub(crate) use written::time_text;
 
 /// A checked policy: everything that a decision looks at, but for the call.
 #[derive(Debug)]
 pub struct Policy {
     pub(super) generation: Generation,
+    /// The keys of `policy.toml` with their values.
+    pub(super) keys: std::collections::BTreeMap<String, String>,
     pub(super) sources: Vec<std::path::PathBuf>,
     pub(super) mode: Mode,
     pub(super) candidate: Option<Candidate>,

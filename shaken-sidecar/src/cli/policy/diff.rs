@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Exit, Failure, failure};
+use super::{Exit, Failure, failure, load};
 use crate::audit::mask::mask_runs;
-use crate::cli::input::{Output, clock, printable};
+use crate::cli::input::{Output, printable};
 use crate::policy::data::{Between, Change, Changes, RightsChange, RowChange, between, diff, is_compiled};
 
 #[derive(clap::Args)]
@@ -15,17 +15,15 @@ pub(in crate::cli) struct Args {
     old: PathBuf,
     /// policy.toml of the new one, or a compiled policy
     new: PathBuf,
-    /// One JSON object for each difference
+    /// One JSON object for each difference; of compiled policies one for all
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    for path in [&args.old, &args.new] {
-        if is_compiled(path).map_err(failure)? {
-            let between = between(&args.old, &args.new, clock()).map_err(failure)?;
-            return by_number(&between, args.json);
-        }
+    if is_compiled(&args.old).map_err(failure)? || is_compiled(&args.new).map_err(failure)? {
+        let [old, new] = [load(&args.old)?, load(&args.new)?];
+        return by_number(&between(&old, &new), args.json);
     }
     let all = diff(&args.old, &args.new).map_err(failure)?;
     let mut output = Output::new();
@@ -64,16 +62,17 @@ fn by_number(between: &Between, json: bool) -> Result<Exit, Failure> {
         output.line(format_args!("{}", json_of(between)))?;
     } else {
         for key in &between.keys {
-            output.line(format_args!("~ policy.toml {}", printable(key)))?;
+            output.line(format_args!("~ policy.toml {}", shown(key)))?;
         }
         for (file, rows) in [("customers.csv", &between.customers), ("evidence.csv", &between.evidence)] {
             for (name, change) in rows {
-                output.line(format_args!("{} {file} {}", sign(*change), printable(name)))?;
+                output.line(format_args!("{} {file} {}", sign(*change), shown(name)))?;
             }
         }
         for change in &between.rights {
-            let rows = change.gone.iter().map(|row| format!("- {row}"));
-            let rows: Vec<_> = rows.chain(change.new.iter().map(|row| format!("+ {row}"))).collect();
+            let rows = change.gone.iter().map(|row| format!("- {}", masked(row)));
+            let rows: Vec<_> =
+                rows.chain(change.new.iter().map(|row| format!("+ {}", masked(row)))).collect();
             let (numbers, rows) = (span(change), rows.join("; "));
             output.line(format_args!("~ rights.csv {numbers}: {}", printable(&rows)))?;
         }
@@ -89,6 +88,18 @@ fn by_number(between: &Between, json: bool) -> Result<Exit, Failure> {
 
 fn lists(between: &Between) -> [(&'static str, [u64; 2]); 2] {
     [("do_not_originate", between.do_not_originate), ("unallocated", between.unallocated)]
+}
+
+/// Names can have numbers in them.
+fn shown(name: &str) -> String {
+    printable(&mask_runs(name)).to_string()
+}
+
+/// A row of rights; behind four others stand two days.
+fn masked(row: &str) -> String {
+    let fields = row.split(',').enumerate();
+    let fields = fields.map(|(i, field)| if i == 4 || i == 5 { field.to_owned() } else { mask_runs(field) });
+    fields.collect::<Vec<_>>().join(",")
 }
 
 fn sign(change: RowChange) -> char {
@@ -109,19 +120,20 @@ fn span(change: &RightsChange) -> String {
 
 fn json_of(between: &Between) -> Value {
     let rows = |rows: &[(String, RowChange)]| -> Vec<Value> {
-        let row = |(name, change): &(String, RowChange)| json!({ "name": name, "change": sign(*change).to_string() });
+        let row = |(name, change): &(String, RowChange)| json!({ "name": mask_runs(name), "change": sign(*change).to_string() });
         rows.iter().map(row).collect()
     };
+    let all = |rows: &[String]| -> Vec<String> { rows.iter().map(|row| masked(row)).collect() };
     let right = |change: &RightsChange| {
         let [first, last] = [change.span.0, change.span.1].map(|number| mask_runs(&number.to_string()));
-        json!({ "numbers": change.count, "first": first, "last": last, "gone": change.gone, "new": change.new })
+        json!({ "numbers": change.count, "first": first, "last": last, "gone": all(&change.gone), "new": all(&change.new) })
     };
     let [old, new] = &between.generations;
     let list = |[added, removed]: [u64; 2]| json!({ "added": added, "removed": removed });
     json!({
         "from": old.id(),
         "to": new.id(),
-        "keys": between.keys,
+        "keys": between.keys.iter().map(|key| mask_runs(key)).collect::<Vec<_>>(),
         "customers": rows(&between.customers),
         "evidence": rows(&between.evidence),
         "rights": between.rights.iter().map(right).collect::<Vec<_>>(),

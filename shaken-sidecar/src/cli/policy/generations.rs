@@ -1,12 +1,12 @@
 //! `shaken policy generations`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Exit, Failure, failure};
+use super::{Exit, Failure, read_kept};
 use crate::cli::input::{Output, clock, printable};
-use crate::policy::data::{Between, between, kept_in};
+use crate::policy::data::{Between, between};
 use crate::stamp::rfc3339;
 
 #[derive(clap::Args)]
@@ -19,13 +19,12 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let now = clock();
-    let kept = kept_in(&args.dir, now).map_err(failure)?;
+    let kept = read_kept(&args.dir, clock())?;
     let mut output = Output::new();
-    let mut before: Option<&Path> = None;
-    for (path, policy) in &kept {
+    let mut before = None;
+    for policy in &kept.policies {
         let generation = policy.generation();
-        let changed = before.map(|before| between(before, path, now)).transpose().map_err(failure)?;
+        let changed = before.replace(policy).map(|before| between(before, policy));
         let time = rfc3339(generation.loaded_at);
         if args.json {
             let changed = changed.as_ref().map(|changed| {
@@ -49,13 +48,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             let changed = changed.as_ref().map_or_else(|| "the first".to_owned(), summary);
             output.line(format_args!("{time} {} {}: {changed}", generation.id(), printable(author)))?;
         }
-        before = Some(path);
     }
     output.finish()?;
     Ok(Exit::Yes)
 }
 
-/// How many numbers have other rights, or are on other lists.
+/// How many numbers have other rights, and how many came onto a list or left it.
 fn numbers(changed: &Between) -> u64 {
     let lists = changed.do_not_originate.iter().chain(&changed.unallocated);
     changed.rights.iter().map(|change| change.count).chain(lists.copied()).sum()
@@ -70,7 +68,7 @@ fn summary(changed: &Between) -> String {
     ];
     let told: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).collect();
     if told.is_empty() {
-        return "rows in another order".to_owned();
+        return "no number, customer, evidence or key: the order of rows, or notes".to_owned();
     }
     told.iter().map(|(count, what)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
 }

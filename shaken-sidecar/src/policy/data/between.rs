@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
-use std::path::Path;
 
-use super::diff::keys_of;
-use super::{Generation, LoadError, Loader, Policy, snapshot};
+use super::{Generation, Policy};
 use crate::policy::numbers::Table;
 
 /// The differences of two policies.
@@ -67,15 +65,12 @@ impl Between {
     }
 }
 
-/// What is different between the policies at two places, each a `policy.toml` or a compiled policy, at `now` in
-/// seconds since 1970. Each run of numbers with the same rights takes 24 bytes of memory meanwhile.
-///
-/// # Errors
-/// [`LoadError`], if one of them cannot be read.
-pub fn between(old: &Path, new: &Path, now: i64) -> Result<Between, LoadError> {
-    let [(before, old_keys), (after, new_keys)] = [read(old, now)?, read(new, now)?];
-    let all_keys = old_keys.keys().chain(new_keys.keys().filter(|key| !old_keys.contains_key(*key)));
-    let keys = all_keys.filter(|key| old_keys.get(*key) != new_keys.get(*key)).cloned().collect();
+/// What is different between two policies. Each run of numbers with the same rights takes some 24 bytes of memory
+/// meanwhile.
+#[must_use]
+pub fn between(before: &Policy, after: &Policy) -> Between {
+    let all_keys = before.keys.keys().chain(after.keys.keys().filter(|key| !before.keys.contains_key(*key)));
+    let keys = all_keys.filter(|key| before.keys.get(*key) != after.keys.get(*key)).cloned().collect();
     let customers = |policy: &Policy| -> BTreeMap<String, String> {
         let all = policy.customers.iter();
         all.map(|customer| (customer.id.clone(), policy.customer_row(customer))).collect()
@@ -84,28 +79,15 @@ pub fn between(old: &Path, new: &Path, now: i64) -> Result<Between, LoadError> {
         let all = policy.evidence.iter();
         all.map(|evidence| (evidence.id.clone(), Policy::evidence_row(evidence))).collect()
     };
-    Ok(Between {
+    Between {
         keys,
-        customers: rows(&customers(&before), &customers(&after)),
-        evidence: rows(&evidence(&before), &evidence(&after)),
-        rights: rights(&before, &after),
+        customers: rows(&customers(before), &customers(after)),
+        evidence: rows(&evidence(before), &evidence(after)),
+        rights: rights(before, after),
         do_not_originate: listed(&before.do_not_originate, &after.do_not_originate),
         unallocated: listed(&before.unallocated, &after.unallocated),
-        generations: [before.generation, after.generation],
-    })
-}
-
-fn read(path: &Path, now: i64) -> Result<(Policy, BTreeMap<String, String>), LoadError> {
-    let policy = Loader::new(path).load(now)?;
-    let compiled =
-        snapshot::open(path).map_err(|error| LoadError::Snapshot { path: path.to_owned(), error })?;
-    let toml = match compiled {
-        Some(contents) => contents.texts.toml,
-        None => std::fs::read(path).map_err(LoadError::io(path))?,
-    };
-    // It has been read already, as what it is.
-    let keys = keys_of(path, &String::from_utf8_lossy(&toml))?;
-    Ok((policy, keys))
+        generations: [before.generation.clone(), after.generation.clone()],
+    }
 }
 
 fn rows(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<(String, RowChange)> {
@@ -175,8 +157,11 @@ fn both(before: &Table, after: &Table, mut visit: impl FnMut(u64, u64, [Option<N
         let ends = open.into_iter().flatten();
         let end =
             ends.map(|(first, last, _)| if first > start { first - 1 } else { last }).min().unwrap_or(start);
-        visit(start, end, sets);
-        at = end + 1;
+        // Runs of a file that lies may touch each other.
+        if start <= end {
+            visit(start, end, sets);
+        }
+        at = end.saturating_add(1);
         for of in [0, 1] {
             if open[of].is_some_and(|(_, last, _)| last <= end) {
                 places[of] += 1;

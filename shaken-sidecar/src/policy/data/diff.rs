@@ -8,7 +8,7 @@ use ring::digest::{Context, SHA256, digest};
 
 use super::fault::{Faults, LoadError};
 use super::load::{CUSTOMERS, EVIDENCE, LIST};
-use super::rows::{self, Column};
+use super::rows::{self, Column, Presence};
 use super::terms::RIGHTS;
 
 /// One difference. Lines count from 1.
@@ -148,15 +148,14 @@ fn files(path: &Path) -> Result<(Vec<RowsFile>, BTreeMap<String, String>), LoadE
         let lists = lists.filter_map(toml::Value::as_str);
         files.extend(lists.map(|list| RowsFile { kind: Kind::List, path: folder.join(list) }));
     }
-    Ok((files, keys_of(path, &text)?))
+    Ok((files, keys_of(table)))
 }
 
 /// The keys of a `policy.toml` with their values.
-pub(super) fn keys_of(path: &Path, text: &str) -> Result<BTreeMap<String, String>, LoadError> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| LoadError::toml(path, text, &error))?;
+pub(super) fn keys_of(table: toml::Table) -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
     flatten("", &toml::Value::Table(table), &mut keys);
-    Ok(keys)
+    keys
 }
 
 /// Members of a list of tables are called by their name, so that one more does not change the others.
@@ -167,10 +166,15 @@ fn flatten(name: &str, value: &toml::Value, keys: &mut BTreeMap<String, String>)
             table.iter().for_each(|(part, value)| flatten(&below(part), value, keys));
         }
         toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
+            let mut order = Vec::new();
             for (i, value) in list.iter().enumerate() {
                 let own = ["id", "name"].iter().find_map(|key| value.get(key)?.as_str());
-                flatten(&below(own.unwrap_or(&i.to_string())), value, keys);
+                let own = own.map_or_else(|| i.to_string(), str::to_owned);
+                flatten(&below(&own), value, keys);
+                order.push(own);
             }
+            // The first rule and the first trunk that fit decide.
+            keys.insert(name.to_owned(), order.join(", "));
         }
         _ => {
             keys.insert(name.to_owned(), value.to_string());
@@ -227,7 +231,9 @@ fn hashed<const N: usize>(path: &Path, columns: &[Column; N], key: usize) -> Res
         std::array::from_fn(|i| hash.as_ref()[i])
     };
     rows::read(path, file, columns, &mut whole, &mut faults, |fields, line| {
-        let (key, rest) = fields.split_at(key);
+        let content = fields.iter().zip(columns).filter(|(_, (_, presence))| *presence != Presence::Note);
+        let content: Vec<&str> = content.map(|(field, _)| *field).collect();
+        let (key, rest) = content.split_at(key);
         all.push(Hashed { key: hash(key), rest: hash(rest), line });
         Ok(())
     });

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{LoadError, Loader, Policy, snapshot};
+use super::{LoadError, Loader, Policy, SnapshotError, snapshot};
 use crate::files::replace_with;
 
 /// A policy that is to be kept.
@@ -66,21 +66,35 @@ impl Kept {
     }
 }
 
-/// The compiled policies in a folder, in the order in which they were read from their files. Other files are passed
-/// over.
+/// What is kept in a folder.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct KeptIn {
+    /// The compiled policies, in the order in which they were compiled.
+    pub policies: Vec<Policy>,
+    /// Those that another version of the program has written: it reads them.
+    pub of_others: Vec<PathBuf>,
+}
+
+/// The compiled policies in a folder, loaded at `now` in seconds since 1970. Other files are passed over.
 ///
 /// # Errors
 /// [`LoadError`], also of one that is damaged.
-pub fn kept_in(dir: &Path, now: i64) -> Result<Vec<(PathBuf, Policy)>, LoadError> {
-    let mut all = Vec::new();
+pub fn kept_in(dir: &Path, now: i64) -> Result<KeptIn, LoadError> {
+    let mut all = KeptIn { policies: Vec::new(), of_others: Vec::new() };
     for entry in fs::read_dir(dir).map_err(LoadError::io(dir))? {
         let path = entry.map_err(LoadError::io(dir))?.path();
         if path.extension().is_some_and(|extension| extension == EXTENSION) {
-            let policy = Loader::new(&path).load(now)?;
-            all.push((path, policy));
+            match Loader::new(&path).load(now) {
+                Ok(policy) => all.policies.push(policy),
+                Err(LoadError::Snapshot { error: SnapshotError::Version { .. }, .. }) => {
+                    all.of_others.push(path)
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    all.sort_by_key(|(path, policy)| (policy.generation().loaded_at, path.clone()));
+    all.policies.sort_by_key(|policy| (policy.generation.loaded_at, policy.sources.clone()));
     Ok(all)
 }
 

@@ -1,11 +1,12 @@
 //! The files of a policy, read and checked as a whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 
+use super::diff::keys_of;
 use super::fault::{Faults, LoadError, quoted};
 use super::overlap::Overlaps;
 use super::right::EvidenceKind;
@@ -97,7 +98,7 @@ impl Loader {
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         let mut faults = Faults::default();
         let mut hash = Context::new(&SHA256);
-        let mut file = read_toml(&self.path, &toml, &mut hash)?;
+        let (mut file, keys) = read_toml(&self.path, &toml, &mut hash)?;
         file.each_path(|path| {
             *path = folder.join(&*path);
             if let Some((_, other)) = self.instead.iter().find(|(named, _)| named == &*path) {
@@ -110,7 +111,7 @@ impl Loader {
             toml,
             terms: Vec::new(),
         };
-        let head = Head::read(&self.path, file, &texts, &mut hash, &mut faults);
+        let head = Head::read(&self.path, (file, keys), &texts, &mut hash, &mut faults);
         let mut terms = Terms::new(&head);
         let rights_path = &head.file.rights;
         let mut sorter = Sorter::new(&self.scratch);
@@ -199,10 +200,10 @@ fn of_contents(contents: Contents, path: &Path) -> Result<Policy, LoadError> {
     let mut faults = Faults::default();
     // What it was is in the file.
     let mut hash = Context::new(&SHA256);
-    let mut file = read_toml(path, &texts.toml, &mut hash)?;
+    let (mut file, keys) = read_toml(path, &texts.toml, &mut hash)?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     file.each_path(|path| *path = folder.join(&*path));
-    let head = Head::read(path, file, &texts, &mut hash, &mut faults);
+    let head = Head::read(path, (file, keys), &texts, &mut hash, &mut faults);
     let mut terms = Terms::new(&head);
     rows::read(path, &*texts.terms, &TERMS, &mut hash, &mut faults, |fields, _| {
         terms.right(fields).map(|_| ())
@@ -219,7 +220,12 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(path).map_err(LoadError::io(path))
 }
 
-fn read_toml(path: &Path, bytes: &[u8], hash: &mut Context) -> Result<sections::File, LoadError> {
+/// The file, and its keys with their values.
+fn read_toml(
+    path: &Path,
+    bytes: &[u8],
+    hash: &mut Context,
+) -> Result<(sections::File, BTreeMap<String, String>), LoadError> {
     let refuse = |message: String| {
         let mut faults = Faults::default();
         faults.add(path, 0, message.trim_end());
@@ -229,12 +235,14 @@ fn read_toml(path: &Path, bytes: &[u8], hash: &mut Context) -> Result<sections::
     let wrong = |error| LoadError::toml(path, text, &error);
     let table: toml::Table = toml::from_str(text).map_err(wrong)?;
     hash.update(toml::to_string(&table).map_err(|error| refuse(error.to_string()))?.as_bytes());
-    toml::from_str(text).map_err(wrong)
+    let file = toml::from_str(text).map_err(wrong)?;
+    Ok((file, keys_of(table)))
 }
 
 /// What is not numbers.
 pub(super) struct Head {
     file: sections::File,
+    keys: BTreeMap<String, String>,
     read: sections::Read,
     pub(super) customers: Vec<Customer>,
     pub(super) customer_index: HashMap<String, u32>,
@@ -255,7 +263,7 @@ struct Tables {
 impl Head {
     fn read(
         path: &Path,
-        file: sections::File,
+        (file, keys): (sections::File, BTreeMap<String, String>),
         texts: &Texts,
         hash: &mut Context,
         faults: &mut Faults,
@@ -274,7 +282,18 @@ impl Head {
             file.trunks(&read.providers, provider_of, |message| faults.add(path, 0, message));
         let rules =
             file.rules(&read.providers, &trunks, find_customer, |message| faults.add(path, 0, message));
-        Self { file, read, customers, customer_index, evidence, evidence_index, trunks, recognized, rules }
+        Self {
+            file,
+            keys,
+            read,
+            customers,
+            customer_index,
+            evidence,
+            evidence_index,
+            trunks,
+            recognized,
+            rules,
+        }
     }
 
     fn policy(
@@ -284,10 +303,11 @@ impl Head {
         tables: Tables,
         sources: Vec<PathBuf>,
     ) -> Policy {
-        let Self { read, customers, evidence, trunks, recognized, rules, .. } = self;
+        let Self { keys, read, customers, evidence, trunks, recognized, rules, .. } = self;
         let Tables { numbers, sets, do_not_originate, unallocated } = tables;
         Policy {
             generation,
+            keys,
             sources,
             mode: read.mode,
             candidate: read.candidate,

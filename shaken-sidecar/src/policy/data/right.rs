@@ -87,7 +87,7 @@ impl Basis {
     }
 
     /// Whether it says whose the number is: it is one customer's.
-    pub(super) const fn is_assignment(self) -> bool {
+    pub(crate) const fn is_assignment(self) -> bool {
         matches!(self, Self::Assigned | Self::PortedIn)
     }
 

@@ -16,6 +16,8 @@ pub(crate) type Column = (&'static str, Presence);
 pub(crate) enum Presence {
     Required,
     Optional,
+    /// It may be missing, and says nothing that decides: it is no part of what a file says.
+    Note,
 }
 
 /// Calls `take` with the fields of each row, in the order of `columns`; what it says is wrong becomes
@@ -53,7 +55,8 @@ pub(crate) fn scan<const N: usize>(
         Ok(Err(message)) => return faults.add(file, 1, message),
         Err(error) => return faults.add(file, 1, explain(&error)),
     };
-    columns.iter().for_each(|(name, _)| see(name));
+    let is_content = columns.map(|(_, presence)| presence != Presence::Note);
+    columns.iter().zip(is_content).filter(|(_, is)| *is).for_each(|((name, _), _)| see(name));
     let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -68,7 +71,7 @@ pub(crate) fn scan<const N: usize>(
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 let fields = places.map(|place| place.and_then(|place| record.get(place)).unwrap_or(""));
-                fields.iter().for_each(|field| see(field));
+                fields.iter().zip(is_content).filter(|(_, is)| *is).for_each(|(field, _)| see(field));
                 if let Err(message) = take(&fields, line) {
                     faults.add(file, line, message);
                 }

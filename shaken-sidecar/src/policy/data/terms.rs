@@ -18,8 +18,8 @@ pub(super) const RIGHTS: [Column; 10] = [
     ("valid_from", Presence::Optional),
     ("valid_until", Presence::Optional),
     ("max_level", Presence::Required),
-    ("source", Presence::Optional),
-    ("updated_at", Presence::Optional),
+    ("source", Presence::Note),
+    ("updated_at", Presence::Note),
 ];
 
 /// The rows of a compiled policy, whose numbers are in its table.

@@ -11,7 +11,7 @@ impl Policy {
         let trunk = |place: &u32| self.trunks.get(*place as usize).map(|trunk| trunk.name.as_str());
         let trunks: Vec<_> = right.trunks.iter().filter_map(trunk).collect();
         let level = if right.max_level == MaxLevel::A { "A" } else { "B" };
-        let (from, until) = (time(right.valid_from), time(right.valid_until));
+        let (from, until) = (time_text(right.valid_from), time_text(right.valid_until));
         let (basis, evidence) = (right.basis.name(), self.names_of(&right.evidence));
         format!("{customer},{},{basis},{evidence},{from},{until},{level}", trunks.join(";"))
     }
@@ -24,7 +24,7 @@ impl Policy {
         let parent = customer.parent.and_then(|place| self.customers.get(place as usize));
         let parent = parent.map_or("", |parent| &parent.id);
         let vetting = customer.vetting;
-        let (from, until) = (time(vetting.verified_at), time(vetting.expires_at));
+        let (from, until) = (time_text(vetting.verified_at), time_text(vetting.expires_at));
         let (state, evidence) = (vetting.state.name(), self.names_of(&customer.evidence));
         format!("{provider},{kind},{parent},{state},{from},{until},{evidence}")
     }
@@ -34,7 +34,7 @@ impl Policy {
         let kind =
             EvidenceKind::ALL.iter().find(|(_, kind)| *kind == evidence.kind).map_or("", |(name, _)| name);
         let sha256 = evidence.sha256.map(|sha256| hex(&sha256)).unwrap_or_default();
-        let (from, until) = (time(evidence.issued_at), time(evidence.expires_at));
+        let (from, until) = (time_text(evidence.issued_at), time_text(evidence.expires_at));
         format!("{kind},{sha256},{},{from},{until},{}", evidence.uri, evidence.reviewed_by)
     }
 
@@ -44,6 +44,7 @@ impl Policy {
     }
 }
 
-fn time(time: Option<i64>) -> String {
+/// A time as rows have it: of midnight the day alone.
+pub(crate) fn time_text(time: Option<i64>) -> String {
     time.map(stamp).unwrap_or_default()
 }

@@ -16,8 +16,8 @@
 
 use std::num::NonZeroU32;
 
-use super::E164;
 use super::part::{Part, item, u16_at, u32_at, u64_at};
+use super::{E164, MAX_DIGITS, digits_of};
 
 /// A value for each of many numbers.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Table {
         let entries_fit =
             (0..entries).all(|i| u32_at(&self.entries, i).is_some_and(|entry| self.fits(entry)));
         let bounds = (0..spans).map_while(|i| u64_at(&self.span_starts, i).zip(u64_at(&self.span_ends, i)));
-        let spans_fit = bounds.clone().all(|(start, end)| start <= end)
+        let spans_fit = bounds.clone().all(|(start, end)| start <= end && digits_of(end) <= MAX_DIGITS)
             && bounds.clone().zip(bounds.skip(1)).all(|((_, end), (start, _))| end < start);
         let all = are_whole
             && starts.is_sorted_by(|a, b| a < b)
