@@ -137,6 +137,14 @@ impl Fixture {
         Self { folder, policy }
     }
 
+    /// Its policy, as it is kept when it comes into force.
+    fn kept(&self) -> Generations {
+        let past = tempfile::tempdir().unwrap();
+        let file = self.folder.path().join("policy.toml");
+        Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
+        Generations::new(kept_in(past.path(), NOW).unwrap().policies)
+    }
+
     fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
@@ -351,10 +359,7 @@ fn states_by_policy_and_log() {
 #[test]
 fn a_loss_by_date_has_no_line() {
     let fixture = Fixture::new(RIGHTS);
-    let past = tempfile::tempdir().unwrap();
-    let file = fixture.folder.path().join("policy.toml");
-    Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
-    let generations = Generations::new(kept_in(past.path(), NOW).unwrap().policies);
+    let generations = fixture.kept();
     let mut observed = Observed::new(NOW);
     let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
     let generation = fixture.policy.generation().id();
@@ -371,10 +376,7 @@ fn a_loss_by_date_has_no_line() {
 fn a_row_says_what_did_it_if_any_of_its_numbers_can() {
     let ended = "12155550112,,assigned,,,2026-05-20,A";
     let fixture = Fixture::new(&RIGHTS.replace(ended, "12155550120-12155550121,,assigned,,,2026-05-20,A"));
-    let past = tempfile::tempdir().unwrap();
-    let file = fixture.folder.path().join("policy.toml");
-    Loader::new(&file).compile(&past.path().join("first.shaken"), NOW).unwrap();
-    let generations = Generations::new(kept_in(past.path(), NOW).unwrap().policies);
+    let generations = fixture.kept();
     let mut observed = Observed::new(NOW);
     let calls: Calls<'_> = &[(20, "teams", "A", "RIGHT_OK"), (5, "teams", "B", "RIGHT_EXPIRED")];
     tell_by(&mut observed, "12155550121", calls, fixture.policy.generation().id());
