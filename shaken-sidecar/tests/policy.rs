@@ -346,7 +346,11 @@ fn compiled_policies_are_compared_by_number_and_listed_by_time() {
     let output = policy(&["generations", kept.to_str().unwrap()]);
     assert_eq!((code(&output), stdout(&output).lines().count()), (0, 2));
     assert!(stderr(&output).contains("1 policies are of another version"), "{}", stderr(&output));
-    fs::write(&second, b"SHKNPOL\n").unwrap();
-    assert_eq!(code(&policy(&["generations", kept.to_str().unwrap()])), 65);
+    for bytes in [&b"SHKNPOL\n"[..], b"", b"mode = \"enforce\"\n"] {
+        fs::write(&second, bytes).unwrap();
+        let output = policy(&["generations", kept.to_str().unwrap()]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+        assert!(stderr(&output).contains("the compiled policy is damaged"), "{}", stderr(&output));
+    }
     assert_eq!(code(&policy(&["generations", "/nowhere"])), 74);
 }

@@ -36,7 +36,7 @@ pub(super) enum Command {
     },
     /// Name the rows and keys that differ between two policies; exit 1 if there are any
     Diff(diff::Args),
-    /// List the policies that have been in force: when, which, by whom, and what changed
+    /// List the policies that are kept: when each was compiled, which it is, by whom, and what changed
     Generations(generations::Args),
     /// Say what a policy would change: decide the calls of an audit log or of a CDR file again
     Simulate(simulate::Args),

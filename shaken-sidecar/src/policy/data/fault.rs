@@ -129,11 +129,16 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// What a file says, for a message. Messages reach logs, so numbers are masked, wherever they stand: a
-/// field that lacks its comma is in the column of another.
+/// What a file says, for a message, cut to what a person reads. Messages reach logs, so numbers are masked,
+/// wherever they stand: a field that lacks its comma is in the column of another.
 pub(crate) fn quoted(field: &str) -> String {
-    format!("{:?}", mask_runs(field))
+    match field.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{:?}...", mask_runs(field.get(..end).unwrap_or_default())),
+        None => format!("{:?}", mask_runs(field)),
+    }
 }
+
+const MAX_QUOTED: usize = 64;
 
 /// A file of a million wrong rows is wrong in one way.
 const MAX_NAMED: usize = 100;

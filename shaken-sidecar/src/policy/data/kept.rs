@@ -85,6 +85,9 @@ pub fn kept_in(dir: &Path, now: i64) -> Result<KeptIn, LoadError> {
     for entry in fs::read_dir(dir).map_err(LoadError::io(dir))? {
         let path = entry.map_err(LoadError::io(dir))?.path();
         if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            if !snapshot::is_compiled(&path)? {
+                return Err(LoadError::Snapshot { path, error: SnapshotError::Damaged });
+            }
             match Loader::new(&path).load(now) {
                 Ok(policy) => all.policies.push(policy),
                 Err(LoadError::Snapshot { error: SnapshotError::Version { .. }, .. }) => {

@@ -2,6 +2,8 @@
 
 use shaken_core::Attest;
 
+use super::written::word_of;
+
 /// Who may use some numbers, on which trunks, why, and until when. The numbers themselves are in the
 /// table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +148,12 @@ impl EvidenceKind {
         ("kyc_report", Self::KycReport),
         ("cert", Self::Cert),
     ];
+
+    /// As in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        word_of(self, &Self::ALL)
+    }
 }
 
 /// That a right holds for a call, now. Only [`Right::grant`] makes one, and level A is only made of one.

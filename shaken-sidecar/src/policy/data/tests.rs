@@ -41,6 +41,11 @@ fn wrong_rows_are_named_by_line_and_nothing_is_loaded() {
         assert_eq!((found.len(), found[0].0.as_str(), found[0].1), (1, "rights.csv", 19), "{row}: {found:?}");
         assert!(found[0].2.contains(part), "{row}: {}", found[0].2);
     }
+    // A message is for a person, whatever is in the file.
+    fs::write(&rights, format!("{RIGHTS}{},12155550100,,assigned,,,,A\n", "é".repeat(1_000_000))).unwrap();
+    let found = faults(&path);
+    let end = format!("{}\"...", "é".repeat(64));
+    assert!(found[0].2.len() < 200 && found[0].2.ends_with(&end), "{}", found[0].2.len());
     let many: String = (0..250).map(|_| "acme,zero,,assigned,,,,A\n").collect();
     fs::write(&rights, format!("{RIGHTS}{many}")).unwrap();
     let Err(LoadError::Faults(all)) = load(&path) else { panic!("no faults") };

@@ -1,6 +1,6 @@
 //! What is in a policy, as rows of its files have it.
 
-use super::{Customer, CustomerKind, Evidence, EvidenceKind, MaxLevel, Policy, Right};
+use super::{Customer, Evidence, MaxLevel, Policy, Right};
 use crate::hex::hex;
 use crate::stamp::stamp;
 
@@ -19,8 +19,7 @@ impl Policy {
     /// A row of `customers.csv` without the name.
     pub(super) fn customer_row(&self, customer: &Customer) -> String {
         let provider = self.providers.get(customer.provider as usize).map_or("", |provider| &provider.id);
-        let kind =
-            CustomerKind::ALL.iter().find(|(_, kind)| *kind == customer.kind).map_or("", |(name, _)| name);
+        let kind = customer.kind.name();
         let parent = customer.parent.and_then(|place| self.customers.get(place as usize));
         let parent = parent.map_or("", |parent| &parent.id);
         let vetting = customer.vetting;
@@ -31,8 +30,7 @@ impl Policy {
 
     /// A row of `evidence.csv` without the name.
     pub(super) fn evidence_row(evidence: &Evidence) -> String {
-        let kind =
-            EvidenceKind::ALL.iter().find(|(_, kind)| *kind == evidence.kind).map_or("", |(name, _)| name);
+        let kind = evidence.kind.name();
         let sha256 = evidence.sha256.map(|sha256| hex(&sha256)).unwrap_or_default();
         let (from, until) = (time_text(evidence.issued_at), time_text(evidence.expires_at));
         format!("{kind},{sha256},{},{from},{until},{}", evidence.uri, evidence.reviewed_by)
@@ -47,4 +45,9 @@ impl Policy {
 /// A time as rows have it: of midnight the day alone.
 pub(crate) fn time_text(time: Option<i64>) -> String {
     time.map(stamp).unwrap_or_default()
+}
+
+/// The word that a file has for `value`, of all words and what they mean.
+pub(super) fn word_of<T: Copy + PartialEq>(value: T, all: &[(&'static str, T)]) -> &'static str {
+    all.iter().find(|(_, of)| *of == value).map_or("", |(word, _)| word)
 }
