@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Buf as _, BytesMut};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     self.stream.flush().await?;
                     self.output.clear();
                 }
-                read = timeout_at(limit.into(), self.stream.read_buf(&mut self.input)),
+                read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
                 {
                     let read = read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
@@ -298,6 +298,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
     use crate::audit::{AuditLog, AuditOptions, Entry, Event, read};
     use crate::listen::Peer;

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::delivery::Delivery;
@@ -105,6 +106,20 @@ impl<S> Guarded<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Adds to `input` what has come, and tells how much that was; 0 at the end.
+    ///
+    /// There is room for many requests: with as little as a buffer happens to have, what a client sent at
+    /// once would be read in parts, and each part be answered by itself and wake the client.
+    ///
+    /// # Errors
+    /// That of the stream; [`io::ErrorKind::TimedOut`] once the client owes something for too long.
+    pub(crate) async fn read_some(&mut self, input: &mut BytesMut) -> io::Result<usize> {
+        input.reserve(READ_LEN);
+        self.read_buf(input).await
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -163,3 +178,29 @@ const FIRST_BYTE: Duration = Duration::from_secs(10);
 
 /// What a request may take beyond its deadline, for reading it and writing its answer.
 pub(crate) const REQUEST_GRACE: Duration = Duration::from_secs(2);
+
+/// Sixteen calls to verify.
+const READ_LEN: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Buf as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_came_at_once_is_read_at_once() {
+        let (mut near, far) = tokio::io::duplex(2 * READ_LEN);
+        let mut guarded = Guarded::new(far, REQUEST_GRACE, Unread::default());
+        let mut input = BytesMut::new();
+        // The second time there is something left of the first.
+        for _ in 0..2 {
+            near.write_all(&[b'a'; READ_LEN]).await.unwrap();
+            assert_eq!(guarded.read_some(&mut input).await.unwrap(), READ_LEN);
+            input.advance(input.len() - 100);
+        }
+        drop(near);
+        assert_eq!(guarded.read_some(&mut input).await.unwrap(), 0);
+    }
+}

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Buf as _, BytesMut};
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use memchr::memmem;
 use shaken_core::Error;
 use shaken_core::sip::Request;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -104,14 +104,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             tokio::select! {
                 biased;
                 Some(answer) = self.underway.next(), if !self.underway.is_empty() => {
-                    if let Some((answer, pending)) = answer {
-                        self.output.extend_from_slice(&answer.bytes);
-                        if let Some(delivery) = pending.and_then(Pending::into_delivery) {
-                            self.unread.push(delivery);
-                        }
+                    self.put(answer);
+                    while self.output.len() < MAX_OUTPUT_LEN {
+                        let Some(Some(answer)) = self.underway.next().now_or_never() else { break };
+                        self.put(answer);
                     }
                 }
-                read = timeout_at(limit.into(), self.stream.read_buf(&mut self.input)),
+                read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
                 {
                     if read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
@@ -125,6 +124,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     self.state = State::Ending;
                 }
             }
+        }
+    }
+
+    fn put(&mut self, answer: Option<(Outgoing, Option<Pending>)>) {
+        let Some((answer, pending)) = answer else { return };
+        self.output.extend_from_slice(&answer.bytes);
+        if let Some(delivery) = pending.and_then(Pending::into_delivery) {
+            self.unread.push(delivery);
         }
     }
 
@@ -212,6 +219,9 @@ const MAX_MESSAGE_LEN: usize = shaken_core::sip::MAX_HEAD_LEN + 64 * 1024;
 
 /// How many calls of one connection are worked on at once.
 const MAX_UNDERWAY: usize = 256;
+
+/// When answers that are ready are sent before more are collected.
+const MAX_OUTPUT_LEN: usize = MAX_MESSAGE_LEN;
 
 /// How long a connection may rest. Whoever comes back after this connects anew.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
