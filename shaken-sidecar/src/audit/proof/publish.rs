@@ -104,11 +104,15 @@ impl<D: Disk> Publisher<D> {
     ///
     /// The order is the promise:
     ///
-    /// 1. Tiles, full and partial. A crash here leaves tiles that no checkpoint needs; they are
+    /// 1. The bytes of tiles, full and partial, and of the checkpoint, in files without their names.
+    /// 2. The names of the tiles. A crash here leaves tiles that no checkpoint needs; they are
     ///    written again with the same hashes, as the records they are of were durable before.
-    /// 2. The checkpoint. A crash here leaves the one before, whose tiles are all still there.
-    /// 3. Partial tiles that a full one replaces are removed. A crash here leaves some of them behind,
+    /// 3. The name of the checkpoint. A crash here leaves the one before, whose tiles are all still there.
+    /// 4. Partial tiles that a full one replaces are removed. A crash here leaves some of them behind,
     ///    which costs a little room and nothing else.
+    ///
+    /// Each of the first three waits for the disk once, however many tiles there are: the file system commits
+    /// its journal for it, and the records' own syncs wait behind that.
     ///
     /// # Errors
     /// [`ProofError::Io`].
@@ -120,11 +124,14 @@ impl<D: Disk> Publisher<D> {
         }
         let new = partial.iter().filter(|(tile, _)| !self.published.contains(tile));
         let new = new.map(|(tile, bytes)| (tile.path(), bytes.clone()));
-        self.write(self.full_tiles().chain(new).collect())?;
-        let replaced: Vec<Tile> = self.full.drain(..).map(|(tile, _)| tile).collect();
-
+        let tiles = self.full_tiles().chain(new);
         let checkpoint = Checkpoint::sign(&self.key, self.size(), self.root());
-        self.write(vec![(PathBuf::from(CHECKPOINT), checkpoint.note().as_bytes().to_vec())])?;
+        let note = (PathBuf::from(CHECKPOINT), checkpoint.note().as_bytes().to_vec());
+        let files = self.write([note].into_iter().chain(tiles).collect())?;
+        let (note, tiles) = files.split_at(1);
+        self.name(tiles)?;
+        self.name(note)?;
+        let replaced: Vec<Tile> = self.full.drain(..).map(|(tile, _)| tile).collect();
         self.published = partial.into_keys().collect();
 
         for tile in replaced {
@@ -141,7 +148,8 @@ impl<D: Disk> Publisher<D> {
     /// # Errors
     /// [`ProofError::Io`].
     pub(super) fn write_full_tiles(&mut self) -> Result<(), ProofError> {
-        self.write(self.full_tiles().collect())?;
+        let files = self.write(self.full_tiles().collect())?;
+        self.name(&files)?;
         self.full.clear();
         Ok(())
     }
@@ -150,55 +158,70 @@ impl<D: Disk> Publisher<D> {
         self.full.iter().map(|(tile, hashes)| (tile.path(), bytes_of(hashes)))
     }
 
-    /// Makes files durable, by names below the log's directory: all or an error, each whole or not
-    /// there.
-    fn write(&mut self, files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), ProofError> {
+    /// Makes the bytes of files durable: all, or an error. Each has yet to get its name.
+    fn write(&mut self, files: Vec<(PathBuf, Vec<u8>)>) -> Result<Vec<Unnamed>, ProofError> {
         let unfinished = self.dir.join(UNFINISHED);
         self.disk.make_dir(&unfinished).map_err(ProofError::io("create", &unfinished))?;
         let (names, bytes): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let files = bytes.into_iter().enumerate().map(|(i, bytes)| (unfinished.join(i.to_string()), bytes));
         let files: Vec<_> = files.collect();
         self.disk.write(&files).map_err(ProofError::io("write files to", &unfinished))?;
-        let mut renamed_in = BTreeSet::new();
-        for (name, (unfinished, _)) in names.iter().zip(&files) {
-            let path = self.dir.join(name);
-            let parent = name.parent().map(Path::to_owned).unwrap_or_default();
-            self.make_dirs(&parent)?;
-            self.disk.rename(unfinished, &path).map_err(ProofError::io("rename a file to", &path))?;
-            renamed_in.insert(parent);
-        }
-        for dir in renamed_in {
-            self.sync(&dir)?;
-        }
-        Ok(())
+        let files = files.into_iter().zip(names);
+        Ok(files.map(|((unfinished, _), name)| Unnamed { unfinished, name }).collect())
     }
 
-    /// Makes a directory below the log's and all above it, with durable names. One that is there may
-    /// be as new as a killed predecessor, so only what this process has synced counts.
-    fn make_dirs(&mut self, dir: &Path) -> Result<(), ProofError> {
-        let Some(parent) = dir.parent() else { return Ok(()) };
-        if self.made.contains(dir) {
-            return Ok(());
+    /// Gives files their names below the log's directory, and makes those durable: all, or an error.
+    fn name(&mut self, files: &[Unnamed]) -> Result<(), ProofError> {
+        let mut changes = Changes::default();
+        for Unnamed { unfinished, name } in files {
+            let path = self.dir.join(name);
+            let parent = name.parent().map(Path::to_owned).unwrap_or_default();
+            self.make_dirs(&parent, &mut changes)?;
+            self.disk.rename(unfinished, &path).map_err(ProofError::io("rename a file to", &path))?;
+            changes.in_dirs.insert(parent);
         }
-        self.make_dirs(parent)?;
-        let path = self.dir.join(dir);
-        self.disk.make_dir(&path).map_err(ProofError::io("create", &path))?;
-        self.sync(parent)?;
+        for dir in changes.in_dirs {
+            let path = self.dir.join(dir);
+            self.disk.sync_dir(&path).map_err(ProofError::io("sync", &path))?;
+        }
         if self.made.len() >= MAX_MADE {
             self.made.clear();
         }
-        self.made.insert(dir.to_owned());
+        self.made.extend(changes.made);
         Ok(())
     }
 
-    fn sync(&mut self, dir: &Path) -> Result<(), ProofError> {
+    /// Makes a directory below the log's and all above it. One that is there may be as new as a killed
+    /// predecessor, so only what this process has synced counts.
+    fn make_dirs(&mut self, dir: &Path, changes: &mut Changes) -> Result<(), ProofError> {
+        let Some(parent) = dir.parent() else { return Ok(()) };
+        if self.made.contains(dir) || changes.made.contains(dir) {
+            return Ok(());
+        }
+        self.make_dirs(parent, changes)?;
         let path = self.dir.join(dir);
-        self.disk.sync_dir(&path).map_err(ProofError::io("sync", &path))
+        self.disk.make_dir(&path).map_err(ProofError::io("create", &path))?;
+        changes.in_dirs.insert(parent.to_owned());
+        changes.made.insert(dir.to_owned());
+        Ok(())
     }
 
     fn level(&mut self, level: u32) -> &mut Vec<TreeHash> {
         level_of(&mut self.partial, level)
     }
+}
+
+/// A file whose bytes are durable and whose name is not its own yet.
+struct Unnamed {
+    unfinished: PathBuf,
+    name: PathBuf,
+}
+
+/// Names that are not known to be durable, by directories below the log's.
+#[derive(Default)]
+struct Changes {
+    in_dirs: BTreeSet<PathBuf>,
+    made: HashSet<PathBuf>,
 }
 
 fn level_of(levels: &mut Vec<Vec<TreeHash>>, level: u32) -> &mut Vec<TreeHash> {

@@ -25,11 +25,17 @@ enum Op {
 struct Recorder {
     ops: Arc<Mutex<Vec<Op>>>,
     written: Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>,
+    /// The step with this number is refused, once.
+    refused: Arc<Mutex<Option<usize>>>,
 }
 
 impl Recorder {
     fn note(&self, op: Op) -> io::Result<()> {
-        self.ops.lock().unwrap().push(op);
+        let mut ops = self.ops.lock().unwrap();
+        if self.refused.lock().unwrap().take_if(|at| *at == ops.len()).is_some() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        ops.push(op);
         Ok(())
     }
 
@@ -49,7 +55,7 @@ impl Disk for Recorder {
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let bytes = self.written.lock().unwrap().remove(from).expect("written before");
+        let bytes = self.written.lock().unwrap().get(from).expect("written before").clone();
         self.note(Op::Rename { to: to.to_owned(), bytes })
     }
 
@@ -72,8 +78,11 @@ enum Unsynced {
     Either(u64),
 }
 
+/// Directories, and files with their bytes.
+type Left = (BTreeSet<PathBuf>, BTreeMap<PathBuf, Vec<u8>>);
+
 /// What is on the disk after the first `done` steps; the files under way may have any part of their bytes.
-fn left_by(ops: &[Op], done: usize, unsynced: Unsynced) -> (BTreeSet<PathBuf>, BTreeMap<PathBuf, Vec<u8>>) {
+fn left_by(ops: &[Op], done: usize, unsynced: Unsynced) -> Left {
     let synced = |at: usize, name: &Path| {
         let parent = name.parent().unwrap();
         ops[at..done].iter().any(|op| matches!(op, Op::SyncDir(dir) if dir == parent))
@@ -109,6 +118,11 @@ fn left_by(ops: &[Op], done: usize, unsynced: Unsynced) -> (BTreeSet<PathBuf>, B
     (dirs, files)
 }
 
+fn lay_out(dir: &Path, (dirs, files): Left) {
+    dirs.iter().for_each(|name| fs::create_dir_all(dir.join(name)).unwrap());
+    files.iter().for_each(|(name, bytes)| fs::write(dir.join(name), bytes).unwrap());
+}
+
 #[test]
 fn a_crash_behind_any_step_leaves_a_valid_log() {
     // Relative names: the recorder has no directory.
@@ -118,7 +132,7 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
     // Steps done and records appended when each checkpoint was promised to be durable.
     let mut promised = vec![(0, 0)];
     let mut appended = Vec::new();
-    for size in [1_u64, 3, 255, 256, 257, 600, 1100, 1101, 1300] {
+    for size in [1_u64, 3, 255, 256, 257, 600, 1100, 1101, 1300, 1301, 1400] {
         (publisher.size()..size).for_each(|index| publisher.append(leaf(index)));
         appended.push((recorder.len(), size));
         assert_eq!(publisher.publish().unwrap().size(), size);
@@ -127,15 +141,13 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
     let ops = recorder.ops.lock().unwrap().clone();
     assert!(ops.len() > 100, "{}", ops.len());
 
-    let memory = Memory::of(1400);
+    let memory = Memory::of(1500);
     let mut found = BTreeSet::new();
     for done in 0..=ops.len() {
         for unsynced in [Unsynced::Kept, Unsynced::Lost, Unsynced::Either(1), Unsynced::Either(done as u64)] {
             let place = format!("after {done} steps, {unsynced:?}");
             let dir = tempfile::tempdir().unwrap();
-            let (dirs, files) = left_by(&ops, done, unsynced);
-            dirs.iter().for_each(|name| fs::create_dir_all(dir.path().join(name)).unwrap());
-            files.iter().for_each(|(name, bytes)| fs::write(dir.path().join(name), bytes).unwrap());
+            lay_out(dir.path(), left_by(&ops, done, unsynced));
 
             let newest = read_checkpoint(dir.path(), key.verifier()).expect(&place);
             let size = newest.as_ref().map_or(0, Checkpoint::size);
@@ -159,7 +171,39 @@ fn a_crash_behind_any_step_leaves_a_valid_log() {
             Tiles::new(dir.path(), next, Path::new("checkpoint")).check().expect(&place);
         }
     }
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), [0, 1, 3, 255, 256, 257, 600, 1100, 1101, 1300]);
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        [0, 1, 3, 255, 256, 257, 600, 1100, 1101, 1300, 1301, 1400]
+    );
+}
+
+/// A power cut takes what was not synced, so a sync that failed is made good by another of the same.
+#[test]
+fn what_was_refused_once_is_durable_after_the_next_try() {
+    let (key, memory) = (key(), Memory::of(600));
+    let mut at = 0;
+    loop {
+        let place = format!("without step {at}");
+        let recorder = Recorder { refused: Arc::new(Mutex::new(Some(at))), ..Recorder::default() };
+        let mut publisher = Publisher::resume(recorder.clone(), Path::new(""), again(&key), None)
+            .or_else(|_| Publisher::resume(recorder.clone(), Path::new(""), again(&key), None))
+            .unwrap();
+        for size in [1_u64, 256, 300, 600] {
+            (publisher.size()..size).for_each(|index| publisher.append(leaf(index)));
+            publisher.publish().or_else(|_| publisher.publish()).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let ops = recorder.ops.lock().unwrap().clone();
+            lay_out(dir.path(), left_by(&ops, ops.len(), Unsynced::Lost));
+            let newest = read_checkpoint(dir.path(), key.verifier()).unwrap().expect("a checkpoint");
+            assert_eq!((newest.size(), newest.root()), (size, memory.root(size)), "{place}");
+            Tiles::new(dir.path(), newest, Path::new("checkpoint")).check().expect(&place);
+        }
+        if recorder.refused.lock().unwrap().is_some() {
+            break;
+        }
+        at += 1;
+    }
+    assert!(at > 40, "{at} steps");
 }
 
 /// The file system, but the step with this number fails, once or from then on.
