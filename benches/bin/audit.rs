@@ -74,8 +74,11 @@ fn measure(options: &Options, runtime: &Runtime, audit: &Path, key: Option<&Path
     runtime.block_on(async {
         let sealing = if options.unsealed { Sealing::Off } else { Sealing::On };
         let log = Arc::new(open(audit, key, AuditOptions::new().with_sealing(sealing)));
-        // So that the first segment, which nobody could prepare, is behind us.
+        // The first segment, which nobody could prepare, is behind us then, and what a flood leaves: it uses up
+        // the zeros that are there.
         flat_out(&log, Duration::from_secs(3), "warm-up").await;
+        println!("settling, not counted below:");
+        paced(&log, options.rate, SETTLE.min(Duration::from_secs(options.seconds))).await;
         paced(&log, options.rate, Duration::from_secs(options.seconds)).await;
         flat_out(&log, Duration::from_secs(options.seconds.min(10)), "flat out").await;
         println!("state: {:?}", log.state());
@@ -310,6 +313,9 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
     let told: Vec<_> = told.collect();
     println!("  p99 from coming, of each {SLICE:?} (stolen by the host): {}", told.join(", "));
 }
+
+/// How long the rate is kept up before it counts: two segments.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// As many as go, from callers who each wait for their record.
 async fn flat_out(log: &Arc<AuditLog>, length: Duration, name: &str) {
