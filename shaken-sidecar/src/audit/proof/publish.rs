@@ -111,8 +111,8 @@ impl<D: Disk> Publisher<D> {
     /// 4. Partial tiles that a full one replaces are removed. A crash here leaves some of them behind,
     ///    which costs a little room and nothing else.
     ///
-    /// Each of the first three waits for the disk once, however many tiles there are: the file system commits
-    /// its journal for it, and the records' own syncs wait behind that.
+    /// All bytes are synced together and each directory once, however many tiles there are: for each sync the
+    /// file system may commit its journal, and those of the records wait behind that.
     ///
     /// # Errors
     /// [`ProofError::Io`].
