@@ -21,7 +21,7 @@ use crate::limits::Permit;
 use crate::policy::{self, Carried, Listener, Replay, Trunk};
 use crate::replay::Replays;
 use crate::ruling::{Act, Ruled};
-use crate::telemetry::{Tally, Traces};
+use crate::telemetry::{Stage, Tally, Traces};
 pub use answer::{Attested, Decided, Judged, JudgedHeader, Refusal, Signed};
 use presented::Presented;
 pub(crate) use presented::received;
@@ -113,8 +113,9 @@ impl Calls {
     /// [`Refusal`], of which [`Refusal::Unsignable`] is on record too; strangers, and calls that are too
     /// many, are only counted.
     pub async fn sign(&self, mut request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
-        let force = self.in_force();
+        let (began, force) = (Instant::now(), self.in_force());
         self.check_in_time(&force, origin)?;
+        self.tally.took(Stage::Parse, began.saturating_duration_since(origin.received));
         let (Some(ruling), Offers::All) = (force.ruling(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
@@ -127,13 +128,20 @@ impl Calls {
         record.target = request.target.as_ref().filter(elsewhere).map(number);
         let presented = match force.verification().filter(|_| ruling.asks_for_delegate(&request)) {
             Some(verification) => {
-                Box::pin(verification.presented(&request, &mut permit, origin.unix_s())).await
+                let began = Instant::now();
+                let presented =
+                    Box::pin(verification.presented(&request, &mut permit, origin.unix_s())).await;
+                self.tally.judged(began.elapsed(), permit.waited());
+                presented
             }
             None => Presented::default(),
         };
         record.headers = presented.headers.iter().map(header_of).collect();
+        let began = Instant::now();
         let Ruled { act, attest, reason, rule, generation, decided_by, other } =
             ruling.rule(trunk, &mut request, &presented.delegates, origin.unix_s());
+        let ruled = Instant::now();
+        self.tally.took(Stage::Policy, ruled - began);
         record.attest = attest.map(|attest| attest.as_str().into());
         record.reason = Some(reason.into());
         record.rule = Some(Arc::clone(&rule)).filter(|rule| !rule.is_empty());
@@ -153,7 +161,9 @@ impl Calls {
             Act::PptNotAllowed => return self.refuse(record, Refusal::PptNotAllowed, origin).await,
         };
         record.x5u = Some(Arc::clone(&signing.x5u));
-        match signing.sign(&request, attest, origin.unix_s()) {
+        let made = signing.sign(&request, attest, origin.unix_s());
+        self.tally.took(Stage::Crypto, ruled.elapsed());
+        match made {
             Err(error) => self.refuse(record, Refusal::Unsignable(error), origin).await,
             Ok((identity, origid)) => {
                 record.verdict = "signed".into();
@@ -174,8 +184,9 @@ impl Calls {
     /// [`Refusal::NotOffered`], [`Refusal::TrunkUnknown`], [`Refusal::Overload`], [`Refusal::Late`],
     /// [`Refusal::Audit`]; a call that fails verification is no error but an answer.
     pub async fn verify(&self, mut request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
-        let force = self.in_force();
+        let (began, force) = (Instant::now(), self.in_force());
         self.check_in_time(&force, origin)?;
+        self.tally.took(Stage::Parse, began.saturating_duration_since(origin.received));
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
         request.dialled_by(trunk.plan());
@@ -185,8 +196,10 @@ impl Calls {
         let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
 
         let mut work = Work { past, permit, record, headers: Vec::new() };
+        let began = Instant::now();
         let outcome = verification.judge(&request, &mut work, origin.unix_s()).await;
-        let Work { permit: _permit, mut record, mut headers, .. } = work;
+        let Work { permit, mut record, mut headers, .. } = work;
+        self.tally.judged(began.elapsed(), permit.waited());
         let outcome = match outcome {
             Ok(_) if record.replay && trunk.replay() == Replay::Refuse => Err(Error::PassportReplayed),
             outcome => outcome,
@@ -283,9 +296,11 @@ impl Calls {
         record.latency_us = u64::try_from(origin.received.elapsed().as_micros()).ok();
         self.tally.count(&record);
         tracing::debug!(?record, "call decided");
+        let began = Instant::now();
         let kept = self.audit.append(record).await.inspect_err(|error| {
             tracing::debug!(%error, "no record could be made; the call is refused");
         });
+        self.tally.took(Stage::Audit, began.elapsed());
         if let Some((traces, traced)) = traced {
             traces.end(traced, &kept, origin);
         }

@@ -19,6 +19,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use shaken_core::cache::Failures;
 use shaken_core::fetch::Fetcher;
 use shaken_core::{CertCache, Error, Lookup, Trust, TrustedCert, X5u};
@@ -43,6 +46,7 @@ pub struct Certs {
     doubted: Mutex<HashMap<Box<str>, i64>>,
     shelf: Option<Arc<Shelf>>,
     counts: Counts,
+    times: DownloadTimes,
 }
 
 /// How certificates are kept and how many downloads there may be.
@@ -128,6 +132,12 @@ pub struct CertStats {
     pub waiting: u64,
     /// Certificates in memory.
     pub cached: u64,
+    /// Times that a certificate was there when a call wanted it.
+    pub hits: u64,
+    /// Times that it was not, and had to be waited for.
+    pub misses: u64,
+    /// Times that it was known that there is none.
+    pub negative_hits: u64,
 }
 
 #[derive(Debug, Default)]
@@ -139,7 +149,19 @@ struct Counts {
     no_seat: AtomicU64,
     stale: AtomicU64,
     from_disk: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    negative_hits: AtomicU64,
 }
+
+/// How a download ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct DownloadLabels {
+    result: &'static str,
+}
+
+/// How long downloads took, by how they ended.
+pub(crate) type DownloadTimes = Family<DownloadLabels, Histogram, fn() -> Histogram>;
 
 /// A download under way.
 #[derive(Debug)]
@@ -183,6 +205,7 @@ impl Certs {
             doubted: Mutex::default(),
             shelf: options.dir.clone().map(|dir| Arc::new(Shelf::new(dir))),
             counts: Counts::default(),
+            times: Family::new_with_constructor(|| Histogram::new(exponential_buckets(1e-3, 2.0, 14))),
             options,
         });
         if let Some(shelf) = certs.shelf.clone() {
@@ -220,7 +243,15 @@ impl Certs {
             under_way: self.places.taken() as u64,
             waiting: waiting as u64,
             cached: self.cache.len() as u64,
+            hits: count(&self.counts.hits),
+            misses: count(&self.counts.misses),
+            negative_hits: count(&self.counts.negative_hits),
         }
+    }
+
+    /// How long downloads took.
+    pub(crate) fn download_times(&self) -> &DownloadTimes {
+        &self.times
     }
 
     /// What is known about `x5u` without waiting, by the trust of `supply`: a certificate, why there is
@@ -228,6 +259,21 @@ impl Certs {
     ///
     /// Needs a Tokio runtime.
     pub fn lookup(
+        self: &Arc<Self>,
+        x5u: &X5u<'_>,
+        supply: &Arc<Supply>,
+        now: i64,
+    ) -> Option<Result<Arc<TrustedCert>, Error>> {
+        let known = self.look_up(x5u, supply, now);
+        add_one(match known {
+            Some(Ok(_)) => &self.counts.hits,
+            Some(Err(_)) => &self.counts.negative_hits,
+            None => &self.counts.misses,
+        });
+        known
+    }
+
+    fn look_up(
         self: &Arc<Self>,
         x5u: &X5u<'_>,
         supply: &Arc<Supply>,
@@ -362,7 +408,10 @@ impl Certs {
     ) {
         let landing = EndOfFlight { certs: &self, url: &url };
         let epoch = supply.trust.epoch();
+        let began = Instant::now();
         let downloaded = self.download(&url, &supply, now).await;
+        let result = if downloaded.is_ok() { "trusted" } else { "failed" };
+        self.times.get_or_create(&DownloadLabels { result }).observe(began.elapsed().as_secs_f64());
         let (result, shelved) = match downloaded {
             Ok((certificate, shelved)) => {
                 tracing::info!("certificate fetched");

@@ -27,28 +27,63 @@ pub(crate) struct Doors {
     pub(crate) sip: Option<SipSockets>,
 }
 
-/// SIP, and whom it is for until a restart.
+/// SIP: what all sockets share, and each of them.
 pub(crate) struct SipSockets {
+    secret: sip::Secret,
     pub(crate) udp: Vec<UdpSocket>,
     pub(crate) tcp: Vec<TcpListen>,
-    rules: sip::Rules,
 }
 
 impl SipSockets {
-    async fn bind(Sip { udp, tcp, rules }: Sip) -> Result<Self, ListenError> {
-        let mut sockets = Vec::new();
-        for address in udp {
-            let socket = UdpSocket::bind(address).await;
-            sockets.push(socket.map_err(|source| ListenError::Address { address, source })?);
+    /// What was handed over is used where the configuration has an address for it, the rest bound.
+    fn bind(
+        sip: &Sip,
+        mut handed_udp: Vec<std::net::UdpSocket>,
+        mut handed_tcp: Vec<std::net::TcpListener>,
+    ) -> Result<Self, ListenError> {
+        let udp = sip.udp.iter().map(|&address| {
+            let handed = take_at(&mut handed_udp, address, std::net::UdpSocket::local_addr);
+            let socket = handed.map_or_else(|| std::net::UdpSocket::bind(address), Ok);
+            let socket = socket.and_then(|socket| {
+                socket.set_nonblocking(true)?;
+                UdpSocket::from_std(socket)
+            });
+            socket.map_err(|source| ListenError::Address { address, source })
+        });
+        let udp = udp.collect::<Result<_, _>>()?;
+        let tcp = sip.tcp.iter().map(|&address| {
+            match take_at(&mut handed_tcp, address, std::net::TcpListener::local_addr) {
+                Some(listener) => TcpListen::adopt(listener, address),
+                None => TcpListen::bind(address),
+            }
+        });
+        let tcp = tcp.collect::<Result<_, _>>()?;
+        let left = handed_udp.iter().map(|socket| ("sip-udp", socket.local_addr()));
+        let left = left.chain(handed_tcp.iter().map(|listener| ("sip-tcp", listener.local_addr())));
+        if let Some((name, found)) = left.into_iter().next() {
+            let found = found.map_or_else(|error| error.to_string(), |address| address.to_string());
+            return Err(ListenError::HandedOver {
+                why: format!("{name:?} is at {found}, which the configuration does not have for it"),
+            });
         }
-        let tcp = tcp.into_iter().map(TcpListen::bind).collect::<Result<_, _>>()?;
-        Ok(Self { udp: sockets, tcp, rules })
+        let secret = sip::Secret::generate().ok_or(ListenError::NoRandomness)?;
+        Ok(Self { secret, udp, tcp })
     }
+}
+
+/// The one of `sockets` that is at `address`.
+fn take_at<T>(
+    sockets: &mut Vec<T>,
+    address: SocketAddr,
+    at: impl Fn(&T) -> std::io::Result<SocketAddr>,
+) -> Option<T> {
+    let place = sockets.iter().position(|socket| at(socket).is_ok_and(|at| at == address))?;
+    Some(sockets.remove(place))
 }
 
 impl Doors {
     /// What was handed over is used, the rest bound.
-    pub(crate) async fn bind(config: &mut Config, inherited: Inherited) -> Result<Self, ListenError> {
+    pub(crate) fn bind(config: &Config, inherited: Inherited) -> Result<Self, ListenError> {
         let unix = |place: &UnixPlace, handed: Option<_>| match handed {
             Some(listener) => UnixListen::adopt(listener, &place.path),
             None => UnixListen::bind(&place.path, place.mode, place.group.as_ref()),
@@ -66,6 +101,8 @@ impl Doors {
             ("resp-tcp", inherited.resp_tcp.is_some(), resp_address.is_some()),
             ("http-tcp", inherited.http_tcp.is_some(), http_address.is_some()),
             ("admin", inherited.admin.is_some(), config.monitoring.is_some()),
+            ("sip-udp", !inherited.sip_udp.is_empty(), config.sip.is_some()),
+            ("sip-tcp", !inherited.sip_tcp.is_empty(), config.sip.is_some()),
         ] {
             if is_handed && !is_configured {
                 let why = format!("the configuration has no door for {name:?}");
@@ -76,10 +113,8 @@ impl Doors {
         let resp_tcp = resp_address.map(|address| tcp(address, inherited.resp_tcp)).transpose()?;
         let http_tcp = http_address.map(|address| tcp(address, inherited.http_tcp)).transpose()?;
         let monitoring = config.monitoring.map(|address| tcp(address, inherited.admin)).transpose()?;
-        let sip = match config.sip.take() {
-            Some(sip) => Some(SipSockets::bind(sip).await?),
-            None => None,
-        };
+        let sip = config.sip.as_ref();
+        let sip = sip.map(|sip| SipSockets::bind(sip, inherited.sip_udp, inherited.sip_tcp)).transpose()?;
         // The last one: who finds it finds the others.
         let place = UnixPlace {
             path: config.socket.clone(),
@@ -147,8 +182,8 @@ impl Doors {
             Some(resp_tcp?.serve(handler, closed(), DRAIN).await)
         };
         let sip = async {
-            let SipSockets { udp, tcp, rules } = sip?;
-            let door = Arc::new(sip::Door::new(rules, Arc::clone(&api.calls)));
+            let SipSockets { secret, udp, tcp } = sip?;
+            let door = Arc::new(sip::Door::new(secret, Arc::clone(&api.calls)));
             let udp = udp
                 .into_iter()
                 .map(|socket| sip::serve_datagrams(socket, Arc::clone(&door), stopping.clone(), DRAIN));

@@ -13,6 +13,7 @@ use crate::limits::{LimitOptions, Limits};
 use crate::listen::Users;
 use crate::policy::Trunk;
 use crate::ruling::Ruling;
+use crate::sip;
 
 /// The state in force.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ pub struct InForce {
     pub(crate) admin_uids: Arc<[u32]>,
     pub(crate) http_tcp: DoorRules<Arc<Remotes>>,
     pub(crate) resp: DoorRules<Arc<Users>>,
+    pub(crate) sip: sip::Rules,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -56,6 +58,7 @@ impl InForce {
             admin_uids: Arc::new([]),
             http_tcp: DoorRules::default(),
             resp: DoorRules::default(),
+            sip: sip::Rules::default(),
             limits: Arc::new(Limits::new(LimitOptions::default())),
         }
     }
@@ -86,6 +89,7 @@ impl InForce {
             admin_uids: config.admin_uids.into(),
             http_tcp,
             resp,
+            sip: config.sip.map_or_else(sip::Rules::default, |sip| sip.rules),
             limits,
             ruling: config.ruling.map(Arc::new),
             ..Self::new(None, verification, config.trunks)
@@ -102,6 +106,12 @@ impl InForce {
     #[must_use]
     pub fn with_limits(self, options: LimitOptions) -> Self {
         Self { limits: Arc::new(Limits::new(options)), ..self }
+    }
+
+    /// The same, and over SIP it answers others.
+    #[must_use]
+    pub fn with_sip(self, sip: sip::Rules) -> Self {
+        Self { sip, ..self }
     }
 
     /// How much work is taken on.

@@ -83,7 +83,10 @@ impl RunError {
             Self::Audit(error) => matches!(error, AuditError::ParentMissing { .. }),
             Self::Listen(error) => !matches!(
                 error,
-                ListenError::InUse { .. } | ListenError::Address { .. } | ListenError::Io { .. }
+                ListenError::InUse { .. }
+                    | ListenError::Address { .. }
+                    | ListenError::NoRandomness
+                    | ListenError::Io { .. }
             ),
         }
     }
@@ -133,7 +136,7 @@ pub async fn run(
         tracing::warn!("{warning}");
     }
     let audit = open_audit(&mut config).await?;
-    let doors = Doors::bind(&mut config, inherited).await.map_err(RunError::Listen)?;
+    let doors = Doors::bind(&config, inherited).map_err(RunError::Listen)?;
     tracing::info!(
         http = %doors.http.path().display(),
         http_tcp = doors.http_tcp.as_ref().map(|listener| tracing::field::display(listener.address())),

@@ -109,7 +109,7 @@ impl Limits {
             gate.shed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Permit { gate, held })
+        Some(Permit { gate, held, waited: Duration::ZERO })
     }
 }
 
@@ -126,16 +126,24 @@ struct Gate {
 pub(crate) struct Permit<'l> {
     gate: &'l Gate,
     held: Option<OwnedSemaphorePermit>,
+    waited: Duration,
 }
 
 impl Permit<'_> {
+    /// How long the call has not been worked on, because it waited.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
     /// Gives the place back while `waiting`, and takes one again before anything is done with what comes
     /// of it.
     pub(crate) async fn wait_for<T>(&mut self, waiting: impl Future<Output = T>) -> T {
         self.held = None;
+        let began = Instant::now();
         let outcome = waiting.await;
         // Nobody closes it.
         self.held = Arc::clone(&self.gate.places).acquire_owned().await.ok();
+        self.waited += began.elapsed();
         outcome
     }
 }

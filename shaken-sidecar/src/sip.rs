@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::hmac;
+use ring::rand::SystemRandom;
 use shaken_core::Error;
 use shaken_core::error::SipResponse;
 use shaken_core::sip::{Request, Uri};
@@ -43,9 +44,9 @@ pub(crate) use stream::serve as serve_stream;
 use transactions::{Seen, Transaction, Transactions};
 use via::Via;
 
-/// What all sockets share.
+/// What all sockets share. Whom it answers is in force with the rest of the configuration.
 pub struct Door {
-    rules: Rules,
+    secret: Secret,
     calls: Arc<Calls>,
     transactions: Mutex<Transactions>,
     underway: Arc<Semaphore>,
@@ -53,7 +54,20 @@ pub struct Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("Door").field("secret", &self.secret).finish_non_exhaustive()
+    }
+}
+
+/// Names transactions and makes tags, so that nobody can guess either. For as long as the door is open: a
+/// request that comes again has the name that it had.
+#[derive(Debug)]
+pub struct Secret(hmac::Key);
+
+impl Secret {
+    /// Another one each time. Nothing if the system gives no random bytes.
+    #[must_use]
+    pub fn generate() -> Option<Self> {
+        hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok().map(Self)
     }
 }
 
@@ -78,9 +92,9 @@ pub(crate) struct Outgoing {
 impl Door {
     /// A door to `calls`, each of which gets the deadline in force from the arrival of the request.
     #[must_use]
-    pub fn new(rules: Rules, calls: Arc<Calls>) -> Self {
+    pub fn new(secret: Secret, calls: Arc<Calls>) -> Self {
         Self {
-            rules,
+            secret,
             calls,
             transactions: Mutex::new(Transactions::new(MAX_TRANSACTIONS, MAX_KEPT_BYTES)),
             underway: Arc::new(Semaphore::new(MAX_UNDERWAY)),
@@ -93,7 +107,7 @@ impl Door {
 
     /// Whether there is a peer at this address. If not it is counted.
     pub(crate) fn knows(&self, from: SocketAddr) -> bool {
-        let is_known = self.rules.peer_at(from.ip()).is_some();
+        let is_known = self.calls.in_force().sip.peer_at(from.ip()).is_some();
         if !is_known {
             self.calls.audit().count_undecided(Undecided::Unauthenticated, SystemTime::now());
         }
@@ -108,7 +122,8 @@ impl Door {
         listener: Listener,
         now: Instant,
     ) -> Received {
-        let Some(peer) = self.rules.peer_at(from.ip()) else {
+        let force = self.calls.in_force();
+        let Some(peer) = force.sip.peer_at(from.ip()) else {
             self.calls.audit().count_undecided(Undecided::Unauthenticated, SystemTime::now());
             return Received::Nothing;
         };
@@ -144,9 +159,8 @@ impl Door {
                     self.transactions().answer(transaction, Arc::clone(&bytes));
                     Received::Answer(Outgoing { bytes, to })
                 };
-                let Some(rules) = self.rules.peers.get(peer) else { return Received::Nothing };
-                if self.is_emergency(request.uri()) {
-                    return done(invite::passed_on(&asked, rules, "emergency"));
+                if is_emergency(request.uri(), &force.sip) {
+                    return done(invite::passed_on(&asked, peer, "emergency"));
                 }
                 let Ok(permit) = Arc::clone(&self.underway).try_acquire_owned() else {
                     return done(self.shed(peer, &asked));
@@ -154,7 +168,7 @@ impl Door {
                 let bytes = message.get(..request.len_bytes()).unwrap_or(message).into();
                 Received::Invite(Box::new(Invite {
                     bytes,
-                    peer,
+                    peer: Arc::clone(peer),
                     from,
                     to,
                     listener,
@@ -180,19 +194,9 @@ impl Door {
     }
 
     /// The answer when there is too much to do.
-    fn shed(&self, peer: usize, asked: &Asked<'_>) -> Vec<u8> {
+    fn shed(&self, peer: &Peer, asked: &Asked<'_>) -> Vec<u8> {
         self.calls.audit().count_undecided(Undecided::Shed, SystemTime::now());
-        match self.rules.peers.get(peer) {
-            Some(rules) => overloaded(asked, rules),
-            None => unavailable(asked),
-        }
-    }
-
-    /// RFC 5031, and numbers as they are dialled. The Request-URI alone counts, for it is where the call
-    /// goes; a To that says so must not be a way around everything.
-    fn is_emergency(&self, uri: &Uri<'_>) -> bool {
-        let is_listed = |number: &str| self.rules.emergency.iter().any(|listed| listed == number);
-        uri.is_emergency() || uri.telephone_number().is_ok_and(|number| is_listed(number.as_str()))
+        overloaded(asked, peer)
     }
 
     /// The transaction of a request (RFC 3261 §17.2.3) and the tag of its answers. ACK and CANCEL have
@@ -205,7 +209,7 @@ impl Door {
             "ACK" | "CANCEL" => "INVITE",
             method => method,
         };
-        let mut hash = hmac::Context::with_key(&self.rules.secret);
+        let mut hash = hmac::Context::with_key(&self.secret.0);
         let from = from.to_string();
         for part in [from.as_bytes(), via.text, number, method.as_bytes(), request.headers().call_id()] {
             hash.update(&part.len().to_le_bytes());
@@ -222,6 +226,12 @@ impl Door {
     fn transactions(&self) -> MutexGuard<'_, Transactions> {
         self.transactions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// RFC 5031, and numbers as they are dialled. The Request-URI alone counts, for it is where the call
+/// goes; a To that says so must not be a way around everything.
+fn is_emergency(uri: &Uri<'_>, rules: &Rules) -> bool {
+    uri.is_emergency() || uri.telephone_number().is_ok_and(|number| rules.is_emergency(number.as_str()))
 }
 
 /// The answer to a call that is too much.

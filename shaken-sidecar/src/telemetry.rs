@@ -1,6 +1,7 @@
 //! Metrics for Prometheus, the log, and traces of calls. No phone numbers, Call-IDs or URLs in any of them.
 
 pub(crate) mod log;
+mod stages;
 mod supply;
 mod tally;
 pub(crate) mod traces;
@@ -11,14 +12,18 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use shaken_core::tables::{TableStats, Tables};
 
 use crate::audit::export::ExportState;
 use crate::audit::proof::ProofState;
 use crate::audit::{AuditState, SealState};
+use crate::life::clock::unix_s;
 use crate::life::{Life, LifeState};
+use crate::ruling::Ruling;
 pub use log::LogFormat;
+pub(crate) use stages::Stage;
 pub use tally::Tally;
 use traces::TraceStats;
 pub use traces::{Parent, TraceOptions, Traces};
@@ -36,6 +41,18 @@ pub fn metrics(life: &Life) -> String {
         registry.register_collector(Box::new(TableCollector(Arc::clone(tables))));
     }
     calls.tally().register(&mut registry);
+    registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    let names = [
+        ("configuration", force.generation()),
+        ("policy", force.ruling().and_then(Ruling::policy_generation)),
+    ];
+    let names: Vec<_> = names.into_iter().filter_map(|(key, name)| Some((key, name?.to_owned()))).collect();
+    registry.register("in_force", "The names that records have for what decides", Info::new(names));
+    if let Some(verification) = force.verification() {
+        let help = "Downloads of certificates, by whether one that is trusted came of it";
+        let times = verification.certs().download_times().clone();
+        registry.register("cert_download_duration_seconds", help, times);
+    }
     registry.register_collector(Box::new(supply::Collected::of(calls, &force)));
     registry.register_collector(Box::new(AuditCollector(calls.audit().state())));
     registry.register_collector(Box::new(LifeCollector(life.state(std::time::SystemTime::now()))));
@@ -56,8 +73,19 @@ struct AuditCollector(AuditState);
 
 impl Collector for AuditCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let AuditState { health, records, unrecorded, gaps, faults, queued, proof, export, sealing, .. } =
-            &self.0;
+        let AuditState {
+            health,
+            records,
+            unrecorded,
+            gaps,
+            faults,
+            queued,
+            last_commit_at,
+            proof,
+            export,
+            sealing,
+            ..
+        } = &self.0;
         counter(&mut encoder, "audit_records", "Records in the audit log, from its beginning", *records)?;
         counter(
             &mut encoder,
@@ -68,6 +96,10 @@ impl Collector for AuditCollector {
         counter(&mut encoder, "audit_gaps", "Gap records written, since start", *gaps)?;
         counter(&mut encoder, "audit_faults", "Faults of the log's disk, since start", *faults)?;
         gauge(&mut encoder, "audit_queue_records", "Records that wait for the disk", *queued as u64)?;
+        if let Some(at) = last_commit_at {
+            let help = "When records were last made durable, seconds since 1970";
+            gauge(&mut encoder, "audit_last_fsync_timestamp_seconds", help, unix_s(*at).unsigned_abs())?;
+        }
         let takes = u64::from(health.cause().is_none());
         gauge(&mut encoder, "audit_healthy", "1 while the log takes records", takes)?;
         if let Some(SealState { sealed, waiting, deleted, failures, .. }) = sealing {

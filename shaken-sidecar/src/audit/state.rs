@@ -29,6 +29,8 @@ pub struct AuditState {
     pub queued: usize,
     /// How long the last commit took, from its first byte written to its last one durable.
     pub last_commit: Option<Duration>,
+    /// When it ended, in whole seconds.
+    pub last_commit_at: Option<SystemTime>,
     /// How its checkpoints go. Nothing when it makes none.
     pub proof: Option<ProofState>,
     /// How its export goes. Nothing when it has none.
@@ -95,6 +97,7 @@ pub(super) struct Shared {
     pub(super) faults: AtomicU64,
     unrecorded: AtomicU64,
     last_commit_us: AtomicU64,
+    last_commit_s: AtomicU64,
     pub(super) seal: SealSignal,
 }
 
@@ -197,6 +200,7 @@ impl Shared {
             faults: AtomicU64::new(0),
             unrecorded: AtomicU64::new(0),
             last_commit_us: AtomicU64::new(NO_COMMIT),
+            last_commit_s: AtomicU64::new(NO_COMMIT),
             seal: SealSignal::default(),
         }
     }
@@ -211,6 +215,9 @@ impl Shared {
             faults: self.faults.load(Ordering::Relaxed),
             queued,
             last_commit: Some(last_commit_us).filter(|us| *us != NO_COMMIT).map(Duration::from_micros),
+            last_commit_at: Some(self.last_commit_s.load(Ordering::Relaxed))
+                .filter(|s| *s != NO_COMMIT)
+                .map(|s| SystemTime::UNIX_EPOCH + Duration::from_secs(s)),
             proof: None,
             export: None,
             sealing: None,
@@ -229,10 +236,12 @@ impl Shared {
         }
     }
 
-    pub(super) fn note_commit(&self, records: u64, took: Duration) {
+    pub(super) fn note_commit(&self, records: u64, took: Duration, now: SystemTime) {
         self.records.store(records, Ordering::Relaxed);
         let took_us = u64::try_from(took.as_micros()).unwrap_or(NO_COMMIT - 1);
         self.last_commit_us.store(took_us, Ordering::Relaxed);
+        let now_s = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.last_commit_s.store(now_s, Ordering::Relaxed);
     }
 
     /// Counts a record that could not be written.

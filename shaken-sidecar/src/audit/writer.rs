@@ -256,7 +256,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         }
         let first_index = self.next_index;
         self.next_index += taken as u64;
-        self.shared.note_commit(self.next_index, started.elapsed());
+        self.shared.note_commit(self.next_index, started.elapsed(), SystemTime::now());
         for (index, waiting) in (first_index..).zip(self.waiting.drain(..taken)) {
             match &waiting.content {
                 Content::Note(Event::Gap(gap)) => {

@@ -68,6 +68,8 @@ const CHANGEABLE: &[&str] = &[
     "resp.user",
     "resp.verify_only",
     "signing",
+    "sip.emergency",
+    "sip.peer",
     "trunk",
     "trust",
     "verification",
@@ -96,7 +98,8 @@ mod tests {
             ("[trust]", "[resp]\nsocket = \"r\"\nuser = []\n[trust]", &["resp.socket"]),
             ("[trust]", "[fetch]\nbudget_ms = 7\nlab.tls_roots = \"t\"\n[trust]", &[]),
             ("[trust]", "[fetch]\ncache_dir = \"c\"\n[trust]", &["fetch.cache_dir"]),
-            ("[trust]", "[sip]\nlisten = \"r\"\n[trust]", &["sip.listen"]),
+            ("[trust]", "[sip]\nudp = [\"r\"]\n[trust]", &["sip.udp"]),
+            ("[trust]", "[sip]\nemergency = []\n[[sip.peer]]\nname = \"p\"\n[trust]", &[]),
             ("[trust]", "[admin]\nuids = [7]\n[trust]", &[]),
             ("[trust]", "[admin]\nlisten = \"r\"\n[trust]", &["admin.listen"]),
         ] {

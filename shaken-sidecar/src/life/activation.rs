@@ -1,7 +1,7 @@
 //! Sockets that the service manager made and keeps (sd_listen_fds(3)): they outlive the daemon, so
 //! that nobody is refused while it is restarted.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
@@ -22,6 +22,10 @@ pub struct Inherited {
     pub resp: Option<UnixListener>,
     /// `resp-tcp`: the Redis protocol on TCP.
     pub resp_tcp: Option<TcpListener>,
+    /// `sip-udp`: SIP on UDP, as many as there are addresses.
+    pub sip_udp: Vec<UdpSocket>,
+    /// `sip-tcp`: SIP on TCP, as many as there are addresses.
+    pub sip_tcp: Vec<TcpListener>,
 }
 
 impl Inherited {
@@ -56,10 +60,12 @@ impl Inherited {
                 "http-tcp" => place(&mut inherited.http_tcp, handed.take_tcp_listener(index)),
                 "admin" => place(&mut inherited.admin, handed.take_tcp_listener(index)),
                 "resp-tcp" => place(&mut inherited.resp_tcp, handed.take_tcp_listener(index)),
+                "sip-udp" => join(&mut inherited.sip_udp, handed.take_udp_socket(index)),
+                "sip-tcp" => join(&mut inherited.sip_tcp, handed.take_tcp_listener(index)),
                 name => {
                     return Err(wrong(format!(
-                        "one is named {name:?}; the doors are http, http-tcp, resp, resp-tcp \
-                         and admin (FileDescriptorName= in the .socket unit)"
+                        "one is named {name:?}; the doors are http, http-tcp, resp, resp-tcp, sip-udp, \
+                         sip-tcp and admin (FileDescriptorName= in the .socket unit)"
                     )));
                 }
             };
@@ -79,4 +85,10 @@ fn place<T>(place: &mut Option<T>, taken: std::io::Result<Option<T>>) -> std::io
         Some(listener) => place.replace(listener).is_none(),
         None => false,
     })
+}
+
+/// The same where there may be several, which their addresses tell apart.
+fn join<T>(others: &mut Vec<T>, taken: std::io::Result<Option<T>>) -> std::io::Result<bool> {
+    others.extend(taken?);
+    Ok(true)
 }

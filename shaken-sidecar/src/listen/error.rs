@@ -62,6 +62,8 @@ pub enum ListenError {
         /// What is wrong with it.
         why: String,
     },
+    /// The system gives no random bytes, and a door keeps secrets.
+    NoRandomness,
     /// A step failed.
     Io {
         /// What was tried: `bind to`, `create`, ...
@@ -114,6 +116,7 @@ impl fmt::Display for ListenError {
                 "the socket that was handed over is at {found}, but the configuration has {expected}; make them \
                  the same"
             ),
+            Self::NoRandomness => f.write_str("the system gives no random bytes; see to its getrandom(2)"),
             Self::HandedOver { why } => write!(f, "of the sockets that were handed over, {why}"),
             Self::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}", path.display())

@@ -30,7 +30,8 @@ use crate::to_the_end::{Panicked, to_the_end};
 /// A call that waits for its answer.
 pub(crate) struct Invite {
     pub(super) bytes: Arc<[u8]>,
-    pub(super) peer: usize,
+    /// As it was when the call came.
+    pub(super) peer: Arc<Peer>,
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) listener: Listener,
@@ -69,7 +70,7 @@ impl Invite {
     pub(crate) async fn answer(self, door: &Arc<Door>) -> Option<(Outgoing, Option<Pending>)> {
         let request = Request::parse(&self.bytes).ok()?;
         let via = topmost_via(&request)?;
-        let peer = door.rules.peers.get(self.peer)?;
+        let peer = &*self.peer;
         let asked = Asked { request: &request, via, from: self.from, to_tag: self.to_tag };
         let (mut bytes, pending) = match question(&request, peer, SystemTime::now()) {
             Err(unasked) => {

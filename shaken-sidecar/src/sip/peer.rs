@@ -1,9 +1,9 @@
 //! Whom this door answers, and how each wants its answers.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use ring::hmac;
 use serde::Deserialize;
 use shaken_core::error::SipResponse;
 use shaken_core::sip::ReasonProtocol;
@@ -128,33 +128,33 @@ pub enum Undecided {
     PassOn,
 }
 
-/// All peers, in the order of the configuration.
-#[derive(Clone, Debug)]
+/// All peers, in the order of the configuration. Without any, nobody gets an answer.
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
-    pub(super) peers: Vec<Peer>,
-    pub(super) emergency: Vec<String>,
-    /// Names transactions and makes tags, so that nobody can guess either.
-    pub(super) secret: hmac::Key,
+    peers: Vec<Arc<Peer>>,
+    emergency: Vec<String>,
 }
 
 impl Rules {
-    /// Whom a door answers, and the numbers of emergency services as they are dialled. Nothing if the
-    /// system gives no random bytes.
+    /// Whom a door answers, and the numbers of emergency services as they are dialled.
     #[must_use]
-    pub fn new(peers: Vec<Peer>, emergency: Vec<String>) -> Option<Self> {
-        let secret = hmac::Key::generate(hmac::HMAC_SHA256, &ring::rand::SystemRandom::new()).ok()?;
-        Some(Self { peers, emergency, secret })
+    pub fn new(peers: Vec<Peer>, emergency: Vec<String>) -> Self {
+        Self { peers: peers.into_iter().map(Arc::new).collect(), emergency }
     }
 
     /// Whom the door answers.
     #[must_use]
-    pub fn peers(&self) -> &[Peer] {
+    pub fn peers(&self) -> &[Arc<Peer>] {
         &self.peers
     }
 
-    /// The first peer that has this address, and its place.
-    pub(super) fn peer_at(&self, ip: IpAddr) -> Option<usize> {
+    /// The first peer that has this address.
+    pub(super) fn peer_at(&self, ip: IpAddr) -> Option<&Arc<Peer>> {
         let ip = ip.to_canonical();
-        self.peers.iter().position(|peer| peer.addresses.iter().any(|network| network.contains(&ip)))
+        self.peers.iter().find(|peer| peer.addresses.iter().any(|network| network.contains(&ip)))
+    }
+
+    pub(super) fn is_emergency(&self, dialled: &str) -> bool {
+        self.emergency.iter().any(|number| number == dialled)
     }
 }

@@ -29,16 +29,18 @@ fn peer() -> Peer {
     }
 }
 
+fn in_force(peers: Vec<Peer>) -> InForce {
+    let trunk = Trunk::new("t".into(), Match::default());
+    InForce::new(None, None, vec![trunk]).with_sip(Rules::new(peers, vec!["911".into()]))
+}
+
 /// A door to a daemon that can neither sign nor verify, and its log.
 fn door_to(peer: Peer, deadline: Duration) -> (Arc<Door>, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
-    let calls = Arc::new(Calls::new(
-        InForce::new(None, None, vec![Trunk::new("t".into(), Match::default())]).with_deadline(deadline),
-        audit,
-    ));
-    let rules = Rules::new(vec![peer], vec!["911".into()]).unwrap();
-    (Arc::new(Door::new(rules, calls)), dir)
+    let force = in_force(vec![peer]).with_deadline(deadline);
+    let calls = Arc::new(Calls::new(force, audit));
+    (Arc::new(Door::new(Secret::generate().unwrap(), calls)), dir)
 }
 
 fn door(peer: Peer) -> (Arc<Door>, TempDir) {
@@ -120,6 +122,31 @@ async fn strangers_and_junk_hear_nothing() {
         assert_eq!(ask(&door, message).await, None, "{message}");
     }
     assert_eq!(summary_of(&door, &dir).await, (6, 4, 0));
+}
+
+/// Who is a peer is in force like the rest; calls under way end as they began.
+#[tokio::test]
+async fn peers_can_be_replaced() {
+    let (door, _dir) = door(peer());
+    let from = FROM.parse().unwrap();
+    let first = ask(&door, &invite("a", "")).await;
+    let message = invite("b", "");
+    let Received::Invite(underway) = door.receive(message.as_bytes(), from, Listener::SipUdp, Instant::now())
+    else {
+        panic!("a call of a peer");
+    };
+    let other = Peer { addresses: vec!["198.51.100.0/28".parse().unwrap()], ..peer() };
+    door.calls.put_in_force(in_force(vec![other]));
+    assert!(!door.knows(from));
+    assert_eq!(ask(&door, &invite("c", "")).await, None);
+    let (answer, pending) = underway.answer(&door).await.unwrap();
+    drop(pending.and_then(crate::delivery::Pending::into_delivery));
+    assert!(answer.bytes.starts_with(b"SIP/2.0 404 "));
+    let theirs = ask_from(&door, invite("d", "").as_bytes(), "198.51.100.1:5060", Instant::now()).await;
+    assert_eq!(status(&theirs), "404");
+    // A request from before is known still when its peer is.
+    door.calls.put_in_force(in_force(vec![peer()]));
+    assert_eq!(ask(&door, &invite("a", "")).await, first);
 }
 
 #[tokio::test]

@@ -61,5 +61,11 @@ fn encode_certs(encoder: &mut DescriptorEncoder<'_>, certs: &CertStats) -> Resul
     counter(encoder, "cert_from_disk", "Certificates that were on disk at the start", from_disk)?;
     gauge(encoder, "cert_downloads_under_way", "Downloads of certificates under way", certs.under_way)?;
     gauge(encoder, "cert_waiting", "Calls that wait for a download", certs.waiting)?;
-    gauge(encoder, "cert_cached", "Certificates in memory", certs.cached)
+    gauge(encoder, "cert_cached", "Certificates in memory", certs.cached)?;
+    let help = "Times that the certificate of a call was in memory, since start";
+    counter(encoder, "cert_cache_hits", help, certs.hits)?;
+    let help = "Times that it was not, and had to be waited for, since start";
+    counter(encoder, "cert_cache_misses", help, certs.misses)?;
+    let help = "Times that it was known that there is none, since start";
+    counter(encoder, "cert_cache_negative_hits", help, certs.negative_hits)
 }

@@ -13,4 +13,8 @@ mod restart;
 #[expect(dead_code, reason = "each test file uses a part of it")]
 #[path = "../running/mod.rs"]
 mod running;
+mod sip;
+#[path = "../sip_peer/mod.rs"]
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod sip_peer;
 mod supervisor;

@@ -125,7 +125,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         self.shared.seal.set_active(self.next_index);
         let first_index = self.next_index;
         self.next_index += 1;
-        self.shared.note_commit(self.next_index, Duration::ZERO);
+        self.shared.note_commit(self.next_index, Duration::ZERO, SystemTime::now());
         self.observer.durable(&Commit { first_index, bytes: &self.lines });
         Ok(())
     }
