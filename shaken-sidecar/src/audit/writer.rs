@@ -479,7 +479,7 @@ const QUEUED_PAUSE: Duration = Duration::from_millis(20);
 const CROWD: usize = 4;
 
 /// Between the begins of two commits then.
-const CROWD_PAUSE: Duration = Duration::from_millis(1);
+const CROWD_PAUSE: Duration = Duration::from_micros(250);
 
 /// How often the log is looked after, and how often it tries again.
 const TICK: Duration = Duration::from_secs(1);
@@ -496,14 +496,14 @@ mod tests {
 
     #[test]
     fn who_calls_alone_does_not_wait_for_others() {
-        for (records, durability, pause_ms) in [
+        for (records, durability, pause_us) in [
             (1, Durability::Durable, 0),
             (3, Durability::Durable, 0),
-            (4, Durability::Durable, 1),
-            (4096, Durability::Durable, 1),
-            (1, Durability::Queued, 20),
+            (4, Durability::Durable, 250),
+            (4096, Durability::Durable, 250),
+            (1, Durability::Queued, 20_000),
         ] {
-            assert_eq!(pause_behind(records, durability).as_millis(), pause_ms, "{records} {durability:?}");
+            assert_eq!(pause_behind(records, durability).as_micros(), pause_us, "{records} {durability:?}");
         }
     }
 }

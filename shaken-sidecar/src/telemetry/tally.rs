@@ -240,7 +240,7 @@ mod tests {
             r#"sti_signer_spc_calls_total{spc="other",attest="",result="failed"} 2"#,
             r#"sti_stage_duration_seconds_bucket{le="0.000004",stage="policy"} 1"#,
             r#"sti_stage_duration_seconds_bucket{le="0.000016",stage="crypto"} 0"#,
-            r#"sti_stage_duration_seconds_count{stage="crypto"} 2"#,
+            r#"sti_stage_duration_seconds_bucket{le="0.001024",stage="crypto"} 2"#,
             r#"sti_stage_duration_seconds_count{stage="fetch"} 1"#,
             r#"sti_stage_duration_seconds_count{stage="parse"} 0"#,
             r#"sti_request_duration_seconds_count{op="sign",interface="resp-unix"} 2"#,

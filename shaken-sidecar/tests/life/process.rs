@@ -101,6 +101,18 @@ impl Daemon {
         kill_process(Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap(), signal).unwrap();
     }
 
+    /// The exit code of one that ends by itself.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        let patience = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < patience, "it did not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// How it ended.
     pub(crate) fn end_of(mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()

@@ -172,7 +172,7 @@ fn what_is_handed_over_is_checked() {
         (vec![("resp", elsewhere()), ("http-tcp", tcp())], "no door for \"resp\""),
     ] {
         let mut refused = Daemon::spawn(&lab, &[], &handed);
-        assert_eq!(refused.child.wait().unwrap().code(), Some(78), "{part}: {}", refused.log());
+        assert_eq!(refused.code(), Some(78), "{part}: {}", refused.log());
         assert!(refused.log().contains(part), "{part}: {}", refused.log());
     }
     // Those for another process, or for nobody, are none of ours: then the port is in use.

@@ -113,7 +113,7 @@ fn sockets_that_are_held_lose_no_call() {
         ),
     ] {
         let mut refused = Daemon::spawn(&lab, &[], &handed);
-        assert_eq!(refused.child.wait().unwrap().code(), Some(78), "{part}: {}", refused.log());
+        assert_eq!(refused.code(), Some(78), "{part}: {}", refused.log());
         assert!(refused.log().contains(part), "{part}: {}", refused.log());
     }
 }
