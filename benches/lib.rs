@@ -13,7 +13,7 @@ mod percentiles;
 mod stolen;
 
 pub use percentiles::Percentiles;
-pub use stolen::Stolen;
+pub use stolen::{Stolen, Tenths};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::{Parser, ValueEnum};
-use shaken_benches::{Percentiles, Stolen};
+use shaken_benches::{Percentiles, Stolen, Tenths};
 use shaken_sidecar::audit::proof::{Key, Origin, Outside};
 use shaken_sidecar::audit::{
     self, AuditError, AuditLog, AuditOptions, Cert, Entry, Event, Interface, Kept, Number, Op, Proving,
@@ -278,8 +278,9 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
         // A thread of its own: timers of the runtime are a millisecond apart.
         std::thread::spawn(move || {
             let mut records = records.iter().cycle();
-            let (mut sent, mut stolen) = (0, vec![before]);
+            let (mut sent, mut stolen, mut tenths) = (0, vec![before], Tenths::start());
             while started.elapsed() < length {
+                tenths.look();
                 if started.elapsed() >= SLICE * stolen.len() as u32 {
                     stolen.push(Stolen::now());
                 }
@@ -289,26 +290,26 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
                     let (log, done) = (Arc::clone(&log), done.clone());
                     let record = records.next().cloned().expect("a circle");
                     let came_at = Instant::now();
+                    let tenth = tenths.of(came_at);
                     runtime.spawn(async move {
                         let (outcome, cost) = append(&log, record).await;
-                        let slice = (came_at - started).div_duration_f64(SLICE) as usize;
                         let _ =
-                            done.send((outcome.is_ok(), slice, due_at.elapsed(), came_at.elapsed(), cost));
+                            done.send((outcome.is_ok(), tenth, due_at.elapsed(), came_at.elapsed(), cost));
                     });
                     sent += 1;
                 }
                 std::thread::sleep(Duration::from_micros(200));
             }
             stolen.push(Stolen::now());
-            stolen
+            (stolen, tenths)
         })
     };
+    let mut by_tenth: Vec<Vec<Duration>> = Vec::new();
     let (mut from_due, mut from_coming, mut costs, mut refused) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let mut slices: Vec<Vec<Duration>> = Vec::new();
-    while let Some((is_kept, slice, since_due, since_coming, cost)) = results.recv().await {
+    while let Some((is_kept, tenth, since_due, since_coming, cost)) = results.recv().await {
         if is_kept {
-            slices.resize(slices.len().max(slice + 1), Vec::new());
-            slices[slice].push(since_coming);
+            by_tenth.resize(by_tenth.len().max(tenth + 1), Vec::new());
+            by_tenth[tenth].push(since_coming);
             from_due.push(since_due);
             from_coming.push(since_coming);
             costs.push(cost);
@@ -316,7 +317,7 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
             refused += 1;
         }
     }
-    let stolen = callers.join().expect("all have come");
+    let (stolen, tenths) = callers.join().expect("all have come");
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "paced {rate}/s for {seconds:.1} s: {} durable, {:.0}/s, {refused} refused",
@@ -326,9 +327,17 @@ async fn paced(log: &Arc<AuditLog>, rate: u64, length: Duration) {
     println!("  from due to durable: {}", Percentiles::of(&mut from_due));
     println!("  from coming to durable: {}", Percentiles::of(&mut from_coming));
     println!("  the caller's thread: {}, mean {:.2} µs", Percentiles::of(&mut costs), mean_us(&costs));
+    let quiet = by_tenth.iter().enumerate().filter(|(tenth, _)| tenths.is_quiet(*tenth));
+    let mut in_quiet: Vec<Duration> = quiet.flat_map(|(_, took)| took).copied().collect();
+    let (count, of) = tenths.quiet();
+    println!(
+        "  from coming to durable, in {count} of {of} tenths of a second that the host left alone: {}",
+        Percentiles::of(&mut in_quiet)
+    );
     // A host that is busy elsewhere is so for seconds: those show in some of these.
-    let told = slices.iter_mut().zip(stolen.windows(2)).map(|(slice, stolen)| {
-        format!("{:.1?} ({:.0} %)", Percentiles::of(slice).p99, stolen[1].percent_since(stolen[0]))
+    let slices = by_tenth.chunks(TENTHS_OF_SLICE).map(<[_]>::concat);
+    let told = slices.zip(stolen.windows(2)).map(|(mut slice, stolen)| {
+        format!("{:.1?} ({:.0} %)", Percentiles::of(&mut slice).p99, stolen[1].percent_since(stolen[0]))
     });
     let told: Vec<_> = told.collect();
     println!("  p99 from coming, of each {SLICE:?} (stolen by the host): {}", told.join(", "));
@@ -451,6 +460,7 @@ fn scrambled(n: u64) -> u64 {
 
 /// How long the stretches of a paced run are whose figures stand for themselves.
 const SLICE: Duration = Duration::from_secs(5);
+const TENTHS_OF_SLICE: usize = 50;
 
 const MIB: u64 = 1024 * 1024;
 

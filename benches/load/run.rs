@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use shaken_benches::Percentiles;
+use shaken_benches::{Percentiles, Tenths};
 
 use crate::call::{Caller, Op, Planned, Said, unix_s};
 use crate::daemon::Daemon;
@@ -63,7 +63,16 @@ pub(crate) struct Outcome {
     pub(crate) from_sent: Percentiles,
     from_due: Percentiles,
     shed_from_due: Percentiles,
+    /// The same of those that were sent while the host took nothing.
+    quiet: Quiet,
     took: Duration,
+}
+
+struct Quiet {
+    /// In how many tenths of a second that was, and of how many.
+    tenths: (usize, usize),
+    from_sent: Percentiles,
+    shed_from_due: Percentiles,
 }
 
 impl fmt::Display for Outcome {
@@ -80,9 +89,14 @@ impl fmt::Display for Outcome {
             cpu / seconds,
         )?;
         writeln!(f, "  from sent: {}", self.from_sent)?;
-        write!(f, "  from due:  {}", self.from_due)?;
+        writeln!(f, "  from due:  {}", self.from_due)?;
+        let Quiet { tenths: (count, of), from_sent, shed_from_due } = &self.quiet;
+        write!(
+            f,
+            "  from sent, in {count} of {of} tenths of a second that the host left alone: {from_sent}"
+        )?;
         if self.shed > 0 {
-            write!(f, "\n  shed:      {}", self.shed_from_due)?;
+            write!(f, "\n  shed:      {}; in those tenths {shed_from_due}", self.shed_from_due)?;
         }
         Ok(())
     }
@@ -143,11 +157,24 @@ async fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
     client(daemon, plans, &warm, Pace::Peak, 0, Instant::now()).await;
 }
 
-async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> Vec<Answer> {
-    let started = Instant::now();
+async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> (Vec<Answer>, Tenths) {
+    let (started, mut tenths) = (Instant::now(), Tenths::start());
     let clients = (0..load.connections).map(|n| client(daemon, plans, load, pace, n, started));
-    futures_util::future::join_all(clients).await.into_iter().flatten().collect()
+    let watch = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            tenths.look();
+        }
+    };
+    let answers = tokio::select! {
+        answers = futures_util::future::join_all(clients) => answers,
+        () = watch => Vec::new(),
+    };
+    (answers.into_iter().flatten().collect(), tenths)
 }
+
+/// How often it is looked at what the host takes.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What the daemon uses from here on.
 struct Meter<'d> {
@@ -161,7 +188,7 @@ impl<'d> Meter<'d> {
         Self { daemon, started: Instant::now(), cpu: daemon.cpu() }
     }
 
-    fn outcome(&self, answers: Vec<Answer>, caller: &Caller, load: &Load) -> Outcome {
+    fn outcome(&self, (answers, tenths): (Vec<Answer>, Tenths), caller: &Caller, load: &Load) -> Outcome {
         let (took, daemon_cpu) = (self.started.elapsed(), self.daemon.cpu() - self.cpu);
         let mut answers: Vec<Judged> = answers
             .into_iter()
@@ -177,6 +204,16 @@ impl<'d> Meter<'d> {
             let which = answers.iter().filter(|answered| answered.which == which);
             Percentiles::of(&mut which.map(time).collect::<Vec<_>>())
         };
+        let in_quiet = |which: Which, time: fn(&Judged) -> Duration| {
+            let which = answers.iter().filter(|answered| answered.which == which);
+            let quiet = which.filter(|answered| tenths.is_quiet(tenths.of(answered.sent)));
+            Percentiles::of(&mut quiet.map(time).collect::<Vec<_>>())
+        };
+        let quiet = Quiet {
+            tenths: tenths.quiet(),
+            from_sent: in_quiet(Which::Right, |answered| answered.from_sent),
+            shed_from_due: in_quiet(Which::Shed, |answered| answered.from_due),
+        };
         let count = |which: Which| answers.iter().filter(|answered| answered.which == which).count() as u64;
         Outcome {
             right: count(Which::Right),
@@ -186,6 +223,7 @@ impl<'d> Meter<'d> {
             from_sent: of(Which::Right, |answered| answered.from_sent),
             from_due: of(Which::Right, |answered| answered.from_due),
             shed_from_due: of(Which::Shed, |answered| answered.from_due),
+            quiet,
             took,
         }
     }
@@ -200,6 +238,7 @@ enum Which {
 
 struct Judged {
     which: Which,
+    sent: Instant,
     from_due: Duration,
     from_sent: Duration,
     wrong: Option<String>,
@@ -215,13 +254,14 @@ enum Answer {
 struct Answered {
     planned: Rc<Planned>,
     raw: Raw,
+    sent: Instant,
     from_due: Duration,
     from_sent: Duration,
 }
 
 impl Answered {
     fn judge(self, caller: &Caller, load: &Load) -> Judged {
-        let Self { planned, raw, from_due, from_sent } = self;
+        let Self { planned, raw, sent, from_due, from_sent } = self;
         let said = load.door.said(load.op, raw);
         let is_right = caller.is_right(&planned, &said);
         let which = match said {
@@ -234,7 +274,7 @@ impl Answered {
             Said::Signed(text) if !is_right => Some(text),
             _ => (!is_right).then(|| "another verdict".to_owned()),
         };
-        Judged { which, from_due, from_sent, wrong }
+        Judged { which, sent, from_due, from_sent, wrong }
     }
 }
 
@@ -323,7 +363,7 @@ async fn client(
                 Some(error) => Raw::Other(error.to_string()),
             };
             let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
-            let answered = Answered { planned, raw, from_due, from_sent };
+            let answered = Answered { planned, raw, sent, from_due, from_sent };
             answers.push(match load.check {
                 Check::AsTheyCome => Answer::Judged(answered.judge(plans.caller, load)),
                 Check::AtTheEnd => Answer::Kept(answered),
