@@ -117,6 +117,15 @@ impl Ruling {
         }
     }
 
+    /// How many numbers somebody has a right to by the policy in force, if there is one.
+    #[must_use]
+    pub fn policy_numbers(&self) -> Option<u64> {
+        match self {
+            Self::ByTrunk(_) => None,
+            Self::ByRight(policies) => Some(policies.current.policy.numbers().count()),
+        }
+    }
+
     /// All that signs; not what a policy would sign with that is only told of.
     pub fn signings(&self) -> impl Iterator<Item = &Signing> {
         let (one, policies) = match self {

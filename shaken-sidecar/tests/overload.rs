@@ -93,11 +93,12 @@ fn what_is_too_much_is_turned_away_at_once() {
             let (stop, latest, socket) = (Arc::clone(&stop), Arc::clone(&latest), running.socket());
             std::thread::spawn(move || {
                 let mut stream = connect(&socket);
-                let (mut served, mut shed) = (0, 0);
+                let (mut served, mut shed, mut answered) = (0, 0, Vec::new());
                 while !stop.load(Ordering::Relaxed) {
                     let asked = Instant::now();
                     stream.write_all(post("/stir/v1/signing", &signing("A").to_string()).as_bytes()).unwrap();
                     let answer = Answer::read(&mut stream);
+                    answered.push(began.elapsed());
                     match answer.status {
                         200 => served += 1,
                         503 => {
@@ -112,24 +113,27 @@ fn what_is_too_much_is_turned_away_at_once() {
                     // Some 1,000 a second in all.
                     std::thread::sleep(Duration::from_millis(10).saturating_sub(asked.elapsed()));
                 }
-                (served, shed)
+                (served, shed, answered)
             })
         })
         .collect();
     std::thread::sleep(Duration::from_secs(3));
     stop.store(true, Ordering::Relaxed);
-    let (mut served, mut shed) = (0, 0);
+    let (mut served, mut shed, mut answered) = (0, 0, Vec::new());
     for client in clients {
-        let (more_served, more_shed) = client.join().unwrap();
+        let (more_served, more_shed, more_answered) = client.join().unwrap();
         served += more_served;
         shed += more_shed;
+        answered.extend(more_answered);
     }
+    answered.sort_unstable();
+    let least = admitted(PER_S, &answered) * 9 / 10;
     let took = began.elapsed();
     let capacity = (PER_S as f64 * took.as_secs_f64()) as u64;
     let latest = latest.load(Ordering::Relaxed);
     println!("{served} of {capacity} served in {took:?}, {shed} turned away in {latest} ms at most");
     assert!(served <= capacity + PER_S / 50 + 1, "{served} of {capacity}");
-    assert!(served * 10 >= capacity * 9, "{served} of {capacity}");
+    assert!(served >= least, "{served} of {least}");
     assert!(shed > served);
     // Verifying has its own.
     assert_eq!(running.verify("x").status, 200);
@@ -139,6 +143,20 @@ fn what_is_too_much_is_turned_away_at_once() {
     let counted =
         running.records_of("summary").iter().map(|summary| summary["shed"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(counted, shed);
+}
+
+/// How many of the calls at these times a limit of so many a second lets in, 20 ms of them at once: what is
+/// not asked for while the machine does other things is not saved.
+fn admitted(per_s: u64, times: &[Duration]) -> u64 {
+    let (interval, burst) = (Duration::from_secs(1) / per_s as u32, Duration::from_millis(20));
+    let (mut next, mut admitted) = (Duration::ZERO, 0);
+    for now in times {
+        let after = next.max(*now) + interval;
+        if after <= *now + burst {
+            (next, admitted) = (after, admitted + 1);
+        }
+    }
+    admitted
 }
 
 /// The same words at the other doors.

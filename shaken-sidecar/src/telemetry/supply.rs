@@ -9,6 +9,7 @@ use crate::certs::CertStats;
 use crate::force::InForce;
 use crate::limits::LimitStats;
 use crate::replay::ReplayStats;
+use crate::ruling::Ruling;
 
 /// The figures of one moment.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Collected {
     certs: Option<CertStats>,
     limits: LimitStats,
     replays: ReplayStats,
+    policy_numbers: Option<u64>,
 }
 
 impl Collected {
@@ -24,6 +26,7 @@ impl Collected {
             certs: force.verification().map(|verification| verification.certs().stats()),
             limits: force.limits().stats(),
             replays: calls.replays().stats(),
+            policy_numbers: force.ruling().and_then(Ruling::policy_numbers),
         }
     }
 }
@@ -41,6 +44,10 @@ impl Collector for Collected {
         let help = "PASSporTs that were not remembered for want of room, since start";
         counter(encoder, "replays_forgotten", help, forgotten)?;
         gauge(encoder, "replays_remembered", "PASSporTs that are remembered", remembered)?;
+        if let Some(numbers) = self.policy_numbers {
+            let help = "Numbers that somebody has a right to by the policy in force";
+            gauge(encoder, "policy_numbers", help, numbers)?;
+        }
         self.certs.iter().try_for_each(|certs| encode_certs(encoder, certs))
     }
 }

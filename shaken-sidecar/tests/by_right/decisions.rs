@@ -380,6 +380,13 @@ fn a_reload_swaps_the_policy_whole_or_not_at_all() {
     let enterprise = Enterprise::start(|toml| toml);
     enterprise.sign("14255550140", TO);
     let before = enterprise.last()["generation"].clone();
+    let metrics = || {
+        let text = enterprise.running.request("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").text;
+        let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        (line("sti_in_force_info"), line("sti_policy_numbers "))
+    };
+    assert!(metrics().0.contains(&format!("policy={before}")), "{:?}", metrics());
+    assert_eq!(metrics().1, "4");
     let rights = format!("{RIGHTS}acme,14255550140,,assigned,,A\n");
     enterprise.write("rights.csv", &format!("{rights}acme,1425555014x,,assigned,,A\n"));
     let refused = reload(&enterprise, 78);
@@ -392,6 +399,8 @@ fn a_reload_swaps_the_policy_whole_or_not_at_all() {
     assert_eq!(told(&enterprise.sign("14255550140", TO)).0, "A");
     let after = enterprise.last()["generation"].clone();
     assert_ne!(after, before);
+    assert!(metrics().0.contains(&format!("policy={after}")), "{:?}", metrics());
+    assert_eq!(metrics().1, "5");
     // Both are kept, and can be told from each other later.
     let kept = |generation: &Value| {
         let name = format!("generations/{}.shaken", generation.as_str().unwrap());
