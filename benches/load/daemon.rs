@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 use tempfile::TempDir;
 
 use crate::call::HOLE;
@@ -85,6 +86,20 @@ impl Daemon {
             .join(", ")
     }
 
+    /// Keeps the daemon and this thread on one processor. Where each has one of its own, it sleeps while it
+    /// waits for the other, and a virtual one is woken by its host: what that takes is not the daemon's.
+    pub(crate) fn on_one_processor(&self) -> OneProcessor {
+        let all = sched_getaffinity(None).expect("the processors of this thread");
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a processor"));
+        let threads = std::fs::read_dir(self.proc("task")).expect("threads");
+        let ids =
+            threads.filter_map(|thread| Pid::from_raw(thread.ok()?.file_name().to_str()?.parse().ok()?));
+        let kept = OneProcessor { threads: ids.map(Some).chain([None]).collect(), all };
+        kept.threads.iter().for_each(|thread| sched_setaffinity(*thread, &one).expect("one processor"));
+        kept
+    }
+
     fn proc(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.daemon.id())
     }
@@ -95,6 +110,21 @@ impl Daemon {
         assert!(asked.success());
         let status = self.daemon.wait().expect("an end");
         assert!(status.success(), "the daemon ended badly: {status}");
+    }
+}
+
+/// As long as it lives; then all processors may be used again.
+pub(crate) struct OneProcessor {
+    threads: Vec<Option<Pid>>,
+    all: CpuSet,
+}
+
+impl Drop for OneProcessor {
+    fn drop(&mut self) {
+        for thread in &self.threads {
+            // One that has ended since needs none.
+            let _ = sched_setaffinity(*thread, &self.all);
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The spellings of a request, and of its answer.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use rustix::net::RecvFlags;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 
 use crate::call::{Op, Planned, Said, Verdict};
 
@@ -146,30 +146,40 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(door: Door, lab: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(lab.join(door.socket())).await?;
+    pub(crate) fn open(door: Door, lab: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(lab.join(door.socket()))?;
         Ok(Self { door, stream, bytes: Vec::new(), read_to: 0 })
     }
 
-    pub(crate) async fn send(&mut self, requests: &[u8]) -> io::Result<()> {
-        self.stream.write_all(requests).await
+    /// What to wait for.
+    pub(crate) const fn stream(&self) -> &UnixStream {
+        &self.stream
     }
 
-    /// The next answer.
-    pub(crate) async fn receive(&mut self) -> io::Result<Raw> {
-        loop {
-            if let Some((len, raw)) = self.door.read(&self.bytes[self.read_to..]) {
-                self.read_to += len;
-                return Ok(raw);
-            }
-            self.bytes.drain(..self.read_to);
-            self.read_to = 0;
-            if self.stream.read_buf(&mut self.bytes).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
+    /// All of it: the kernel has room for what is sent before an answer is waited for.
+    pub(crate) fn send(&mut self, requests: &[u8]) -> io::Result<()> {
+        self.stream.write_all(requests)
+    }
+
+    /// Reads what is there, and how much; nothing when the other side has closed.
+    pub(crate) fn fill(&mut self) -> io::Result<usize> {
+        self.bytes.drain(..self.read_to);
+        self.read_to = 0;
+        self.bytes.reserve(READ_LEN);
+        let room = rustix::buffer::spare_capacity(&mut self.bytes);
+        Ok(rustix::net::recv(&self.stream, room, RecvFlags::DONTWAIT)?.1)
+    }
+
+    /// The next answer that is there as a whole.
+    pub(crate) fn take(&mut self) -> Option<Raw> {
+        let (len, raw) = self.door.read(self.bytes.get(self.read_to..)?)?;
+        self.read_to += len;
+        Some(raw)
     }
 }
+
+/// An answer is a kilobyte and a half.
+const READ_LEN: usize = 32 * 1024;
 
 fn of_json(op: Op, body: &[u8]) -> Said {
     let Ok(body) = serde_json::from_slice::<Value>(body) else {

@@ -9,6 +9,7 @@
 //! ```
 
 mod call;
+mod clients;
 mod daemon;
 mod door;
 mod run;
@@ -210,6 +211,9 @@ fn cost(daemon: &Daemon, caller: &Caller, length: Duration) -> bool {
         let http = run(Door::Http, op, 16, 1);
         let resp = run(Door::Resp, op, 16, 16);
         let one = run(Door::Http, op, 1, 1);
+        let on_one_processor = daemon.on_one_processor();
+        let together = run(Door::Http, op, 1, 1);
+        drop(on_one_processor);
         let alone = (before + caller.time_alone(op)) / 2;
         let ratio = |of: &Outcome| of.daemon_cpu.as_secs_f64() / of.right as f64 / alone.as_secs_f64();
         let name = op.name();
@@ -217,6 +221,7 @@ fn cost(daemon: &Daemon, caller: &Caller, length: Duration) -> bool {
         print(&format!("{name}_http_16_cpu/{name}_alone"), ratio(&http));
         print(&format!("{name}_resp_16x16_cpu/{name}_alone"), ratio(&resp));
         print(&format!("{name}_http_1_p50_us"), one.from_sent.p50.as_secs_f64() * 1e6);
+        print(&format!("{name}_http_1_p50_us_on_one_processor"), together.from_sent.p50.as_secs_f64() * 1e6);
         print(&format!("{name}_http_1_p50_allowed_us"), (3 * alone).as_secs_f64() * 1e6 + 15.0);
     }
     is_right

@@ -1,7 +1,6 @@
 //! Many clients at once, at a rate or as fast as they can.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Barrier;
@@ -10,10 +9,12 @@ use std::time::{Duration, Instant};
 use shaken_benches::{Percentiles, Tenths};
 
 use crate::call::{Caller, Op, Planned, Said, unix_s};
+use crate::clients::calls;
 use crate::daemon::Daemon;
-use crate::door::{Connection, Door, Raw};
+use crate::door::{Door, Raw};
 
 /// Who calls, and for how long.
+#[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) door: Door,
     pub(crate) op: Op,
@@ -104,14 +105,12 @@ impl fmt::Display for Outcome {
 
 /// Runs it to its end, with all answers in.
 pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> Outcome {
-    alone(async {
-        let plans = Plans::new(caller, load.op);
-        warm_up(daemon, &plans, load).await;
-        calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace).await;
-        let meter = Meter::start(daemon);
-        let answers = calls(daemon, &plans, load, pace).await;
-        meter.outcome(answers, caller, load)
-    })
+    let plans = Plans::new(caller, load.op);
+    warm_up(daemon, &plans, load);
+    calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace);
+    let meter = Meter::start(daemon);
+    let answers = calls(daemon, &plans, load, pace);
+    meter.outcome(answers, caller, load)
 }
 
 /// The same beside a flood of calls whose certificates do not come, and what comes of those. The flood has
@@ -125,56 +124,28 @@ pub(crate) fn run_beside_holes(
     let begin = Barrier::new(2);
     std::thread::scope(|scope| {
         let of_holes = scope.spawn(|| {
-            alone(async {
-                let count = (rate * flood.length.as_secs_f64()) as u64;
-                let holes = Plans::of_holes(caller, count);
-                begin.wait();
-                let meter = Meter::start(daemon);
-                let answers = calls(daemon, &holes, flood, Pace::Rate(rate)).await;
-                meter.outcome(answers, caller, flood)
-            })
-        });
-        let beside = alone(async {
-            let plans = Plans::new(caller, load.op);
-            warm_up(daemon, &plans, load).await;
+            let count = (rate * flood.length.as_secs_f64()) as u64;
+            let holes = Plans::of_holes(caller, count);
             begin.wait();
             let meter = Meter::start(daemon);
-            let answers = calls(daemon, &plans, load, pace).await;
-            meter.outcome(answers, caller, load)
+            let answers = calls(daemon, &holes, flood, Pace::Rate(rate));
+            meter.outcome(answers, caller, flood)
         });
+        let plans = Plans::new(caller, load.op);
+        warm_up(daemon, &plans, load);
+        begin.wait();
+        let meter = Meter::start(daemon);
+        let answers = calls(daemon, &plans, load, pace);
+        let beside = meter.outcome(answers, caller, load);
         (beside, of_holes.join().expect("the flood"))
     })
 }
 
-fn alone<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(work)
-}
-
 /// The first calls bring the certificate; they are not counted.
-async fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
+fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
     let warm = Load { connections: 1, depth: 1, length: Duration::from_millis(200), ..*load };
-    client(daemon, plans, &warm, Pace::Peak, 0, Instant::now()).await;
+    calls(daemon, plans, &warm, Pace::Peak);
 }
-
-async fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> (Vec<Answer>, Tenths) {
-    let (started, mut tenths) = (Instant::now(), Tenths::start());
-    let clients = (0..load.connections).map(|n| client(daemon, plans, load, pace, n, started));
-    let watch = async {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            tenths.look();
-        }
-    };
-    let answers = tokio::select! {
-        answers = futures_util::future::join_all(clients) => answers,
-        () = watch => Vec::new(),
-    };
-    (answers.into_iter().flatten().collect(), tenths)
-}
-
-/// How often it is looked at what the host takes.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// What the daemon uses from here on.
 struct Meter<'d> {
@@ -236,7 +207,7 @@ enum Which {
     Wrong,
 }
 
-struct Judged {
+pub(crate) struct Judged {
     which: Which,
     sent: Instant,
     from_due: Duration,
@@ -245,22 +216,22 @@ struct Judged {
 }
 
 /// An answer, looked at or not.
-enum Answer {
+pub(crate) enum Answer {
     Judged(Judged),
     Kept(Answered),
 }
 
 /// An answer that nobody has looked at yet.
-struct Answered {
-    planned: Rc<Planned>,
-    raw: Raw,
-    sent: Instant,
-    from_due: Duration,
-    from_sent: Duration,
+pub(crate) struct Answered {
+    pub(crate) planned: Rc<Planned>,
+    pub(crate) raw: Raw,
+    pub(crate) sent: Instant,
+    pub(crate) from_due: Duration,
+    pub(crate) from_sent: Duration,
 }
 
 impl Answered {
-    fn judge(self, caller: &Caller, load: &Load) -> Judged {
+    pub(crate) fn judge(self, caller: &Caller, load: &Load) -> Judged {
         let Self { planned, raw, sent, from_due, from_sent } = self;
         let said = load.door.said(load.op, raw);
         let is_right = caller.is_right(&planned, &said);
@@ -279,8 +250,8 @@ impl Answered {
 }
 
 /// The calls of a run in their order. Those that are to be verified are signed ahead, and come several times.
-struct Plans<'c> {
-    caller: &'c Caller,
+pub(crate) struct Plans<'c> {
+    pub(crate) caller: &'c Caller,
     make: fn(&Caller, u64) -> Planned,
     next: RefCell<u64>,
     signed: RefCell<Vec<Rc<Planned>>>,
@@ -304,7 +275,7 @@ impl<'c> Plans<'c> {
         Self { caller, make, next: RefCell::new(0), signed: RefCell::new(signed) }
     }
 
-    fn next(&self) -> Rc<Planned> {
+    pub(crate) fn next(&self) -> Rc<Planned> {
         let n = self.next.replace_with(|n| *n + 1);
         let mut signed = self.signed.borrow_mut();
         let place = n.checked_rem(signed.len() as u64).unwrap_or_default();
@@ -316,64 +287,6 @@ impl<'c> Plans<'c> {
         }
         Rc::clone(planned)
     }
-}
-
-/// One connection, which sends `depth` requests and waits for their answers, again and again.
-async fn client(
-    daemon: &Daemon,
-    plans: &Plans<'_>,
-    load: &Load,
-    pace: Pace,
-    place: usize,
-    started: Instant,
-) -> Vec<Answer> {
-    let mut connection = Connection::open(load.door, &daemon.lab()).await.expect("a connection");
-    let mut answers = Vec::new();
-    let mut requests = Vec::new();
-    let mut waiting: VecDeque<(Rc<Planned>, Instant)> = VecDeque::new();
-    let mut round: u64 = 0;
-    while started.elapsed() < load.length {
-        requests.clear();
-        for _ in 0..load.depth {
-            let due_at = match pace {
-                Pace::Peak => Instant::now(),
-                Pace::Rate(rate) => {
-                    // What is sent at once is due one behind the other, and then another connection's turn.
-                    let (connections, depth) = (load.connections as u64, load.depth as u64);
-                    let n = (round / depth * connections + place as u64) * depth + round % depth;
-                    started + Duration::from_secs_f64(n as f64 / rate)
-                }
-            };
-            round += 1;
-            let planned = plans.next();
-            load.door.write(load.op, &planned, &mut requests);
-            waiting.push_back((planned, due_at));
-        }
-        if let (Pace::Rate(_), Some((_, last_due))) = (pace, waiting.back()) {
-            tokio::time::sleep_until((*last_due).into()).await;
-        }
-        let sent = Instant::now();
-        let mut broken = connection.send(&requests).await.err();
-        while let Some((planned, due_at)) = waiting.pop_front() {
-            let raw = match &broken {
-                None => connection.receive().await.unwrap_or_else(|error| {
-                    broken = Some(error);
-                    Raw::Other("the connection ended".to_owned())
-                }),
-                Some(error) => Raw::Other(error.to_string()),
-            };
-            let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
-            let answered = Answered { planned, raw, sent, from_due, from_sent };
-            answers.push(match load.check {
-                Check::AsTheyCome => Answer::Judged(answered.judge(plans.caller, load)),
-                Check::AtTheEnd => Answer::Kept(answered),
-            });
-        }
-        if broken.is_some() {
-            connection = Connection::open(load.door, &daemon.lab()).await.expect("another connection");
-        }
-    }
-    answers
 }
 
 /// How many calls to verify there are.

@@ -281,11 +281,12 @@ impl AuditLog {
     /// in [`AuditOptions`]; [`AuditError::RecordTooLarge`]; [`AuditError::NoRandomness`];
     /// [`AuditError::Failed`] while the disk does not take records; [`AuditError::Closed`] after
     /// [`close`](Self::close). Each is counted, and will stand in a gap or a summary record.
-    pub async fn append(&self, mut record: Record) -> Result<Kept, AuditError> {
+    pub async fn append(&self, record: impl Into<Box<Record>>) -> Result<Kept, AuditError> {
+        let mut record = record.into();
         let outcome = match self.options.durability {
             Durability::Durable => {
                 let (done, durable) = oneshot::channel();
-                let content = Content::Call(Box::new(record));
+                let content = Content::Call(record);
                 match self.enqueue(Message::Append { content, done: Some(done) }).await {
                     Ok(()) => durable
                         .await
@@ -296,7 +297,7 @@ impl AuditLog {
             }
             Durability::Queued => {
                 record.durability = Some("queued".into());
-                let content = Content::Call(Box::new(record));
+                let content = Content::Call(record);
                 match self.enqueue(Message::Append { content, done: None }).await {
                     Ok(()) => Ok(Kept::Queued),
                     Err(error) => Err(self.count_missing(error, SystemTime::now())),

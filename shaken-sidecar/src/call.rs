@@ -267,7 +267,12 @@ impl Calls {
         })
     }
 
-    async fn refuse<T>(&self, mut record: Record, refusal: Refusal, origin: &Origin) -> Result<T, Refusal> {
+    async fn refuse<T>(
+        &self,
+        mut record: Box<Record>,
+        refusal: Refusal,
+        origin: &Origin,
+    ) -> Result<T, Refusal> {
         record.verdict = match refusal {
             Refusal::Unsigned(..) => "unsigned",
             Refusal::Blocked(..) => "blocked",
@@ -288,7 +293,7 @@ impl Calls {
     }
 
     /// Has the record written, as the log is set up to.
-    async fn keep(&self, mut record: Record, origin: &Origin) -> Result<Kept, AuditError> {
+    async fn keep(&self, mut record: Box<Record>, origin: &Origin) -> Result<Kept, AuditError> {
         let traced = self.traces.as_ref().map(|traces| (traces, traces.begin(&record, origin)));
         if !matches!(record.interface, Interface::HttpUnix | Interface::HttpTcp) {
             record.http_status = None;
@@ -320,6 +325,7 @@ fn keep_identity(kept: IdentityKept, record: &mut Record, values: &[String]) {
     }
 }
 
+/// In its place on the heap from the start: it is a thousand bytes, and goes through many hands.
 fn new_record(
     op: Op,
     force: &InForce,
@@ -327,7 +333,7 @@ fn new_record(
     origin: &Origin,
     orig: &Party,
     dest: &[Party],
-) -> Record {
+) -> Box<Record> {
     let interface = match origin.listener {
         Listener::Http => Interface::HttpUnix,
         Listener::HttpTcp => Interface::HttpTcp,
@@ -336,8 +342,8 @@ fn new_record(
         Listener::SipUdp => Interface::SipUdp,
         Listener::SipTcp => Interface::SipTcp,
     };
-    let mut record =
-        Record::new(op, interface, origin.client.clone(), origin.request_id.clone(), "refused", origin.now);
+    let (client, request_id) = (origin.client.clone(), origin.request_id.clone());
+    let mut record = Box::new(Record::new(op, interface, client, request_id, "refused", origin.now));
     record.call_id.clone_from(&origin.call_id);
     trunk.put_on(&mut record);
     record.generation.clone_from(&force.generation);

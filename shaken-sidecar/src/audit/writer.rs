@@ -476,10 +476,10 @@ const MAX_COMMIT_RECORDS: usize = 4096;
 const QUEUED_PAUSE: Duration = Duration::from_millis(20);
 
 /// From so many records a commit on, more are gathered: fewer commits leave processor and disk to others.
-const CROWD: usize = 4;
+const CROWD: usize = 3;
 
 /// Between the begins of two commits then.
-const CROWD_PAUSE: Duration = Duration::from_micros(250);
+const CROWD_PAUSE: Duration = Duration::from_micros(500);
 
 /// How often the log is looked after, and how often it tries again.
 const TICK: Duration = Duration::from_secs(1);
@@ -498,9 +498,9 @@ mod tests {
     fn who_calls_alone_does_not_wait_for_others() {
         for (records, durability, pause_us) in [
             (1, Durability::Durable, 0),
-            (3, Durability::Durable, 0),
-            (4, Durability::Durable, 250),
-            (4096, Durability::Durable, 250),
+            (2, Durability::Durable, 0),
+            (3, Durability::Durable, 500),
+            (4096, Durability::Durable, 500),
             (1, Durability::Queued, 20_000),
         ] {
             assert_eq!(pause_behind(records, durability).as_micros(), pause_us, "{records} {durability:?}");

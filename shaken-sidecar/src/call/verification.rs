@@ -129,7 +129,7 @@ pub(super) struct Work<'w> {
     pub(super) past: Option<(&'w Replays, Option<&'w str>)>,
     /// Given back while certificates are waited for.
     pub(super) permit: Permit<'w>,
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
     pub(super) headers: Vec<JudgedHeader>,
 }
 

@@ -1,0 +1,154 @@
+//! Many clients in one thread, each with a connection of its own. They share the processors with the daemon, so
+//! they are woken for answers only, and by a timer that keeps time: one that goes by milliseconds would send
+//! calls in heaps.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use rustix::fd::OwnedFd;
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+use shaken_benches::Tenths;
+
+use crate::call::Planned;
+use crate::daemon::Daemon;
+use crate::door::{Connection, Raw};
+use crate::run::{Answer, Answered, Check, Load, Pace, Plans};
+
+/// All calls of `load`, and their answers.
+pub(crate) fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> (Vec<Answer>, Tenths) {
+    let mut clients = Clients::open(daemon, load);
+    let mut answers = Vec::new();
+    let mut requests = Vec::new();
+    let (started, mut tenths) = (Instant::now(), Tenths::start());
+    let end = started + load.length;
+    let mut next: u64 = 0;
+    loop {
+        let mut look_at = Instant::now() + LOOK;
+        while let Some(place) = clients.idle.front().copied() {
+            let now = Instant::now();
+            // What is sent at once is due one behind the other.
+            let due = |n: usize| match pace {
+                Pace::Peak => now,
+                Pace::Rate(rate) => started + Duration::from_secs_f64((next + n as u64) as f64 / rate),
+            };
+            let all_due = due(load.depth - 1);
+            if now >= end || all_due >= end {
+                if clients.idle.len() == load.connections {
+                    return (answers, tenths);
+                }
+                break;
+            }
+            if all_due > now {
+                look_at = look_at.min(all_due);
+                break;
+            }
+            clients.idle.pop_front();
+            requests.clear();
+            let waiting = (0..load.depth).map(|n| (plans.next(), due(n)));
+            let waiting: Vec<_> =
+                waiting.inspect(|(planned, _)| load.door.write(load.op, planned, &mut requests)).collect();
+            next += load.depth as u64;
+            clients.send(place, &requests, waiting);
+        }
+        for place in clients.wait(look_at) {
+            clients.receive(place, &mut |answered| {
+                answers.push(match load.check {
+                    Check::AsTheyCome => Answer::Judged(answered.judge(plans.caller, load)),
+                    Check::AtTheEnd => Answer::Kept(answered),
+                });
+            });
+        }
+        tenths.look();
+    }
+}
+
+struct Clients<'d> {
+    daemon: &'d Daemon,
+    load: Load,
+    epoll: Epoll,
+    timer: OwnedFd,
+    each: Vec<Client>,
+    /// Those that wait for nothing, the one that has done so for longest in front.
+    idle: VecDeque<usize>,
+}
+
+struct Client {
+    connection: Connection,
+    waiting: VecDeque<(Rc<Planned>, Instant)>,
+    sent: Instant,
+}
+
+impl<'d> Clients<'d> {
+    fn open(daemon: &'d Daemon, load: &Load) -> Self {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).expect("an epoll");
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC);
+        let timer = timer.expect("a timer");
+        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).expect("a timer to wait for");
+        let (each, idle) = (Vec::new(), (0..load.connections).collect());
+        let mut clients = Self { daemon, load: *load, epoll, timer, each, idle };
+        clients.each = (0..load.connections).map(|place| clients.client(place)).collect();
+        clients
+    }
+
+    fn client(&self, place: usize) -> Client {
+        let connection = Connection::open(self.load.door, &self.daemon.lab()).expect("a connection");
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
+        self.epoll.add(connection.stream(), event).expect("a connection to wait for");
+        Client { connection, waiting: VecDeque::new(), sent: Instant::now() }
+    }
+
+    fn send(&mut self, place: usize, requests: &[u8], waiting: Vec<(Rc<Planned>, Instant)>) {
+        let client = &mut self.each[place];
+        client.waiting.extend(waiting);
+        client.sent = Instant::now();
+        // That the connection is gone is told by reading.
+        let _ = client.connection.send(requests);
+    }
+
+    /// Those that have something to read, until a moment at most.
+    fn wait(&self, until: Instant) -> Vec<usize> {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
+        let it_value = Timespec::try_from(left).expect("a moment");
+        let once = Itimerspec { it_interval: Timespec::default(), it_value };
+        rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once).expect("a timer");
+        let mut events = [EpollEvent::empty(); 64];
+        let count = self.epoll.wait(&mut events, EpollTimeout::NONE).expect("events");
+        let events = events[..count].iter().map(EpollEvent::data);
+        events.filter(|data| *data != TIMER).map(|data| data as usize).collect()
+    }
+
+    fn receive(&mut self, place: usize, answer: &mut dyn FnMut(Answered)) {
+        let client = &mut self.each[place];
+        let sent = client.sent;
+        let mut one = |(planned, due_at): (Rc<Planned>, Instant), raw| {
+            let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
+            answer(Answered { planned, raw, sent, from_due, from_sent });
+        };
+        let is_open = client.connection.fill().is_ok_and(|len| len > 0);
+        let is_idle = client.waiting.is_empty();
+        while let Some(waiting) = client.waiting.pop_front() {
+            let Some(raw) = client.connection.take() else {
+                client.waiting.push_front(waiting);
+                break;
+            };
+            one(waiting, raw);
+        }
+        if !is_open {
+            let ended = || Raw::Other("the connection ended".to_owned());
+            client.waiting.drain(..).for_each(|waiting| one(waiting, ended()));
+            // Dropping the old one takes it out of the epoll.
+            self.each[place] = self.client(place);
+        }
+        if !is_idle && self.each[place].waiting.is_empty() {
+            self.idle.push_back(place);
+        }
+    }
+}
+
+/// No place of a client.
+const TIMER: u64 = u64::MAX;
+
+/// How often it is looked at what the host takes.
+const LOOK: Duration = Duration::from_millis(20);
