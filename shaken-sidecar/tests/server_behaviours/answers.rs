@@ -117,6 +117,11 @@ fn judge(case: &Tried, records: &[Value]) {
         let waits = *expected == Err(Error::FetchDeadline);
         assert!(!waits || !pending.is_empty(), "{id}: a call waited for the deadline");
         assert!(outcome.ended >= DEADLINE || !waits, "{id}: {:?}", outcome.ended);
+        // The budget of the fifth call ends with the download: it is told of that, and may be slow to hear it.
+        let pending = match pending.split_last() {
+            Some((heard, before)) if waits && heard.private(records) == last.private(records) => before,
+            _ => pending,
+        };
         for asked in pending {
             assert!(is_unavailable(asked), "{id}: {asked:?}");
             assert_eq!(asked.private(records).as_deref(), Some("certificate-pending"), "{id}");
