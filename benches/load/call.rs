@@ -29,22 +29,31 @@ impl Op {
     }
 }
 
-/// One call, by its number in the run.
+/// One call.
 pub(crate) struct Planned {
+    pub(crate) asked: Asked,
     pub(crate) orig: String,
     pub(crate) dest: String,
-    pub(crate) unix_s: u64,
     /// The header to verify; empty for a call to sign.
     pub(crate) identity: String,
+}
+
+/// What an answer to it is judged by.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asked {
+    /// Its number in the run, which its phone numbers follow from.
+    number: u64,
+    pub(crate) unix_s: u64,
     expected: Verdict,
 }
 
 /// What a call to verify deserves.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Passed,
     Failed,
     /// Nobody knows.
+    #[default]
     NotValidated,
 }
 
@@ -81,7 +90,7 @@ impl Caller {
         let caller = Self { signer, verifier, certificate: Arc::new(certificate) };
         let planned = caller.plan(Op::Verify, 0);
         while tables.stats().tables == 0 {
-            assert!(caller.holds(&planned, &planned.identity), "our own call");
+            assert!(caller.holds(&planned.asked, &planned.identity), "our own call");
             builder.run_once();
         }
         caller
@@ -89,7 +98,7 @@ impl Caller {
 
     /// Call number `n`. One in 16 that are to be verified has a signature that is not right.
     pub(crate) fn plan(&self, op: Op, n: u64) -> Planned {
-        let (orig, dest) = (number(n), number(n ^ 0x5555));
+        let (orig, dest) = parties(n);
         let unix_s = unix_s();
         let expected = if n % 16 == 15 { Verdict::Failed } else { Verdict::Passed };
         let identity = match op {
@@ -102,7 +111,7 @@ impl Caller {
                 identity
             }
         };
-        Planned { orig, dest, unix_s, identity, expected }
+        Planned { asked: Asked { number: n, unix_s, expected }, orig, dest, identity }
     }
 
     /// A call whose certificate is at a URL of its own, on a host that takes connections and says nothing.
@@ -114,14 +123,15 @@ impl Caller {
         let signed = token.split_once('.').map_or("", |(_, rest)| rest);
         let header = URL_SAFE_NO_PAD.encode(header);
         let identity = format!("{header}.{signed};info=<{x5u}>;alg=ES256;ppt=shaken");
-        Planned { identity, expected: Verdict::NotValidated, ..planned }
+        let asked = Asked { expected: Verdict::NotValidated, ..planned.asked };
+        Planned { identity, asked, ..planned }
     }
 
-    /// Whether `said` is what `planned` deserves, or at least a plain "not now".
-    pub(crate) fn is_right(&self, planned: &Planned, said: &Said) -> bool {
+    /// Whether `said` is what was asked for, or at least a plain "not now".
+    pub(crate) fn is_right(&self, asked: &Asked, said: &Said) -> bool {
         match said {
-            Said::Signed(identity) => self.holds(planned, identity),
-            Said::Verified(verdict) => *verdict == planned.expected,
+            Said::Signed(identity) => self.holds(asked, identity),
+            Said::Verified(verdict) => *verdict == asked.expected,
             Said::Shed => true,
             Said::Other(_) => false,
         }
@@ -132,9 +142,10 @@ impl Caller {
         let planned = self.plan(Op::Verify, 0);
         match op {
             Op::Sign => {
-                crate::time(|| drop(black_box(self.sign(&planned.orig, &planned.dest, planned.unix_s))))
+                let sign = || self.sign(&planned.orig, &planned.dest, planned.asked.unix_s);
+                crate::time(|| drop(black_box(sign())))
             }
-            Op::Verify => crate::time(|| assert!(self.holds(&planned, black_box(&planned.identity)))),
+            Op::Verify => crate::time(|| assert!(self.holds(&planned.asked, black_box(&planned.identity)))),
         }
     }
 
@@ -146,14 +157,15 @@ impl Caller {
         self.signer.sign(&claims, &mut buffer).expect("a header").to_owned()
     }
 
-    fn holds(&self, planned: &Planned, identity: &str) -> bool {
+    fn holds(&self, asked: &Asked, identity: &str) -> bool {
         thread_local! {
             static SCRATCH: std::cell::RefCell<CallScratch> = std::cell::RefCell::default();
         }
         SCRATCH.with_borrow_mut(|scratch| {
-            let dest = [party(&planned.dest)];
-            let call = Call::new(party(&planned.orig), &dest);
-            let now = i64::try_from(planned.unix_s).unwrap_or_default();
+            let (orig, dest) = parties(asked.number);
+            let dest = [party(&dest)];
+            let call = Call::new(party(&orig), &dest);
+            let now = i64::try_from(asked.unix_s).unwrap_or_default();
             let headers = [identity.as_bytes()];
             let Ok(screened) = self.verifier.screen_call(headers, &call, scratch, now) else { return false };
             let verdict = self.verifier.verify_call(screened, |_| Ok(Arc::clone(&self.certificate)), now);
@@ -170,6 +182,11 @@ fn forge(identity: &mut String) {
     let signature = identity.split(';').next().and_then(|token| token.rfind('.')).expect("a token") + 1;
     let other = if identity.as_bytes().get(signature) == Some(&b'A') { "B" } else { "A" };
     identity.replace_range(signature..=signature, other);
+}
+
+/// Who calls in call `n`, and who is called.
+fn parties(n: u64) -> (String, String) {
+    (number(n), number(n ^ 0x5555))
 }
 
 /// One of 80,000 numbers.

@@ -3,7 +3,6 @@
 //! calls in heaps.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -11,15 +10,21 @@ use rustix::fd::OwnedFd;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use shaken_benches::Tenths;
 
-use crate::call::Planned;
+use crate::answers::{Answers, Came};
+use crate::call::Asked;
 use crate::daemon::Daemon;
 use crate::door::{Connection, Raw};
-use crate::run::{Answer, Answered, Check, Load, Pace, Plans};
+use crate::run::{Load, Pace, Plans};
 
-/// All calls of `load`, and their answers.
-pub(crate) fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace) -> (Vec<Answer>, Tenths) {
+/// All calls of `load`; their answers are added to `answers`.
+pub(crate) fn calls(
+    daemon: &Daemon,
+    plans: &Plans<'_>,
+    load: &Load,
+    pace: Pace,
+    answers: &mut Answers<'_>,
+) -> Tenths {
     let mut clients = Clients::open(daemon, load);
-    let mut answers = Vec::new();
     let mut requests = Vec::new();
     let (started, mut tenths) = (Instant::now(), Tenths::start());
     let end = started + load.length;
@@ -36,7 +41,7 @@ pub(crate) fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace)
             let all_due = due(load.depth - 1);
             if now >= end || all_due >= end {
                 if clients.idle.len() == load.connections {
-                    return (answers, tenths);
+                    return tenths;
                 }
                 break;
             }
@@ -46,19 +51,16 @@ pub(crate) fn calls(daemon: &Daemon, plans: &Plans<'_>, load: &Load, pace: Pace)
             }
             clients.idle.pop_front();
             requests.clear();
-            let waiting = (0..load.depth).map(|n| (plans.next(), due(n)));
-            let waiting: Vec<_> =
-                waiting.inspect(|(planned, _)| load.door.write(load.op, planned, &mut requests)).collect();
+            for n in 0..load.depth {
+                let planned = plans.next();
+                load.door.write(load.op, &planned, &mut requests);
+                clients.each[place].waiting.push_back((planned.asked, due(n)));
+            }
             next += load.depth as u64;
-            clients.send(place, &requests, waiting);
+            clients.send(place, &requests);
         }
         for place in clients.wait(look_at) {
-            clients.receive(place, &mut |answered| {
-                answers.push(match load.check {
-                    Check::AsTheyCome => Answer::Judged(answered.judge(plans.caller, load)),
-                    Check::AtTheEnd => Answer::Kept(answered),
-                });
-            });
+            clients.receive(place, answers);
         }
         tenths.look();
     }
@@ -76,7 +78,7 @@ struct Clients<'d> {
 
 struct Client {
     connection: Connection,
-    waiting: VecDeque<(Rc<Planned>, Instant)>,
+    waiting: VecDeque<(Asked, Instant)>,
     sent: Instant,
 }
 
@@ -99,9 +101,8 @@ impl<'d> Clients<'d> {
         Client { connection, waiting: VecDeque::new(), sent: Instant::now() }
     }
 
-    fn send(&mut self, place: usize, requests: &[u8], waiting: Vec<(Rc<Planned>, Instant)>) {
+    fn send(&mut self, place: usize, requests: &[u8]) {
         let client = &mut self.each[place];
-        client.waiting.extend(waiting);
         client.sent = Instant::now();
         // That the connection is gone is told by reading.
         let _ = client.connection.send(requests);
@@ -119,25 +120,22 @@ impl<'d> Clients<'d> {
         events.filter(|data| *data != TIMER).map(|data| data as usize).collect()
     }
 
-    fn receive(&mut self, place: usize, answer: &mut dyn FnMut(Answered)) {
+    fn receive(&mut self, place: usize, answers: &mut Answers<'_>) {
         let client = &mut self.each[place];
-        let sent = client.sent;
-        let mut one = |(planned, due_at): (Rc<Planned>, Instant), raw| {
+        let Client { connection, waiting, sent } = client;
+        let came = |(asked, due_at): (Asked, Instant)| {
             let (from_due, from_sent) = (due_at.elapsed(), sent.elapsed());
-            answer(Answered { planned, raw, sent, from_due, from_sent });
+            Came { asked, sent: *sent, from_due, from_sent }
         };
-        let is_open = client.connection.fill().is_ok_and(|len| len > 0);
-        let is_idle = client.waiting.is_empty();
-        while let Some(waiting) = client.waiting.pop_front() {
-            let Some(raw) = client.connection.take() else {
-                client.waiting.push_front(waiting);
-                break;
-            };
-            one(waiting, raw);
+        let is_open = connection.fill().is_ok_and(|len| len > 0);
+        let is_idle = waiting.is_empty();
+        while let Some(first) = waiting.front() {
+            let Some(raw) = connection.take() else { break };
+            answers.take(came(*first), raw);
+            waiting.pop_front();
         }
         if !is_open {
-            let ended = || Raw::Other("the connection ended".to_owned());
-            client.waiting.drain(..).for_each(|waiting| one(waiting, ended()));
+            waiting.drain(..).for_each(|left| answers.take(came(left), Raw::Other(b"the connection ended")));
             // Dropping the old one takes it out of the epoll.
             self.each[place] = self.client(place);
         }

@@ -17,8 +17,8 @@ pub(crate) const AS_COMMAND: &str = "SHAKEN_LOAD_AS_COMMAND";
 
 pub(crate) struct Daemon {
     folder: TempDir,
-    repository: Child,
-    daemon: Child,
+    _repository: Running,
+    daemon: Running,
     /// Takes connections as far as the kernel does, and says nothing.
     _hole: TcpListener,
 }
@@ -47,20 +47,20 @@ impl Daemon {
 
         let mut serving = shaken(program);
         serving.args(["lab", "serve"]).arg(&lab).stderr(Stdio::piped());
-        let mut repository = serving.spawn().expect("the repository");
+        let mut repository = Running(serving.spawn().expect("the repository"));
         let mut line = String::new();
-        BufReader::new(repository.stderr.take().expect("its words")).read_line(&mut line).expect("a line");
+        BufReader::new(repository.0.stderr.take().expect("its words")).read_line(&mut line).expect("a line");
         assert!(line.contains("serving"), "{line}");
         let mut serve = shaken(program);
         serve.args(["serve", "--config"]).arg(&path).env("SHAKEN_LOG", "warn");
-        let mut daemon = serve.spawn().expect("the daemon");
+        let mut daemon = Running(serve.spawn().expect("the daemon"));
         let patience = Instant::now() + Duration::from_secs(20);
         while ["shaken.sock", "resp.sock"].iter().any(|name| UnixStream::connect(lab.join(name)).is_err()) {
-            assert!(daemon.try_wait().expect("a state").is_none(), "the daemon ended");
+            assert!(daemon.0.try_wait().expect("a state").is_none(), "the daemon ended");
             assert!(Instant::now() < patience, "the daemon does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
-        Self { folder, repository, daemon, _hole: hole }
+        Self { folder, _repository: repository, daemon, _hole: hole }
     }
 
     pub(crate) fn lab(&self) -> PathBuf {
@@ -101,14 +101,14 @@ impl Daemon {
     }
 
     fn proc(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.daemon.id())
+        format!("/proc/{}/{file}", self.daemon.0.id())
     }
 
     /// As the service manager would.
     pub(crate) fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.daemon.id().to_string()).status().expect("kill");
+        let asked = Command::new("kill").arg(self.daemon.0.id().to_string()).status().expect("kill");
         assert!(asked.success());
-        let status = self.daemon.wait().expect("an end");
+        let status = self.daemon.0.wait().expect("an end");
         assert!(status.success(), "the daemon ended badly: {status}");
     }
 }
@@ -128,12 +128,13 @@ impl Drop for OneProcessor {
     }
 }
 
-impl Drop for Daemon {
+/// A process that ends with this one, whatever happens.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        for child in [&mut self.daemon, &mut self.repository] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::net::RecvFlags;
 use serde_json::Value;
 
-use crate::call::{Op, Planned, Said, Verdict};
+use crate::call::{Asked, Op, Planned, Said, Verdict};
 
 /// Which door of the daemon.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -23,7 +23,7 @@ pub(crate) enum Door {
 impl Door {
     /// Appends the request for `planned`.
     pub(crate) fn write(self, op: Op, planned: &Planned, out: &mut Vec<u8>) {
-        let Planned { orig, dest, unix_s, identity, .. } = planned;
+        let Planned { asked: Asked { unix_s, .. }, orig, dest, identity } = planned;
         match self {
             Self::Http => {
                 let (path, body) = match op {
@@ -74,7 +74,7 @@ impl Door {
     }
 
     /// The first answer in `bytes`, and its length, if all of it is there.
-    fn read(self, bytes: &[u8]) -> Option<(usize, Raw)> {
+    fn read(self, bytes: &[u8]) -> Option<(usize, Raw<'_>)> {
         match self {
             Self::Http | Self::Quick => {
                 let head_len = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
@@ -84,13 +84,14 @@ impl Door {
                     let (name, value) = line.split_once(':')?;
                     name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
                 })?;
-                let body = bytes.get(head_len..head_len + length)?;
+                let len = head_len + length;
+                let whole = bytes.get(..len)?;
                 let raw = match status {
                     503 | 504 => Raw::Shed,
-                    200 => Raw::Good(body.into()),
-                    _ => Raw::Other(format!("{head}{}", String::from_utf8_lossy(body))),
+                    200 => Raw::Good(whole.get(head_len..)?),
+                    _ => Raw::Other(whole),
                 };
-                Some((head_len + length, raw))
+                Some((len, raw))
             }
             Self::Resp => {
                 let end = bytes.windows(2).position(|window| window == b"\r\n")?;
@@ -100,23 +101,23 @@ impl Door {
                         let len: usize = line.parse().ok()?;
                         let body = bytes.get(end + 2..end + 2 + len)?;
                         bytes.get(end + 2 + len..end + 4 + len)?;
-                        Some((end + 4 + len, Raw::Good(body.into())))
+                        Some((end + 4 + len, Raw::Good(body)))
                     }
                     "-" if line.starts_with("UNAVAILABLE") => Some((end + 2, Raw::Shed)),
-                    _ => Some((end + 2, Raw::Other(format!("{kind}{line}")))),
+                    _ => Some((end + 2, Raw::Other(&bytes[..end]))),
                 }
             }
         }
     }
 
     /// What an answer to `op` says.
-    pub(crate) fn said(self, op: Op, raw: Raw) -> Said {
+    pub(crate) fn said(self, op: Op, raw: Raw<'_>) -> Said {
         match (self, raw) {
             (_, Raw::Shed) => Said::Shed,
-            (_, Raw::Other(text)) => Said::Other(text),
-            (Self::Http, Raw::Good(body)) => of_json(op, &body),
+            (_, Raw::Other(all)) => Said::Other(String::from_utf8_lossy(all).into_owned()),
+            (Self::Http, Raw::Good(body)) => of_json(op, body),
             (Self::Quick | Self::Resp, Raw::Good(body)) => {
-                text(op, String::from_utf8_lossy(&body).into_owned())
+                text(op, String::from_utf8_lossy(body).into_owned())
             }
         }
     }
@@ -129,12 +130,15 @@ impl Door {
     }
 }
 
-/// An answer as it came: what it says is looked at when all are there, so that it costs the daemon nothing.
-pub(crate) enum Raw {
-    Good(Box<[u8]>),
+/// An answer as it came.
+#[derive(Clone, Copy)]
+pub(crate) enum Raw<'b> {
+    /// What it has to say.
+    Good(&'b [u8]),
     /// It had no time.
     Shed,
-    Other(String),
+    /// All of something else.
+    Other(&'b [u8]),
 }
 
 /// A client of the daemon.
@@ -171,7 +175,7 @@ impl Connection {
     }
 
     /// The next answer that is there as a whole.
-    pub(crate) fn take(&mut self) -> Option<Raw> {
+    pub(crate) fn take(&mut self) -> Option<Raw<'_>> {
         let (len, raw) = self.door.read(self.bytes.get(self.read_to..)?)?;
         self.read_to += len;
         Some(raw)

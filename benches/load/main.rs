@@ -8,6 +8,7 @@
 //! load holes                     calls beside a flood of others whose certificates do not come
 //! ```
 
+mod answers;
 mod call;
 mod clients;
 mod daemon;

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use shaken_benches::{Percentiles, Tenths};
 
-use crate::call::{Caller, Op, Planned, Said, unix_s};
+use crate::answers::{Answers, Judged, Which};
+use crate::call::{Caller, Op, Planned, unix_s};
 use crate::clients::calls;
 use crate::daemon::Daemon;
-use crate::door::{Door, Raw};
+use crate::door::Door;
 
 /// Who calls, and for how long.
 #[derive(Clone, Copy)]
@@ -53,6 +54,17 @@ pub(crate) enum Pace {
     Rate(f64),
 }
 
+impl Pace {
+    /// How many may come in `length`.
+    fn calls_in(self, length: Duration) -> usize {
+        let per_s = match self {
+            Self::Peak => MOST_PER_S,
+            Self::Rate(rate) => rate,
+        };
+        (per_s * length.as_secs_f64()).ceil() as usize
+    }
+}
+
 /// What came of it.
 pub(crate) struct Outcome {
     /// Calls that were decided, rightly.
@@ -63,6 +75,7 @@ pub(crate) struct Outcome {
     /// Of those that were decided.
     pub(crate) from_sent: Percentiles,
     from_due: Percentiles,
+    shed_from_sent: Percentiles,
     shed_from_due: Percentiles,
     /// The same of those that were sent while the host took nothing.
     quiet: Quiet,
@@ -97,7 +110,8 @@ impl fmt::Display for Outcome {
             "  from sent, in {count} of {of} tenths of a second that the host left alone: {from_sent}"
         )?;
         if self.shed > 0 {
-            write!(f, "\n  shed:      {}; in those tenths {shed_from_due}", self.shed_from_due)?;
+            writeln!(f, "\n  shed, from sent: {}", self.shed_from_sent)?;
+            write!(f, "  shed, from due:  {}; in those tenths {shed_from_due}", self.shed_from_due)?;
         }
         Ok(())
     }
@@ -106,11 +120,12 @@ impl fmt::Display for Outcome {
 /// Runs it to its end, with all answers in.
 pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> Outcome {
     let plans = Plans::new(caller, load.op);
-    warm_up(daemon, &plans, load);
-    calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace);
+    let mut answers = warm_up(daemon, &plans, load, pace);
+    calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace, &mut answers);
+    answers.forget();
     let meter = Meter::start(daemon);
-    let answers = calls(daemon, &plans, load, pace);
-    meter.outcome(answers, caller, load)
+    let tenths = calls(daemon, &plans, load, pace, &mut answers);
+    meter.outcome(answers, &tenths)
 }
 
 /// The same beside a flood of calls whose certificates do not come, and what comes of those. The flood has
@@ -126,25 +141,29 @@ pub(crate) fn run_beside_holes(
         let of_holes = scope.spawn(|| {
             let count = (rate * flood.length.as_secs_f64()) as u64;
             let holes = Plans::of_holes(caller, count);
+            let mut answers =
+                Answers::with_room(Pace::Rate(rate).calls_in(flood.length), caller, flood, None);
             begin.wait();
             let meter = Meter::start(daemon);
-            let answers = calls(daemon, &holes, flood, Pace::Rate(rate));
-            meter.outcome(answers, caller, flood)
+            let tenths = calls(daemon, &holes, flood, Pace::Rate(rate), &mut answers);
+            meter.outcome(answers, &tenths)
         });
         let plans = Plans::new(caller, load.op);
-        warm_up(daemon, &plans, load);
+        let mut answers = warm_up(daemon, &plans, load, pace);
         begin.wait();
         let meter = Meter::start(daemon);
-        let answers = calls(daemon, &plans, load, pace);
-        let beside = meter.outcome(answers, caller, load);
+        let tenths = calls(daemon, &plans, load, pace, &mut answers);
+        let beside = meter.outcome(answers, &tenths);
         (beside, of_holes.join().expect("the flood"))
     })
 }
 
-/// The first calls bring the certificate; they are not counted.
-fn warm_up(daemon: &Daemon, plans: &Plans<'_>, load: &Load) {
+/// The first calls bring the certificate; they are not counted. They show how much room the answers need.
+fn warm_up<'c>(daemon: &Daemon, plans: &Plans<'c>, load: &Load, pace: Pace) -> Answers<'c> {
     let warm = Load { connections: 1, depth: 1, length: Duration::from_millis(200), ..*load };
-    calls(daemon, plans, &warm, Pace::Peak);
+    let mut first = Answers::with_room(0, plans.caller, load, None);
+    calls(daemon, plans, &warm, Pace::Peak, &mut first);
+    Answers::with_room(pace.calls_in(load.length.max(load.settle)), plans.caller, load, Some(&first))
 }
 
 /// What the daemon uses from here on.
@@ -159,16 +178,10 @@ impl<'d> Meter<'d> {
         Self { daemon, started: Instant::now(), cpu: daemon.cpu() }
     }
 
-    fn outcome(&self, (answers, tenths): (Vec<Answer>, Tenths), caller: &Caller, load: &Load) -> Outcome {
+    fn outcome(&self, answers: Answers<'_>, tenths: &Tenths) -> Outcome {
         let (took, daemon_cpu) = (self.started.elapsed(), self.daemon.cpu() - self.cpu);
-        let mut answers: Vec<Judged> = answers
-            .into_iter()
-            .map(|answer| match answer {
-                Answer::Judged(judged) => judged,
-                Answer::Kept(answered) => answered.judge(caller, load),
-            })
-            .collect();
-        if let Some(wrong) = answers.iter_mut().find_map(|answered| answered.wrong.take()) {
+        let (answers, first_wrong) = answers.judged();
+        if let Some(wrong) = first_wrong {
             eprintln!("the first wrong answer: {wrong}");
         }
         let of = |which: Which, time: fn(&Judged) -> Duration| {
@@ -193,59 +206,11 @@ impl<'d> Meter<'d> {
             daemon_cpu,
             from_sent: of(Which::Right, |answered| answered.from_sent),
             from_due: of(Which::Right, |answered| answered.from_due),
+            shed_from_sent: of(Which::Shed, |answered| answered.from_sent),
             shed_from_due: of(Which::Shed, |answered| answered.from_due),
             quiet,
             took,
         }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Right,
-    Shed,
-    Wrong,
-}
-
-pub(crate) struct Judged {
-    which: Which,
-    sent: Instant,
-    from_due: Duration,
-    from_sent: Duration,
-    wrong: Option<String>,
-}
-
-/// An answer, looked at or not.
-pub(crate) enum Answer {
-    Judged(Judged),
-    Kept(Answered),
-}
-
-/// An answer that nobody has looked at yet.
-pub(crate) struct Answered {
-    pub(crate) planned: Rc<Planned>,
-    pub(crate) raw: Raw,
-    pub(crate) sent: Instant,
-    pub(crate) from_due: Duration,
-    pub(crate) from_sent: Duration,
-}
-
-impl Answered {
-    pub(crate) fn judge(self, caller: &Caller, load: &Load) -> Judged {
-        let Self { planned, raw, sent, from_due, from_sent } = self;
-        let said = load.door.said(load.op, raw);
-        let is_right = caller.is_right(&planned, &said);
-        let which = match said {
-            _ if !is_right => Which::Wrong,
-            Said::Shed => Which::Shed,
-            _ => Which::Right,
-        };
-        let wrong = match said {
-            Said::Other(text) => Some(text),
-            Said::Signed(text) if !is_right => Some(text),
-            _ => (!is_right).then(|| "another verdict".to_owned()),
-        };
-        Judged { which, sent, from_due, from_sent, wrong }
     }
 }
 
@@ -282,12 +247,15 @@ impl<'c> Plans<'c> {
         let Some(planned) = signed.get_mut(place as usize) else {
             return Rc::new((self.make)(self.caller, n));
         };
-        if planned.unix_s + STALE_S < unix_s() {
+        if planned.asked.unix_s + STALE_S < unix_s() {
             *planned = Rc::new((self.make)(self.caller, place));
         }
         Rc::clone(planned)
     }
 }
+
+/// More than go.
+const MOST_PER_S: f64 = 50_000.0;
 
 /// How many calls to verify there are.
 const SIGNED_AHEAD: u64 = 8192;
