@@ -15,6 +15,7 @@ use shaken_core::sip::Request;
 use shaken_core::{Error, Verstat};
 
 use crate::audit::{AuditError, AuditLog, Cert, Header, Interface, Kept, Number, Op, Record, Undecided};
+use crate::busy_poll::BusyPoll;
 use crate::force::InForce;
 use crate::hex::hex;
 use crate::limits::Permit;
@@ -39,6 +40,7 @@ pub struct Calls {
     replays: Replays,
     tally: Tally,
     traces: Option<Traces>,
+    busy_poll: BusyPoll,
 }
 
 /// What a record keeps of Identity headers. There is no way to keep nothing: a dispute is about what
@@ -63,6 +65,7 @@ impl Calls {
             replays: Replays::default(),
             tally: Tally::default(),
             traces: None,
+            busy_poll: BusyPoll::default(),
         }
     }
 
@@ -70,6 +73,17 @@ impl Calls {
     #[must_use]
     pub fn with_traces(self, traces: Option<Traces>) -> Self {
         Self { traces, ..self }
+    }
+
+    /// The same, and each call is told to `busy_poll`.
+    #[must_use]
+    pub(crate) fn with_busy_poll(self, busy_poll: BusyPoll) -> Self {
+        Self { busy_poll, ..self }
+    }
+
+    /// What is told of each call.
+    pub(crate) fn busy_poll(&self) -> &BusyPoll {
+        &self.busy_poll
     }
 
     /// What decides at this moment.
@@ -261,6 +275,7 @@ impl Calls {
     /// Permission to work on a request. Those that get none are counted and not recorded one by one: that
     /// would be the work that there is too much of.
     fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
+        self.busy_poll.call_came();
         force.limits().admit(op, Instant::now()).ok_or_else(|| {
             self.audit.count_undecided(Undecided::Shed, origin.now);
             Refusal::Overload

@@ -4,6 +4,7 @@
 //! holds keys and certificates that were read and found good, not paths to them.
 
 mod audit;
+mod daemon;
 mod doors;
 mod export;
 mod fixed;
@@ -40,6 +41,7 @@ use crate::policy::{Trunk, shadowed};
 use crate::ruling::Ruling;
 use crate::telemetry::{LogFormat, TraceOptions};
 use audit::{AuditSection, read_audit};
+use daemon::DaemonSection;
 use doors::{HttpSection, RespSection};
 pub use doors::{HttpTcp, Resp, UnixPlace};
 pub use fixed::Fixed;
@@ -107,6 +109,8 @@ pub struct Config {
     pub traces: Option<TraceOptions>,
     /// How many threads work on requests.
     pub workers: NonZeroUsize,
+    /// How long a worker looks for the next call before it sleeps; not at all if zero.
+    pub busy_poll: Duration,
     /// What is allowed and still worth a line in the log.
     pub warnings: Vec<String>,
     /// What cannot change while the daemon runs.
@@ -192,19 +196,6 @@ struct AdminSection {
     #[serde(default)]
     uids: Vec<u32>,
     listen: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DaemonSection {
-    workers: Option<NonZeroUsize>,
-}
-
-/// The rest is for the SBC beside it and for the audit log's own threads. Workers that find no work cost
-/// more in waking one another than they save.
-fn half_of_the_processors() -> NonZeroUsize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 #[derive(Default, Deserialize)]
@@ -349,7 +340,8 @@ impl Config {
             monitoring,
             log: file.log.format,
             traces,
-            workers: file.daemon.workers.unwrap_or_else(half_of_the_processors),
+            workers: file.daemon.workers(),
+            busy_poll: file.daemon.busy_poll()?,
             warnings,
             fixed: Fixed::of(text, folder.files())?,
             path: PathBuf::new(),

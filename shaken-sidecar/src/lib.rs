@@ -17,6 +17,7 @@
 
 pub mod api;
 pub mod audit;
+mod busy_poll;
 pub mod call;
 pub mod certs;
 pub mod cli;
@@ -54,6 +55,7 @@ use tokio::net::UdpSocket;
 use tokio::signal::unix::Signal;
 
 use audit::{AuditError, AuditLog, Event, Start};
+use busy_poll::BusyPoll;
 use call::Calls;
 use config::Config;
 use doors::Doors;
@@ -151,8 +153,9 @@ pub async fn run(
     let kept = config.policy_kept.take();
     let (path, fixed, audit_dir) = (config.path.clone(), config.fixed.clone(), config.audit_dir.clone());
     let traces = config.traces.take().map(Traces::start);
-    let calls = Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit).with_traces(traces);
-    let calls = Arc::new(calls);
+    let busy_poll = BusyPoll::new(config.busy_poll);
+    let calls = Calls::new(InForce::of(config, None, unix_s(SystemTime::now())), audit);
+    let calls = Arc::new(calls.with_traces(traces).with_busy_poll(busy_poll));
     let life = Life::new(Arc::clone(&calls), path, fixed, SystemTime::now())
         .with_sandbox(sandbox)
         .with_doors(doors.pulses())
@@ -176,10 +179,15 @@ pub async fn run(
             reloads
         )
     };
+    let looking = tokio::spawn({
+        let calls = Arc::clone(&calls);
+        async move { calls.busy_poll().run().await }
+    });
     tokio::select! {
         () = doors.serve(&api, &life, shutdown) => {}
         _ = housekeeping => {}
     }
+    looking.abort();
     let closed = calls.audit().close().await.map_err(RunError::Audit);
     if let Some(traces) = calls.traces() {
         traces.close().await;

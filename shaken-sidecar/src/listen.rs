@@ -7,9 +7,11 @@
 //! neither, are refused. A TCP port has neither too: what is spoken there must ask for a secret, or
 //! the port be on loopback.
 
+mod at_once;
 mod client;
 mod error;
 mod guard;
+mod local_stream;
 mod pulse;
 mod socket_file;
 mod tls;
@@ -25,12 +27,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::{JoinError, JoinSet};
 
+use at_once::AtOnce;
 pub use client::{Client, Peer, Remote, is_loopback};
 pub use error::ListenError;
 pub(crate) use guard::{Guarded, REQUEST_GRACE, Unread};
+pub use local_stream::LocalStream;
 pub use pulse::Pulse;
 pub use socket_file::MAX_PATH_LEN;
 use socket_file::SocketFile;
@@ -147,7 +151,7 @@ impl UnixListen {
     /// loop: when the process is out of file descriptors or memory it pauses, up to 250 ms at a time.
     pub async fn serve<H, F>(self, handler: H, shutdown: impl Future<Output = ()>, drain: Duration) -> Served
     where
-        H: Fn(UnixStream, Peer) -> F,
+        H: Fn(LocalStream, Peer) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { file, listener, place, max_connections, pulse } = self;
@@ -228,13 +232,13 @@ trait Accept {
 }
 
 impl Accept for UnixListener {
-    type Stream = UnixStream;
+    type Stream = LocalStream;
     type From = Peer;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Peer)>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(LocalStream, Peer)>> {
         let (stream, _) = ready!(Self::poll_accept(self, cx))?;
         let peer = Peer::of(&stream)?;
-        Poll::Ready(Ok((stream, peer)))
+        Poll::Ready(Ok((LocalStream::of(stream)?, peer)))
     }
 }
 
@@ -288,7 +292,7 @@ impl<L: Accept, P: Display> Door<L, P> {
                     Ok((stream, from)) => {
                         pause = Duration::ZERO;
                         served.accepted += 1;
-                        running.spawn(handler(stream, from));
+                        running.spawn(AtOnce::new(handler(stream, from)));
                     }
                     Err(error) => {
                         served.accept_errors += 1;

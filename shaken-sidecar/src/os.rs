@@ -5,9 +5,12 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use memmap2::Mmap;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// The bytes of a file, without reading it.
 #[derive(Debug)]
@@ -60,6 +63,19 @@ pub(crate) fn write_out(file: &File, offset_bytes: u64, len_bytes: u64) -> io::R
     #[expect(unsafe_code, reason = "no safe wrapper of sync_file_range is kept up")]
     let outcome = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, all) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has the runtime wait for what `interest` says of `stream`, which does not block, and for nothing else.
+/// Called within a tokio runtime.
+///
+/// # Errors
+/// Those of epoll_ctl(2).
+pub(crate) fn watch(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    // SAFETY: the stream owns its descriptor, of which it tells the same number until it is dropped, and
+    // nobody can close it before: `AsyncFd` owns the stream and gives it back only when it is through with it.
+    #[expect(unsafe_code, reason = "tokio's own type for such streams waits for both directions")]
+    let watched = unsafe { AsyncFd::register_with_interest(stream, interest) };
+    watched.map_err(|error| error.into_parts().1)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shaken_sidecar::listen::UnixListen;
+use tokio::io::AsyncWriteExt as _;
 
 const HELD_BACK: Duration = Duration::from_millis(700);
 
@@ -28,9 +29,8 @@ async fn a_listener_survives_running_out_of_descriptors() {
     assert!(File::open("/dev/null").is_err(), "the limit holds");
 
     let server = tokio::spawn(listen.serve(
-        |stream, _| async move {
-            stream.writable().await.unwrap();
-            stream.try_write(b"x").unwrap();
+        |mut stream, _| async move {
+            stream.write_all(b"x").await.unwrap();
         },
         async move {
             let _ = stopped.await;

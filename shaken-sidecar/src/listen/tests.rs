@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -55,15 +56,10 @@ impl Echo {
     }
 }
 
-async fn echo(stream: UnixStream) {
+async fn echo(mut stream: LocalStream) {
     let mut byte = [0];
-    loop {
-        stream.readable().await.unwrap();
-        match stream.try_read(&mut byte) {
-            Ok(0) => return,
-            Ok(_) => assert_eq!(stream.try_write(&byte).unwrap(), 1),
-            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-        }
+    while stream.read(&mut byte).await.unwrap() > 0 {
+        stream.write_all(&byte).await.unwrap();
     }
 }
 

@@ -1,0 +1,200 @@
+//! A connection on a Unix socket that is woken by what the client sends, and by nothing else.
+//!
+//! A runtime waits for both directions of a socket, and on a Unix socket the kernel says anew that there is
+//! room to write whenever the client has read something. So each answer would wake the daemon once more, for
+//! nothing. Here it waits for room only when there is none.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+use crate::os;
+
+/// What [`UnixListen`](super::UnixListen) accepts.
+#[derive(Debug)]
+pub struct LocalStream {
+    stream: AsyncFd<UnixStream>,
+    /// The same connection, as long as it has no room.
+    full: Option<AsyncFd<UnixStream>>,
+    /// What was received and is not read yet: `read_to..filled_to`.
+    received: Box<[u8]>,
+    read_to: usize,
+    filled_to: usize,
+}
+
+impl LocalStream {
+    /// Goes on with `stream`, within a tokio runtime.
+    pub(super) fn of(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        let stream = os::watch(stream.into_std()?, Interest::READABLE)?;
+        let received = vec![0; RECEIVE_LEN].into_boxed_slice();
+        Ok(Self { stream, full: None, received, read_to: 0, filled_to: 0 })
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut readable = ready!(self.stream.poll_read_ready(cx))?;
+            let (socket, room) = (readable.get_inner(), &mut *self.received);
+            match rustix::net::recv(socket, room, RecvFlags::DONTWAIT) {
+                Ok((_, len)) => {
+                    // The kernel had no more, and tells when it does. At the end it has said so for good.
+                    if len < self.received.len() {
+                        readable.clear_ready();
+                    }
+                    (self.read_to, self.filled_to) = (0, len);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(rustix::io::Errno::AGAIN) => readable.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+}
+
+impl AsyncRead for LocalStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read_to == self.filled_to {
+            ready!(self.poll_fill(cx))?;
+        }
+        let received = self.received.get(self.read_to..self.filled_to).unwrap_or_default();
+        let taken = received.get(..buffer.remaining()).unwrap_or(received);
+        buffer.put_slice(taken);
+        let len = taken.len();
+        self.read_to += len;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for LocalStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            match rustix::net::send(self.stream.get_ref(), bytes, flags) {
+                Ok(len) => {
+                    self.full = None;
+                    return Poll::Ready(Ok(len));
+                }
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(rustix::io::Errno::AGAIN) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+            let full = match self.full.take() {
+                Some(full) => full,
+                None => os::watch(self.stream.get_ref().try_clone()?, Interest::WRITABLE)?,
+            };
+            let full = self.full.insert(full);
+            // What it said before is not known to hold: it is tried again.
+            ready!(full.poll_write_ready(cx))?.clear_ready();
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The kernel has all that was written.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+/// Sixteen calls to verify.
+const RECEIVE_LEN: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    fn pair() -> (LocalStream, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (LocalStream::of(tokio::net::UnixStream::from_std(near).unwrap()).unwrap(), far)
+    }
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    /// More than either side of a connection holds, in parts of every length, and then the end.
+    #[tokio::test]
+    async fn all_that_is_sent_arrives_in_both_directions() {
+        let (near, far) = pair();
+        let sent = bytes(3_000_000);
+        let far = std::thread::spawn({
+            let (mut far, sent) = (far, sent.clone());
+            move || {
+                for part in sent.chunks(RECEIVE_LEN + 1).flat_map(|part| part.chunks(10_007)) {
+                    far.write_all(part).unwrap();
+                }
+                far.shutdown(Shutdown::Write).unwrap();
+                let mut back = Vec::new();
+                far.read_to_end(&mut back).unwrap();
+                back
+            }
+        });
+        let (mut reader, mut writer) = tokio::io::split(near);
+        let mut came = Vec::new();
+        let mut part = [0; 1009];
+        loop {
+            match reader.read(&mut part).await.unwrap() {
+                0 => break,
+                len => came.extend_from_slice(&part[..len]),
+            }
+        }
+        assert!(came == sent);
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+        assert!(far.join().unwrap() == sent);
+        assert!(writer.write_all(&sent).await.is_err(), "nobody is there");
+    }
+
+    /// Who does not read is waited for, and does not keep the other direction.
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_waited_for() {
+        let (near, mut far) = pair();
+        let (mut reader, mut writer) = tokio::io::split(near);
+        let sent = bytes(3_000_000);
+        let mut writing = std::pin::pin!(writer.write_all(&sent));
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut writing).await.is_err());
+        far.write_all(b"ping").unwrap();
+        let mut ping = [0; 4];
+        reader.read_exact(&mut ping).await.unwrap();
+        let reading = tokio::task::spawn_blocking({
+            let len = sent.len();
+            move || {
+                let mut back = vec![0; len];
+                far.read_exact(&mut back).unwrap();
+                back
+            }
+        });
+        writing.await.unwrap();
+        assert!(reading.await.unwrap() == sent);
+    }
+
+    /// That there is room again, as the client has read, is not even heard of.
+    #[tokio::test]
+    async fn an_answer_that_is_read_wakes_nobody() {
+        let (mut near, mut far) = pair();
+        near.write_all(b"an answer").await.unwrap();
+        let mut answer = [0; 9];
+        far.read_exact(&mut answer).unwrap();
+        assert!(near.full.is_none());
+        let room = near.stream.ready(Interest::WRITABLE);
+        assert!(tokio::time::timeout(Duration::from_millis(50), room).await.is_err());
+    }
+}
