@@ -275,7 +275,6 @@ impl Calls {
     /// Permission to work on a request. Those that get none are counted and not recorded one by one: that
     /// would be the work that there is too much of.
     fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
-        self.busy_poll.call_came();
         force.limits().admit(op, Instant::now()).ok_or_else(|| {
             self.audit.count_undecided(Undecided::Shed, origin.now);
             Refusal::Overload
@@ -321,6 +320,7 @@ impl Calls {
             tracing::debug!(%error, "no record could be made; the call is refused");
         });
         self.tally.took(Stage::Audit, began.elapsed());
+        self.busy_poll.call_decided();
         if let Some((traces, traced)) = traced {
             traces.end(traced, &kept, origin);
         }

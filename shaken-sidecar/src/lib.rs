@@ -53,6 +53,7 @@ use std::time::SystemTime;
 
 use tokio::net::UdpSocket;
 use tokio::signal::unix::Signal;
+use tokio::task::JoinSet;
 
 use audit::{AuditError, AuditLog, Event, Start};
 use busy_poll::BusyPoll;
@@ -179,7 +180,9 @@ pub async fn run(
             reloads
         )
     };
-    let looking = tokio::spawn({
+    // Ends with this function.
+    let mut looking = JoinSet::new();
+    looking.spawn({
         let calls = Arc::clone(&calls);
         async move { calls.busy_poll().run().await }
     });
@@ -187,7 +190,7 @@ pub async fn run(
         () = doors.serve(&api, &life, shutdown) => {}
         _ = housekeeping => {}
     }
-    looking.abort();
+    looking.shutdown().await;
     let closed = calls.audit().close().await.map_err(RunError::Audit);
     if let Some(traces) = calls.traces() {
         traces.close().await;

@@ -73,6 +73,7 @@ pub(crate) fn write_out(file: &File, offset_bytes: u64, len_bytes: u64) -> io::R
 pub(crate) fn watch(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
     // SAFETY: the stream owns its descriptor, of which it tells the same number until it is dropped, and
     // nobody can close it before: `AsyncFd` owns the stream and gives it back only when it is through with it.
+    // Nobody exchanges the stream within by `get_mut`.
     #[expect(unsafe_code, reason = "tokio's own type for such streams waits for both directions")]
     let watched = unsafe { AsyncFd::register_with_interest(stream, interest) };
     watched.map_err(|error| error.into_parts().1)

@@ -39,16 +39,17 @@ impl<F: Future> Future for AtOnce<F> {
         let Self { future, state, waker } = &mut *self;
         state.outside.register(cx.waker());
         for _ in 0..MOST {
-            state.now.store(RUNNING, Ordering::Release);
+            state.now.swap(RUNNING, Ordering::AcqRel);
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
                 return Poll::Ready(output);
             }
             // From here on it is the runtime that is woken.
-            if state.now.swap(RESTING, Ordering::AcqRel) == RUNNING {
+            let rests = state.now.compare_exchange(RUNNING, RESTING, Ordering::AcqRel, Ordering::Acquire);
+            if rests.is_ok() {
                 return Poll::Pending;
             }
         }
-        // Others have their turn.
+        // Others have their turn. It stays woken: the runtime is told of that here.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -60,8 +61,8 @@ impl Wake for State {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let woken = self.now.compare_exchange(RUNNING, WOKEN, Ordering::AcqRel, Ordering::Acquire);
-        if woken == Err(RESTING) {
+        // Written by each that wakes, so that what each did before is seen by the next poll.
+        if self.now.swap(WOKEN, Ordering::AcqRel) == RESTING {
             self.outside.wake();
         }
     }
@@ -69,11 +70,12 @@ impl Wake for State {
 
 const RESTING: u8 = 0;
 const RUNNING: u8 = 1;
-/// While it ran.
+/// While it ran, or since.
 const WOKEN: u8 = 2;
 
-/// How often it goes on at once. A request with a body takes two times.
-const MOST: usize = 8;
+/// How often it goes on at once. A request with a body takes two times; more would be a client's chance to
+/// keep a worker to itself.
+const MOST: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn who_wakes_itself_goes_on_without_the_runtime() {
-        let mut left = 3;
+        let mut left = MOST;
         let mut future = AtOnce::new(poll_fn(|cx| {
             left -= 1;
             cx.waker().wake_by_ref();

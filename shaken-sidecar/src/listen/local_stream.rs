@@ -2,8 +2,10 @@
 //!
 //! A runtime waits for both directions of a socket, and on a Unix socket the kernel says anew that there is
 //! room to write whenever the client has read something. So each answer would wake the daemon once more, for
-//! nothing. Here it waits for room only when there is none.
+//! nothing. Here it waits for room only when there is none, by a second descriptor of the same connection; a
+//! client that does not read while there is none left loses its connection.
 
+use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -13,11 +15,11 @@ use std::task::{Context, Poll, ready};
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::task::coop;
 
 use crate::os;
 
 /// What [`UnixListen`](super::UnixListen) accepts.
-#[derive(Debug)]
 pub struct LocalStream {
     stream: AsyncFd<UnixStream>,
     /// The same connection, as long as it has no room.
@@ -26,6 +28,13 @@ pub struct LocalStream {
     received: Box<[u8]>,
     read_to: usize,
     filled_to: usize,
+}
+
+impl fmt::Debug for LocalStream {
+    /// Without what was received, in which there are numbers and secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalStream").field("stream", &self.stream).finish_non_exhaustive()
+    }
 }
 
 impl LocalStream {
@@ -63,9 +72,12 @@ impl AsyncRead for LocalStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A client that sends and sends leaves the worker to others from time to time.
+        let turn = ready!(coop::poll_proceed(cx));
         if self.read_to == self.filled_to {
             ready!(self.poll_fill(cx))?;
         }
+        turn.made_progress();
         let received = self.received.get(self.read_to..self.filled_to).unwrap_or_default();
         let taken = received.get(..buffer.remaining()).unwrap_or(received);
         buffer.put_slice(taken);
@@ -77,10 +89,12 @@ impl AsyncRead for LocalStream {
 
 impl AsyncWrite for LocalStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let turn = ready!(coop::poll_proceed(cx));
         loop {
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
             match rustix::net::send(self.stream.get_ref(), bytes, flags) {
                 Ok(len) => {
+                    turn.made_progress();
                     self.full = None;
                     return Poll::Ready(Ok(len));
                 }
@@ -184,6 +198,43 @@ mod tests {
         });
         writing.await.unwrap();
         assert!(reading.await.unwrap() == sent);
+    }
+
+    /// However much there is to read and however much room to write, others have their turn.
+    #[tokio::test]
+    async fn who_never_waits_for_the_client_gives_way() {
+        let (mut near, mut far) = pair();
+        far.write_all(&bytes(10_000)).unwrap();
+        let reading = turns_of_others(async {
+            for _ in 0..10_000 {
+                near.read_u8().await.unwrap();
+            }
+        });
+        // A turn is 128 operations at most.
+        assert!(reading.await >= 78);
+        let writing = turns_of_others(async {
+            for n in 0..200 {
+                near.write_u8(n).await.unwrap();
+            }
+        });
+        assert!(writing.await >= 1);
+    }
+
+    /// How often somebody else was asked while `busy` ran.
+    async fn turns_of_others(busy: impl Future<Output = ()>) -> usize {
+        let mut turns = 0;
+        let others = async {
+            loop {
+                turns += 1;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = busy => {}
+            () = others => {}
+        }
+        turns
     }
 
     /// That there is room again, as the client has read, is not even heard of.
