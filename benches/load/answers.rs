@@ -27,8 +27,7 @@ impl<'c> Answers<'c> {
         let came =
             Came { asked: Asked::default(), sent: now, from_due: Duration::ZERO, from_sent: Duration::ZERO };
         let kept = Kept { came, what: What::Shed };
-        let judged =
-            Judged { which: Which::Shed, sent: now, from_due: Duration::ZERO, from_sent: Duration::ZERO };
+        let judged = Judged { came, which: Which::Shed };
         Self {
             caller,
             load: *load,
@@ -42,7 +41,7 @@ impl<'c> Answers<'c> {
     /// One more, as it came.
     pub(crate) fn take(&mut self, came: Came, raw: Raw<'_>) {
         if self.load.check == Check::AsTheyCome {
-            return self.judge(&came, raw);
+            return self.judge(came, raw);
         }
         let mut keep = |bytes: &[u8]| {
             let from = self.bytes.len();
@@ -60,6 +59,7 @@ impl<'c> Answers<'c> {
     /// None of those that came so far counts.
     pub(crate) fn forget(&mut self) {
         self.judged.clear();
+        self.first_wrong = None;
         self.kept.clear();
         self.bytes.clear();
     }
@@ -73,15 +73,14 @@ impl<'c> Answers<'c> {
                 What::Shed => Raw::Shed,
                 What::Other((from, to)) => Raw::Other(&bytes[from..to]),
             };
-            self.judge(&came, raw);
+            self.judge(came, raw);
         }
         (self.judged, self.first_wrong)
     }
 
-    fn judge(&mut self, came: &Came, raw: Raw<'_>) {
-        let Came { asked, sent, from_due, from_sent } = *came;
+    fn judge(&mut self, came: Came, raw: Raw<'_>) {
         let said = self.load.door.said(self.load.op, raw);
-        let is_right = self.caller.is_right(&asked, &said);
+        let is_right = self.caller.is_right(&came.asked, &said);
         let which = match said {
             _ if !is_right => Which::Wrong,
             Said::Shed => Which::Shed,
@@ -93,7 +92,7 @@ impl<'c> Answers<'c> {
                 _ => "another verdict".to_owned(),
             });
         }
-        self.judged.push(Judged { which, sent, from_due, from_sent });
+        self.judged.push(Judged { came, which });
     }
 }
 
@@ -124,10 +123,8 @@ enum What {
 /// One that somebody has looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Judged {
+    pub(crate) came: Came,
     pub(crate) which: Which,
-    pub(crate) sent: Instant,
-    pub(crate) from_due: Duration,
-    pub(crate) from_sent: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

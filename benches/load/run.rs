@@ -190,13 +190,13 @@ impl<'d> Meter<'d> {
         };
         let in_quiet = |which: Which, time: fn(&Judged) -> Duration| {
             let which = answers.iter().filter(|answered| answered.which == which);
-            let quiet = which.filter(|answered| tenths.is_quiet(tenths.of(answered.sent)));
+            let quiet = which.filter(|answered| tenths.is_quiet(tenths.of(answered.came.sent)));
             Percentiles::of(&mut quiet.map(time).collect::<Vec<_>>())
         };
         let quiet = Quiet {
             tenths: tenths.quiet(),
-            from_sent: in_quiet(Which::Right, |answered| answered.from_sent),
-            shed_from_due: in_quiet(Which::Shed, |answered| answered.from_due),
+            from_sent: in_quiet(Which::Right, |answered| answered.came.from_sent),
+            shed_from_due: in_quiet(Which::Shed, |answered| answered.came.from_due),
         };
         let count = |which: Which| answers.iter().filter(|answered| answered.which == which).count() as u64;
         Outcome {
@@ -204,10 +204,10 @@ impl<'d> Meter<'d> {
             shed: count(Which::Shed),
             wrong: count(Which::Wrong),
             daemon_cpu,
-            from_sent: of(Which::Right, |answered| answered.from_sent),
-            from_due: of(Which::Right, |answered| answered.from_due),
-            shed_from_sent: of(Which::Shed, |answered| answered.from_sent),
-            shed_from_due: of(Which::Shed, |answered| answered.from_due),
+            from_sent: of(Which::Right, |answered| answered.came.from_sent),
+            from_due: of(Which::Right, |answered| answered.came.from_due),
+            shed_from_sent: of(Which::Shed, |answered| answered.came.from_sent),
+            shed_from_due: of(Which::Shed, |answered| answered.came.from_due),
             quiet,
             took,
         }

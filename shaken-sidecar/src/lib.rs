@@ -47,6 +47,8 @@ pub mod sip;
 mod stamp;
 pub mod telemetry;
 mod to_the_end;
+#[cfg(test)]
+mod wakes;
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -2,7 +2,7 @@
 //!
 //! Within one connection hyper hands the parts of a request from one half to the other, and wakes the task that
 //! is just running. A runtime puts such a task behind all others, and wakes another worker to look after
-//! them: on a virtual machine that alone takes as long as a signature, for each request.
+//! them, for each request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -83,22 +83,13 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::wakes::Wakes;
 
     /// Polls once, and tells how often the runtime was woken by that.
     fn poll<F: Future + Unpin>(future: &mut F) -> (Poll<F::Output>, usize) {
-        let count = Arc::<Count>::default();
-        let waker = Waker::from(Arc::clone(&count));
+        let (wakes, waker) = Wakes::counted();
         let outcome = Pin::new(future).poll(&mut Context::from_waker(&waker));
-        (outcome, count.0.load(Ordering::Relaxed))
+        (outcome, wakes.count())
     }
 
     #[test]
@@ -131,12 +122,11 @@ mod tests {
             let _ = inner.set(cx.waker().clone());
             Poll::<()>::Pending
         }));
-        let count = Arc::<Count>::default();
-        let waker = Waker::from(Arc::clone(&count));
+        let (wakes, waker) = Wakes::counted();
         assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
-        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(wakes.count(), 0);
         inner.get().unwrap().wake_by_ref();
-        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(wakes.count(), 1);
     }
 
     /// No wake is lost, whichever moment of a poll it comes in.
