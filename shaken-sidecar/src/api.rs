@@ -4,6 +4,7 @@
 //! `POST /admin/v1/reload`. Bytes to [`crate::call`] requests and back; nothing is decided here.
 
 mod admin;
+mod at_once;
 mod atis;
 mod error;
 mod monitor;
@@ -43,6 +44,7 @@ use crate::request_id;
 use crate::telemetry::Parent;
 use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
+use at_once::AtOnce;
 use error::RequestError;
 pub(crate) use monitor::serve_monitoring;
 use monitor::{HEALTH, LIVE, METRICS, READY};
@@ -127,6 +129,15 @@ pub(crate) async fn serve_tcp(
 /// Serves one connection until the client closes it, it is idle for too long, or `stopping` turns
 /// true; then the request under way is still answered.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    client: Client,
+    door: Arc<Door>,
+    stopping: watch::Receiver<bool>,
+) {
+    AtOnce::new(converse(stream, client, door, stopping)).await;
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     client: Client,
     door: Arc<Door>,

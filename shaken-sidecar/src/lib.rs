@@ -30,6 +30,7 @@ mod fields;
 mod files;
 pub mod force;
 pub mod gap;
+mod give_way;
 mod hex;
 mod import;
 pub mod lab;

@@ -7,7 +7,6 @@
 //! neither, are refused. A TCP port has neither too: what is spoken there must ask for a secret, or
 //! the port be on loopback.
 
-mod at_once;
 mod client;
 mod error;
 mod guard;
@@ -30,7 +29,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::{JoinError, JoinSet};
 
-use at_once::AtOnce;
 pub use client::{Client, Peer, Remote, is_loopback};
 pub use error::ListenError;
 pub(crate) use guard::{Guarded, REQUEST_GRACE, Unread};
@@ -292,7 +290,7 @@ impl<L: Accept, P: Display> Door<L, P> {
                     Ok((stream, from)) => {
                         pause = Duration::ZERO;
                         served.accepted += 1;
-                        running.spawn(AtOnce::new(handler(stream, from)));
+                        running.spawn(handler(stream, from));
                     }
                     Err(error) => {
                         served.accept_errors += 1;

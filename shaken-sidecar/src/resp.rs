@@ -26,6 +26,7 @@ use crate::audit::{Loss, Undecided};
 use crate::call::{Calls, Carries, Origin};
 use crate::delivery::{Delivery, Pending};
 use crate::force::InForce;
+use crate::give_way::give_way;
 use crate::life::clock::unix_s;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread, Users};
 use crate::policy::Listener;
@@ -127,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn run(&mut self, mut stopping: watch::Receiver<bool>) -> io::Result<()> {
         let mut began = None;
         loop {
-            if self.take_commands() || self.input.is_empty() {
+            if self.take_commands().await? || self.input.is_empty() {
                 began = None;
             }
             if self.underway.is_empty() && self.state == State::Ending {
@@ -144,13 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 biased;
                 Some(answer) = self.underway.next(), if !self.underway.is_empty() => {
                     self.put(answer);
-                    while self.output.len() < MAX_OUTPUT_LEN {
-                        let Some(Some(answer)) = self.underway.next().now_or_never() else { break };
-                        self.put(answer);
-                    }
-                    self.stream.write_all(&self.output).await?;
-                    self.stream.flush().await?;
-                    self.output.clear();
+                    self.put_ready();
+                    self.send().await?;
                 }
                 read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
@@ -178,29 +174,68 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// Sets to work what has come, as far as there is room. Answers whether there was anything.
-    fn take_commands(&mut self) -> bool {
+    /// Works on what is under way, and takes the answers that are ready, as many as are sent at once.
+    fn put_ready(&mut self) {
+        while self.output.len() < MAX_OUTPUT_LEN {
+            let Some(Some(answer)) = self.underway.next().now_or_never() else { break };
+            self.put(answer);
+        }
+    }
+
+    async fn send(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await?;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Works on what has come, as far as there is room. Answers whether there was anything.
+    ///
+    /// Between two commands it is the turn of other connections: what one client sends at once would hold
+    /// up theirs for a millisecond.
+    async fn take_commands(&mut self) -> io::Result<bool> {
         let mut has_taken = false;
-        while self.state == State::Open && self.underway.len() < MAX_UNDERWAY {
-            let input = std::mem::take(&mut self.input);
-            let outcome = parse(&input).map(|command| {
-                let Command { words, len_bytes } = command?;
-                if !words.is_empty() {
-                    self.command(&words);
-                }
-                Some(len_bytes)
-            });
-            self.input = input;
-            match outcome {
-                Ok(None) => break,
-                Ok(Some(len_bytes)) => {
-                    self.input.advance(len_bytes);
-                    has_taken = true;
-                }
-                Err(error) => self.refuse_protocol(error),
+        while self.take_command() {
+            has_taken = true;
+            self.put_ready();
+            if self.output.len() >= MAX_OUTPUT_LEN {
+                self.send().await?;
+            }
+            if !self.input.is_empty() {
+                give_way().await;
             }
         }
-        has_taken
+        self.send().await?;
+        Ok(has_taken)
+    }
+
+    /// Begins with the first command, if it is there as a whole and there is room.
+    fn take_command(&mut self) -> bool {
+        if self.state != State::Open || self.underway.len() >= MAX_UNDERWAY {
+            return false;
+        }
+        let input = std::mem::take(&mut self.input);
+        let outcome = parse(&input).map(|command| {
+            let Command { words, len_bytes } = command?;
+            if !words.is_empty() {
+                self.command(&words);
+            }
+            Some(len_bytes)
+        });
+        self.input = input;
+        match outcome {
+            Ok(Some(len_bytes)) => {
+                self.input.advance(len_bytes);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.refuse_protocol(error);
+                false
+            }
+        }
     }
 
     fn refuse_protocol(&mut self, error: ProtocolError) {
@@ -305,6 +340,15 @@ mod tests {
     use crate::listen::Peer;
     use crate::policy::{Match, Trunk};
 
+    const PEER: Peer = Peer { uid: 1, gid: 1, pid: None };
+
+    fn door(dir: &tempfile::TempDir, deadline: Duration) -> Arc<Door> {
+        let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
+        let trunk = Trunk::new("t".into(), Match::default());
+        let force = InForce::new(None, None, vec![trunk]).with_deadline(deadline);
+        Arc::new(Door::new(Listener::Resp, Arc::new(Calls::new(force, audit))))
+    }
+
     /// What a client of a door with this deadline is told, and the log after it.
     async fn talk(input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
         talk_through(MAX_COMMAND_LEN, input, deadline).await
@@ -313,15 +357,11 @@ mod tests {
     /// The same, with so much room on the way.
     async fn talk_through(room: usize, input: &[u8], deadline: Duration) -> (String, Vec<Event>) {
         let dir = tempfile::tempdir().unwrap();
-        let audit = AuditLog::open(dir.path(), AuditOptions::new()).unwrap();
-        let force =
-            InForce::new(None, None, vec![Trunk::new("t".into(), Match::default())]).with_deadline(deadline);
-        let calls = Arc::new(Calls::new(force, audit));
-        let door = Arc::new(Door::new(Listener::Resp, Arc::clone(&calls)));
+        let door = door(&dir, deadline);
+        let calls = Arc::clone(&door.calls);
         let (near, far) = tokio::io::duplex(room);
         let (_stop, stopping) = watch::channel(false);
-        let peer = Peer { uid: 1, gid: 1, pid: None };
-        let serving = tokio::spawn(serve(far, peer.into(), door, stopping));
+        let serving = tokio::spawn(serve(far, PEER.into(), door, stopping));
         let (mut reader, mut writer) = tokio::io::split(near);
         let writing = async {
             // It may hang up before it has read all.
@@ -359,6 +399,31 @@ mod tests {
             let (told, _) = talk_through(room, all, Duration::from_secs(9)).await;
             assert_eq!(told, "$5\r\na\r\nbc\r\n+PONG\r\n+PONG\r\n+OK\r\n", "{room}");
         }
+    }
+
+    /// Commands of others come in between.
+    #[tokio::test]
+    async fn who_sends_many_at_once_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let door = door(&dir, Duration::from_secs(9));
+        let (_stop, stopping) = watch::channel(false);
+        let connect = || {
+            let (near, far) = tokio::io::duplex(MAX_COMMAND_LEN);
+            tokio::spawn(serve(far, PEER.into(), Arc::clone(&door), stopping.clone()));
+            near
+        };
+        let (mut many, mut one) = (connect(), connect());
+        many.write_all(&b"PING\n".repeat(MAX_UNDERWAY)).await.unwrap();
+        one.write_all(b"PING\n").await.unwrap();
+        // Beside them: a runtime that is blocked on something looks at that more seldom.
+        let answers = tokio::spawn(async move {
+            let mut answers = [0; 7 * MAX_UNDERWAY];
+            one.read_exact(&mut answers[..7]).await.unwrap();
+            assert_eq!(many.read(&mut answers).now_or_never().map(Result::unwrap), None);
+            many.read_exact(&mut answers).await.unwrap();
+            answers
+        });
+        assert_eq!(answers.await.unwrap().as_slice(), b"+PONG\r\n".repeat(MAX_UNDERWAY));
     }
 
     /// Junk is counted.

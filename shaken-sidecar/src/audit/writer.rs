@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::disk::Disk;
 use super::line::{Content, Place, SALT_LEN, push_line};
-use super::segment::{NEXT, NotBegun, PREPARED, Preparation, Prepared, Segment, name_of};
+use super::segment::{Haste, NEXT, NotBegun, PREPARED, Preparation, Prepared, Segment, name_of};
 use super::state::{Health, Shared, Unrecorded};
 use super::{AuditError, AuditOptions, Commit, Durability, Event, Failure, Full, Observer, Step};
 
@@ -42,6 +42,7 @@ pub(super) struct Writer<D: Disk, O> {
     disk: D,
     dir: Arc<Path>,
     options: AuditOptions,
+    haste: Haste,
     observer: O,
     queue: mpsc::Receiver<Message>,
     shared: Arc<Shared>,
@@ -89,6 +90,10 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         Self {
             disk,
             dir,
+            haste: match options.durability {
+                Durability::Durable => Haste::Awaited,
+                Durability::Queued => Haste::Unhurried { since: Instant::now() },
+            },
             options,
             observer,
             queue,
@@ -227,7 +232,12 @@ impl<D: Disk, O: Observer> Writer<D, O> {
             let before = self.lines.len();
             match push_line(&mut self.lines, Place { index, commit: first }, salt, &waiting.content) {
                 // However small segments are, each holds a line.
-                Ok(()) if self.lines.len() <= room || before == 0 && segment.len_bytes == 0 => taken += 1,
+                Ok(()) if self.lines.len() <= room || before == 0 && segment.len_bytes == 0 => {
+                    taken += 1;
+                    if taken % STEP_RECORDS == 0 {
+                        self.haste.give_way();
+                    }
+                }
                 Ok(()) => {
                     self.lines.truncate(before);
                     return (taken, true);
@@ -251,7 +261,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     fn commit(&mut self, taken: usize) {
         let Some(segment) = &mut self.segment else { return };
         let started = Instant::now();
-        if let Err(error) = segment.append(&self.lines) {
+        if let Err(error) = segment.append(&self.lines, &mut self.haste) {
             return self.give_up_segment(taken, error);
         }
         let first_index = self.next_index;
@@ -470,6 +480,9 @@ pub(super) const MAX_COMMIT_LEN: usize = 1024 * 1024;
 
 /// Most records of one commit.
 const MAX_COMMIT_RECORDS: usize = 4096;
+
+/// After so many lines it is seen whether it is others' turn.
+const STEP_RECORDS: usize = 4;
 
 /// Between two commits while nobody waits for them: each costs the same, whether it holds one record or
 /// a thousand. It is also what a crash may take.

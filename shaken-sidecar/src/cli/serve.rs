@@ -29,6 +29,10 @@ pub(super) struct CheckArgs {
     online: bool,
 }
 
+/// After so many turns of tasks a busy worker looks for what has come meanwhile. A turn is a call, or some
+/// microseconds of one: with the runtime's own 61 a call could wait for milliseconds without being seen.
+const TASKS_BETWEEN_LOOKS: u32 = 8;
+
 pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     // Before there is another thread: what is handed over belongs to one place, and what confines this
     // thread confines those that it starts.
@@ -38,6 +42,7 @@ pub(super) fn serve(args: &Args) -> Result<Exit, Failure> {
     let _flushed_at_end = log::begin(config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers.get())
+        .event_interval(TASKS_BETWEEN_LOOKS)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Unavailable, format_args!("cannot start: {error}")))?;

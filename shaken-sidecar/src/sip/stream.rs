@@ -20,6 +20,7 @@ use tokio::time::timeout_at;
 use super::{Door, Outgoing, Received};
 use crate::audit::{Loss, Undecided};
 use crate::delivery::Pending;
+use crate::give_way::give_way;
 use crate::listen::{Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
 
@@ -83,13 +84,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn run(&mut self, mut stopping: watch::Receiver<bool>) -> io::Result<()> {
         let mut began = None;
         loop {
-            if self.take_messages() || self.input.is_empty() {
+            if self.take_messages().await? || self.input.is_empty() {
                 began = None;
-            }
-            if !self.output.is_empty() {
-                self.stream.write_all(&self.output).await?;
-                self.stream.flush().await?;
-                self.output.clear();
             }
             if self.underway.is_empty() && self.state == State::Ending {
                 return self.stream.shutdown().await;
@@ -105,10 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 biased;
                 Some(answer) = self.underway.next(), if !self.underway.is_empty() => {
                     self.put(answer);
-                    while self.output.len() < MAX_OUTPUT_LEN {
-                        let Some(Some(answer)) = self.underway.next().now_or_never() else { break };
-                        self.put(answer);
-                    }
+                    self.put_ready();
+                    self.send().await?;
                 }
                 read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
@@ -135,26 +129,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// Sets to work what has come, as far as there is room. Answers whether there was anything.
-    fn take_messages(&mut self) -> bool {
+    /// Works on what is under way, and takes the answers that are ready, as many as are sent at once.
+    fn put_ready(&mut self) {
+        while self.output.len() < MAX_OUTPUT_LEN {
+            let Some(Some(answer)) = self.underway.next().now_or_never() else { break };
+            self.put(answer);
+        }
+    }
+
+    async fn send(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await?;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Works on what has come, as far as there is room. Answers whether there was anything. Between two
+    /// messages it is the turn of other connections.
+    async fn take_messages(&mut self) -> io::Result<bool> {
         let mut has_taken = false;
-        while self.state == State::Open && self.underway.len() < MAX_UNDERWAY {
-            self.take_line_ends();
-            match self.whole_message() {
-                Ok(None) => break,
-                Ok(Some(len_bytes)) => {
-                    has_taken = true;
-                    self.message(len_bytes);
-                }
-                // Where the next message begins nobody knows.
-                Err(error) => {
-                    tracing::debug!(error = error.name(), "no request on a connection, which is closed");
-                    self.count_unparsable();
-                    self.state = State::Ending;
-                }
+        while self.take_message() {
+            has_taken = true;
+            self.put_ready();
+            if self.output.len() >= MAX_OUTPUT_LEN {
+                self.send().await?;
+            }
+            if !self.input.is_empty() {
+                give_way().await;
             }
         }
-        has_taken
+        self.send().await?;
+        Ok(has_taken)
+    }
+
+    /// Begins with the first message, if it is there as a whole and there is room.
+    fn take_message(&mut self) -> bool {
+        if self.state != State::Open || self.underway.len() >= MAX_UNDERWAY {
+            return false;
+        }
+        self.take_line_ends();
+        match self.whole_message() {
+            Ok(None) => false,
+            Ok(Some(len_bytes)) => {
+                self.message(len_bytes);
+                true
+            }
+            // Where the next message begins nobody knows.
+            Err(error) => {
+                tracing::debug!(error = error.name(), "no request on a connection, which is closed");
+                self.count_unparsable();
+                self.state = State::Ending;
+                false
+            }
+        }
     }
 
     /// Empty lines between messages (RFC 3261 §7.5); two of them ask whether somebody is there, and

@@ -1,8 +1,11 @@
 //! The door without sockets: messages in, answers out.
 
+use futures_util::FutureExt as _;
 use ipnet::IpNet;
 use shaken_core::sip::ReasonProtocol;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
 
 use super::*;
 use crate::audit::{AuditLog, AuditOptions, Entry, Event, read};
@@ -375,4 +378,30 @@ async fn a_hundred_thousand_mutations() {
     }
     println!("100000 mutations: {answered} answered, {redirects} of them with 302");
     assert!(answered > 10_000 && redirects > 5_000, "{answered} {redirects}");
+}
+
+/// Requests of other connections come in between.
+#[tokio::test]
+async fn who_sends_many_at_once_over_tcp_holds_up_nobody() {
+    const MANY: usize = 40;
+    let (door, _dir) = door(peer());
+    let (_stop, stopping) = watch::channel(false);
+    let connect = || {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        tokio::spawn(serve_stream(far, FROM.parse().unwrap(), Arc::clone(&door), stopping.clone()));
+        near
+    };
+    let options = |n| invite(&format!("options{n}"), "").replace("INVITE", "OPTIONS");
+    let (mut many, mut one) = (connect(), connect());
+    many.write_all((0..MANY).map(options).collect::<String>().as_bytes()).await.unwrap();
+    one.write_all(options(MANY).as_bytes()).await.unwrap();
+    // Beside them: a runtime that is blocked on something looks at that more seldom.
+    let answers = tokio::spawn(async move {
+        let mut answers = vec![0; 64 * 1024];
+        assert!(one.read(&mut answers).await.unwrap() > 0);
+        assert_eq!(many.read(&mut answers).now_or_never().map(Result::unwrap), None);
+        let len = many.read(&mut answers).await.unwrap();
+        String::from_utf8_lossy(&answers[..len]).into_owned()
+    });
+    assert_eq!(answers.await.unwrap().matches("SIP/2.0 200 OK").count(), MANY);
 }
