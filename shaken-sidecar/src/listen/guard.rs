@@ -2,8 +2,9 @@
 //! end it, who gets an answer must read it. Otherwise a few hundred connections that do nothing
 //! would keep everyone else out.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -110,13 +111,21 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
     /// Adds to `input` what has come, and tells how much that was; 0 at the end.
     ///
     /// There is room for many requests: with as little as a buffer happens to have, what a client sent at
-    /// once would be read in parts, and each part be answered by itself and wake the client.
+    /// once would be read in parts, and each part be answered by itself and wake the client. While there is
+    /// nothing to read there is none.
     ///
     /// # Errors
     /// That of the stream; [`io::ErrorKind::TimedOut`] once the client owes something for too long.
     pub(crate) async fn read_some(&mut self, input: &mut BytesMut) -> io::Result<usize> {
-        input.reserve(READ_LEN);
-        self.read_buf(input).await
+        poll_fn(|cx| {
+            input.reserve(READ_LEN);
+            let read = pin!(self.read_buf(input)).poll(cx);
+            if read.is_pending() && input.is_empty() {
+                *input = BytesMut::new();
+            }
+            read
+        })
+        .await
     }
 }
 
@@ -185,6 +194,7 @@ const READ_LEN: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use bytes::Buf as _;
+    use futures_util::FutureExt as _;
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;
@@ -202,5 +212,18 @@ mod tests {
         }
         drop(near);
         assert_eq!(guarded.read_some(&mut input).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_client_keeps_no_room_for_what_it_may_say() {
+        let (mut near, far) = tokio::io::duplex(READ_LEN);
+        let mut guarded = Guarded::new(far, REQUEST_GRACE, Unread::default());
+        let mut input = BytesMut::new();
+        assert_eq!(guarded.read_some(&mut input).now_or_never().map(Result::unwrap), None);
+        assert_eq!(input.capacity(), 0);
+        near.write_all(b"half").await.unwrap();
+        assert_eq!(guarded.read_some(&mut input).await.unwrap(), 4);
+        assert_eq!(guarded.read_some(&mut input).now_or_never().map(Result::unwrap), None);
+        assert_eq!(input, "half");
     }
 }

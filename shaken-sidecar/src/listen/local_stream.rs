@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -24,10 +25,10 @@ pub struct LocalStream {
     stream: AsyncFd<UnixStream>,
     /// The same connection, as long as it has no room.
     full: Option<AsyncFd<UnixStream>>,
-    /// What was received and is not read yet: `read_to..filled_to`.
-    received: Box<[u8]>,
+    /// What was received and is not read yet, from `read_to` on. A connection that rests has no room of its
+    /// own: the next one that receives something takes what this one had, which the processor still knows.
+    received: Vec<u8>,
     read_to: usize,
-    filled_to: usize,
 }
 
 impl fmt::Debug for LocalStream {
@@ -41,21 +42,21 @@ impl LocalStream {
     /// Goes on with `stream`, within a tokio runtime.
     pub(super) fn of(stream: tokio::net::UnixStream) -> io::Result<Self> {
         let stream = os::watch(stream.into_std()?, Interest::READABLE)?;
-        let received = vec![0; RECEIVE_LEN].into_boxed_slice();
-        Ok(Self { stream, full: None, received, read_to: 0, filled_to: 0 })
+        Ok(Self { stream, full: None, received: Vec::new(), read_to: 0 })
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut readable = ready!(self.stream.poll_read_ready(cx))?;
-            let (socket, room) = (readable.get_inner(), &mut *self.received);
-            match rustix::net::recv(socket, room, RecvFlags::DONTWAIT) {
+            let mut received = Vec::with_capacity(RECEIVE_LEN);
+            let room = spare_capacity(&mut received);
+            match rustix::net::recv(readable.get_inner(), room, RecvFlags::DONTWAIT) {
                 Ok((_, len)) => {
                     // The kernel had no more, and tells when it does. At the end it has said so for good.
-                    if len < self.received.len() {
+                    if len < RECEIVE_LEN {
                         readable.clear_ready();
                     }
-                    (self.read_to, self.filled_to) = (0, len);
+                    (self.received, self.read_to) = (received, 0);
                     return Poll::Ready(Ok(()));
                 }
                 Err(rustix::io::Errno::AGAIN) => readable.clear_ready(),
@@ -74,15 +75,17 @@ impl AsyncRead for LocalStream {
     ) -> Poll<io::Result<()>> {
         // A client that sends and sends leaves the worker to others from time to time.
         let turn = ready!(coop::poll_proceed(cx));
-        if self.read_to == self.filled_to {
+        if self.received.is_empty() {
             ready!(self.poll_fill(cx))?;
         }
         turn.made_progress();
-        let received = self.received.get(self.read_to..self.filled_to).unwrap_or_default();
+        let received = self.received.get(self.read_to..).unwrap_or_default();
         let taken = received.get(..buffer.remaining()).unwrap_or(received);
         buffer.put_slice(taken);
-        let len = taken.len();
-        self.read_to += len;
+        self.read_to += taken.len();
+        if self.read_to == self.received.len() {
+            self.received = Vec::new();
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -130,6 +133,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::time::Duration;
 
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -142,6 +146,19 @@ mod tests {
 
     fn bytes(len: usize) -> Vec<u8> {
         (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_rests_has_no_room() {
+        let (mut near, mut far) = pair();
+        far.write_all(&bytes(1000)).unwrap();
+        let mut part = [0; 600];
+        assert_eq!(near.read(&mut part).await.unwrap(), 600);
+        assert_eq!(near.received.capacity(), RECEIVE_LEN);
+        assert_eq!(near.read(&mut part).await.unwrap(), 400);
+        assert_eq!(near.received.capacity(), 0);
+        assert!(near.read(&mut part).now_or_never().is_none());
+        assert_eq!(near.received.capacity(), 0);
     }
 
     /// More than either side of a connection holds, in parts of every length, and then the end.
