@@ -255,7 +255,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     /// Makes the gathered lines durable and answers the first `taken` of those who wait. The order is
     /// the promise:
     ///
-    /// 1. All lines in one write. A crash here leaves a torn tail at most; nobody was answered.
+    /// 1. All lines, in one write if somebody waits. A crash here leaves a torn tail at most; nobody was answered.
     /// 2. fdatasync. A crash here leaves whole records that nobody was told of; recovery keeps them.
     /// 3. Only now are the waiters answered.
     fn commit(&mut self, taken: usize) {
