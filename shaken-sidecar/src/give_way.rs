@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-/// Lets the worker's other tasks run first, those that wait already.
+/// Lets the worker's other tasks run first, those that wait already. If another worker sleeps it is woken, and
+/// may go on with this one.
 ///
-/// Tokio's own `yield_now` has the worker look for something new instead: what it finds wakes another worker,
-/// and runs behind the task that gave way.
+/// Tokio's own `yield_now` has the worker look for new events first, and goes on in front of the tasks that it
+/// finds.
 pub(crate) async fn give_way() {
     let mut has_given = false;
     poll_fn(|cx| match std::mem::replace(&mut has_given, true) {
@@ -21,25 +22,22 @@ pub(crate) async fn give_way() {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::sync::Mutex;
 
     use super::*;
 
     #[tokio::test]
     async fn who_gives_way_goes_on_behind_the_others() {
-        let order = RefCell::new(Vec::new());
-        let tasks = tokio::task::LocalSet::new();
-        tasks
-            .run_until(async {
-                let one = async {
-                    order.borrow_mut().push("one begins");
-                    give_way().await;
-                    order.borrow_mut().push("one goes on");
-                };
-                let other = async { order.borrow_mut().push("the other") };
-                tokio::join!(one, other)
-            })
-            .await;
-        assert_eq!(*order.borrow(), ["one begins", "the other", "one goes on"]);
+        static ORDER: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+        let note = |what| ORDER.lock().unwrap().push(what);
+        let one = tokio::spawn(async move {
+            note("one begins");
+            give_way().await;
+            note("one goes on");
+        });
+        let other = tokio::spawn(async move { note("the other") });
+        one.await.unwrap();
+        other.await.unwrap();
+        assert_eq!(*ORDER.lock().unwrap(), ["one begins", "the other", "one goes on"]);
     }
 }

@@ -196,11 +196,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Between two commands it is the turn of other connections: what one client sends at once would hold
     /// up theirs for a millisecond.
     async fn take_commands(&mut self) -> io::Result<bool> {
-        let mut has_taken = false;
+        let mut taken = 0;
         while self.take_command() {
-            has_taken = true;
+            taken += 1;
             self.put_ready();
-            if self.output.len() >= MAX_OUTPUT_LEN {
+            // The first do not wait for the last, however many there are.
+            if self.output.len() >= MAX_OUTPUT_LEN || taken % MAX_UNDERWAY == 0 {
                 self.send().await?;
             }
             if !self.input.is_empty() {
@@ -208,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
         }
         self.send().await?;
-        Ok(has_taken)
+        Ok(taken > 0)
     }
 
     /// Begins with the first command, if it is there as a whole and there is room.
@@ -322,7 +323,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
 const DEADLINE: &str = "UNAVAILABLE deadline";
 
-/// How many commands of one connection are worked on at once.
+/// How many commands of one connection are worked on at once, and after how many answers are sent.
 const MAX_UNDERWAY: usize = 64;
 
 /// When answers that are ready are sent before more are collected.
@@ -413,17 +414,19 @@ mod tests {
             near
         };
         let (mut many, mut one) = (connect(), connect());
-        many.write_all(&b"PING\n".repeat(MAX_UNDERWAY)).await.unwrap();
+        many.write_all(&b"PING\n".repeat(2 * MAX_UNDERWAY)).await.unwrap();
         one.write_all(b"PING\n").await.unwrap();
         // Beside them: a runtime that is blocked on something looks at that more seldom.
         let answers = tokio::spawn(async move {
-            let mut answers = [0; 7 * MAX_UNDERWAY];
+            let mut answers = [0; 7 * 2 * MAX_UNDERWAY];
             one.read_exact(&mut answers[..7]).await.unwrap();
             assert_eq!(many.read(&mut answers).now_or_never().map(Result::unwrap), None);
-            many.read_exact(&mut answers).await.unwrap();
+            // The first do not wait for the last.
+            assert_eq!(many.read(&mut answers).await.unwrap(), answers.len() / 2);
+            many.read_exact(&mut answers[7 * MAX_UNDERWAY..]).await.unwrap();
             answers
         });
-        assert_eq!(answers.await.unwrap().as_slice(), b"+PONG\r\n".repeat(MAX_UNDERWAY));
+        assert_eq!(answers.await.unwrap().as_slice(), b"+PONG\r\n".repeat(2 * MAX_UNDERWAY));
     }
 
     /// Junk is counted.

@@ -13,7 +13,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::disk::{Disk, DiskFile, uninterrupted, write_all_at};
-use super::writer::MAX_COMMIT_LEN;
 
 /// The segment that is written to.
 pub(super) struct Segment<F> {
@@ -56,10 +55,11 @@ impl<F: DiskFile> Segment<F> {
     /// again: the kernel calls pages clean whose write failed, so that a second sync would report
     /// success for bytes that never reached the disk.
     pub(super) fn append(&mut self, lines: &[u8], haste: &mut Haste) -> Result<(), NotAppended> {
-        let mut offset_bytes = self.len_bytes;
-        for step in lines.chunks(haste.step_len()) {
+        let (mut left, mut offset_bytes) = (lines, self.len_bytes);
+        while !left.is_empty() {
+            let (step, behind) = left.split_at(haste.step_len(left));
             write_all_at(&mut self.file, step, offset_bytes).map_err(NotAppended::Write)?;
-            offset_bytes += step.len() as u64;
+            (left, offset_bytes) = (behind, offset_bytes + step.len() as u64);
             haste.give_way();
         }
         uninterrupted(|| self.file.sync()).map_err(NotAppended::Sync)?;
@@ -116,12 +116,16 @@ impl Haste {
         }
     }
 
-    /// How much is written at a time.
-    fn step_len(self) -> usize {
-        match self {
-            Self::Awaited => MAX_COMMIT_LEN,
-            Self::Unhurried { .. } => UNHURRIED_STEP_LEN,
-        }
+    /// How much of `lines` is written at a time: whole lines, so that who reads the log meanwhile does not
+    /// find one torn for as long as others have the processor.
+    fn step_len(self, lines: &[u8]) -> usize {
+        let end = match self {
+            Self::Awaited => None,
+            Self::Unhurried { .. } => {
+                lines.get(..UNHURRIED_STEP_LEN).and_then(|step| memchr::memrchr(b'\n', step))
+            }
+        };
+        end.map_or(lines.len(), |end| end + 1)
     }
 }
 
@@ -324,7 +328,8 @@ mod tests {
     fn all_lines_are_written_in_their_order() {
         let file = tempfile::tempfile().unwrap();
         let mut segment = Segment { file, first_index: 0, len_bytes: 0, size_bytes: 0 };
-        let lines: Vec<u8> = (0..3 * UNHURRIED_STEP_LEN + 7).map(|at| (at % 251) as u8).collect();
+        let line = [&[b'a'; 999], b"\n".as_slice()].concat();
+        let lines = line.repeat(50);
         let mut written = Vec::new();
         let unhurried = Haste::Unhurried { since: Instant::now() };
         for mut haste in [unhurried, Haste::Awaited, unhurried] {
@@ -335,6 +340,11 @@ mod tests {
             assert!(bytes[..len] == written, "{haste:?}");
             assert_eq!(segment.len_bytes, len as u64);
         }
+        assert_eq!(Haste::Awaited.step_len(&lines), lines.len());
+        assert_eq!(unhurried.step_len(&lines), 16_000);
+        // The last step, and a line that is longer than one.
+        assert_eq!(unhurried.step_len(&lines[..7000]), 7000);
+        assert_eq!(unhurried.step_len(&[b'a'; 2 * UNHURRIED_STEP_LEN]), 2 * UNHURRIED_STEP_LEN);
     }
 
     /// However many are wanted, there are as many as the segment takes, and all of them are zeros.

@@ -42,7 +42,6 @@ pub(super) struct Writer<D: Disk, O> {
     disk: D,
     dir: Arc<Path>,
     options: AuditOptions,
-    haste: Haste,
     observer: O,
     queue: mpsc::Receiver<Message>,
     shared: Arc<Shared>,
@@ -90,10 +89,6 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         Self {
             disk,
             dir,
-            haste: match options.durability {
-                Durability::Durable => Haste::Awaited,
-                Durability::Queued => Haste::Unhurried { since: Instant::now() },
-            },
             options,
             observer,
             queue,
@@ -203,9 +198,18 @@ impl<D: Disk, O: Observer> Writer<D, O> {
         }
     }
 
+    /// Callers wait for durable records, and for room in the queue if they fill it.
+    fn haste(&self) -> Haste {
+        match self.options.durability {
+            Durability::Queued if self.waiting.len() < BACKLOG => Haste::Unhurried { since: Instant::now() },
+            _ => Haste::Awaited,
+        }
+    }
+
     /// Puts lines of those who wait into `lines`, from the front, as far as commit and segment have
     /// room. Tells how many, and whether there was no room for the next.
     fn gather(&mut self) -> (usize, bool) {
+        let mut haste = self.haste();
         self.lines.clear();
         let Some(segment) = &self.segment else { return (0, false) };
         let room = match self.roll_blocked {
@@ -235,7 +239,7 @@ impl<D: Disk, O: Observer> Writer<D, O> {
                 Ok(()) if self.lines.len() <= room || before == 0 && segment.len_bytes == 0 => {
                     taken += 1;
                     if taken % STEP_RECORDS == 0 {
-                        self.haste.give_way();
+                        haste.give_way();
                     }
                 }
                 Ok(()) => {
@@ -259,9 +263,10 @@ impl<D: Disk, O: Observer> Writer<D, O> {
     /// 2. fdatasync. A crash here leaves whole records that nobody was told of; recovery keeps them.
     /// 3. Only now are the waiters answered.
     fn commit(&mut self, taken: usize) {
+        let mut haste = self.haste();
         let Some(segment) = &mut self.segment else { return };
         let started = Instant::now();
-        if let Err(error) = segment.append(&self.lines, &mut self.haste) {
+        if let Err(error) = segment.append(&self.lines, &mut haste) {
             return self.give_up_segment(taken, error);
         }
         let first_index = self.next_index;
@@ -484,8 +489,11 @@ const MAX_COMMIT_RECORDS: usize = 4096;
 /// After so many lines it is seen whether it is others' turn.
 const STEP_RECORDS: usize = 4;
 
+/// So many wait only if the writer is behind: they are what 50,000 calls a second leave in a pause.
+const BACKLOG: usize = 1024;
+
 /// Between two commits while nobody waits for them: each costs the same, whether it holds one record or
-/// a thousand. It is also what a crash may take.
+/// a thousand. About so much a crash may take.
 const QUEUED_PAUSE: Duration = Duration::from_millis(20);
 
 /// From so many records a commit on, more are gathered: fewer commits leave processor and disk to others.

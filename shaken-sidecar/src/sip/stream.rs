@@ -41,6 +41,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         stream: Guarded::new(stream, door.deadline() + REQUEST_GRACE, unread.clone()),
         from,
         input: BytesMut::new(),
+        arrived: Instant::now(),
         searched_bytes: 0,
         underway: FuturesUnordered::new(),
         output: Vec::new(),
@@ -62,6 +63,8 @@ struct Connection<'a, S> {
     stream: Guarded<S>,
     from: SocketAddr,
     input: BytesMut,
+    /// When the newest bytes of `input` came.
+    arrived: Instant,
     /// How much of the input has no end of a head in it.
     searched_bytes: usize,
     underway: FuturesUnordered<Underway>,
@@ -107,7 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
                 {
-                    if read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
+                    let read = read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+                    self.arrived = Instant::now();
+                    if read == 0 {
                         if !self.input.is_empty() {
                             self.count_unparsable();
                         }
@@ -149,11 +154,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Works on what has come, as far as there is room. Answers whether there was anything. Between two
     /// messages it is the turn of other connections.
     async fn take_messages(&mut self) -> io::Result<bool> {
-        let mut has_taken = false;
+        let mut taken = 0;
         while self.take_message() {
-            has_taken = true;
+            taken += 1;
             self.put_ready();
-            if self.output.len() >= MAX_OUTPUT_LEN {
+            // The first do not wait for the last, however many there are.
+            if self.output.len() >= MAX_OUTPUT_LEN || taken % MAX_UNSENT == 0 {
                 self.send().await?;
             }
             if !self.input.is_empty() {
@@ -161,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
         }
         self.send().await?;
-        Ok(has_taken)
+        Ok(taken > 0)
     }
 
     /// Begins with the first message, if it is there as a whole and there is room.
@@ -228,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     fn message(&mut self, len_bytes: usize) {
         self.searched_bytes = 0;
         let message = self.input.split_to(len_bytes);
-        match self.door.receive(&message, self.from, Listener::SipTcp, Instant::now()) {
+        match self.door.receive(&message, self.from, Listener::SipTcp, self.arrived) {
             Received::Nothing => {}
             Received::Answer(answer) => self.output.extend_from_slice(&answer.bytes),
             Received::Invite(invite) => {
@@ -251,6 +257,9 @@ const MAX_UNDERWAY: usize = 256;
 
 /// When answers that are ready are sent before more are collected.
 const MAX_OUTPUT_LEN: usize = MAX_MESSAGE_LEN;
+
+/// And after so many messages.
+const MAX_UNSENT: usize = 64;
 
 /// How long a connection may rest. Whoever comes back after this connects anew.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
