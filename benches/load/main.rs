@@ -184,7 +184,7 @@ fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64)
     let length = Duration::from_secs(seconds);
     let (op, settle, check) = (Op::Verify, Duration::from_secs(5), Check::AtTheEnd);
     let load = Load { door: Door::Http, op, connections: 16, depth: 1, length, settle, check };
-    let flood = Load { door: Door::Resp, connections: 200, depth: 16, settle: Duration::ZERO, ..load };
+    let flood = Load { door: Door::Resp, connections: 200, depth: 16, ..load };
     let alone = run::run(daemon, caller, &load, Pace::Rate(cached));
     println!("{load}: {alone}");
     let (beside, of_holes) =

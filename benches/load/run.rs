@@ -121,21 +121,34 @@ impl fmt::Display for Outcome {
 pub(crate) fn run(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> Outcome {
     let plans = Plans::new(caller, load.op);
     let mut answers = warm_up(daemon, &plans, load, pace);
-    calls(daemon, &plans, &Load { length: load.settle, ..*load }, pace, &mut answers);
-    answers.forget();
-    let meter = Meter::start(daemon);
-    let tenths = calls(daemon, &plans, load, pace, &mut answers);
+    let (meter, tenths) = settled(daemon, &plans, (load, pace), &mut answers);
     meter.outcome(answers, &tenths)
 }
 
-/// The same beside a flood of calls whose certificates do not come, and what comes of those. The flood has
-/// a thread of its own: what it takes of the clients' time is not the daemon's.
+/// The calls that count, behind those that do not.
+fn settled<'d>(
+    daemon: &'d Daemon,
+    plans: &Plans<'_>,
+    (load, pace): (&Load, Pace),
+    answers: &mut Answers<'_>,
+) -> (Meter<'d>, Tenths) {
+    calls(daemon, plans, &Load { length: load.settle, ..*load }, pace, answers);
+    answers.forget();
+    let meter = Meter::start(daemon);
+    let tenths = calls(daemon, plans, load, pace, answers);
+    (meter, tenths)
+}
+
+/// The same beside a flood of calls whose certificates do not come, and what comes of those. It begins with
+/// the calls that are not counted. It has a thread of its own: what it takes of the clients' time is not the
+/// daemon's.
 pub(crate) fn run_beside_holes(
     daemon: &Daemon,
     caller: &Caller,
     (load, pace): (&Load, Pace),
     (flood, rate): (&Load, f64),
 ) -> (Outcome, Outcome) {
+    let flood = &Load { length: load.settle + flood.length, ..*flood };
     let begin = Barrier::new(2);
     std::thread::scope(|scope| {
         let of_holes = scope.spawn(|| {
@@ -151,8 +164,7 @@ pub(crate) fn run_beside_holes(
         let plans = Plans::new(caller, load.op);
         let mut answers = warm_up(daemon, &plans, load, pace);
         begin.wait();
-        let meter = Meter::start(daemon);
-        let tenths = calls(daemon, &plans, load, pace, &mut answers);
+        let (meter, tenths) = settled(daemon, &plans, (load, pace), &mut answers);
         let beside = meter.outcome(answers, &tenths);
         (beside, of_holes.join().expect("the flood"))
     })
