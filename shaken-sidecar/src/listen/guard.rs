@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::delivery::Delivery;
@@ -126,6 +126,21 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
             read
         })
         .await
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Guarded<S> {
+    /// Sends all of `output`, if there is any, and empties it.
+    ///
+    /// # Errors
+    /// That of the stream; [`io::ErrorKind::TimedOut`] once the client has not read for too long.
+    pub(crate) async fn send(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        if !output.is_empty() {
+            self.write_all(output).await?;
+            self.flush().await?;
+            output.clear();
+        }
+        Ok(())
     }
 }
 

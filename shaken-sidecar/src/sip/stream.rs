@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Some(answer) = self.underway.next(), if !self.underway.is_empty() => {
                     self.put(answer);
                     self.put_ready();
-                    self.send().await?;
+                    self.stream.send(&mut self.output).await?;
                 }
                 read = timeout_at(limit.into(), self.stream.read_some(&mut self.input)),
                     if self.state == State::Open && !is_full =>
@@ -142,15 +142,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    async fn send(&mut self) -> io::Result<()> {
-        if !self.output.is_empty() {
-            self.stream.write_all(&self.output).await?;
-            self.stream.flush().await?;
-            self.output.clear();
-        }
-        Ok(())
-    }
-
     /// Works on what has come, as far as there is room. Answers whether there was anything. Between two
     /// messages it is the turn of other connections.
     async fn take_messages(&mut self) -> io::Result<bool> {
@@ -160,13 +151,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.put_ready();
             // The first do not wait for the last, however many there are.
             if self.output.len() >= MAX_OUTPUT_LEN || taken % MAX_UNSENT == 0 {
-                self.send().await?;
+                self.stream.send(&mut self.output).await?;
             }
             if !self.input.is_empty() {
                 give_way().await;
             }
         }
-        self.send().await?;
+        self.stream.send(&mut self.output).await?;
         Ok(taken > 0)
     }
 
