@@ -6,6 +6,8 @@
 mod admin;
 mod at_once;
 mod atis;
+mod body;
+mod echoed;
 mod error;
 mod monitor;
 mod ms;
@@ -19,14 +21,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
-};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -40,11 +40,12 @@ use crate::force::InForce;
 use crate::life::Life;
 use crate::listen::{Client, Guarded, REQUEST_GRACE, Unread};
 use crate::policy::Listener;
-use crate::request_id;
 use crate::telemetry::Parent;
 use crate::to_the_end::{Panicked, to_the_end};
 pub use admin::Admin;
 use at_once::AtOnce;
+use body::{read_body, read_json};
+use echoed::Echoed;
 use error::RequestError;
 pub(crate) use monitor::serve_monitoring;
 use monitor::{HEALTH, LIVE, METRICS, READY};
@@ -256,15 +257,15 @@ async fn dispatch(
     request_id: String,
     delivery: Delivery,
 ) -> Result<Response<Full<Bytes>>, RequestError> {
-    let Api { calls, admin, life } = &*door.api;
+    let calls = &door.api.calls;
     let force = calls.in_force();
     let client = door.admit(&request, client, &force)?;
-    let path = request.uri().path().to_owned();
     let parent = calls.traces().and_then(|_| Parent::of(request.headers()));
+    let offers = door.offers(&force);
     let origin = |client, trunk, call_id, headers| Origin {
         listener: door.listener,
         client,
-        offers: door.offers(&force),
+        offers,
         trunk,
         carries: Carries::Http(headers),
         call_id,
@@ -274,18 +275,32 @@ async fn dispatch(
         parent,
         delivery,
     };
-    if let Some((op, resource)) = atis::resource(&path) {
-        if request.method() != Method::POST {
-            return Err(RequestError::MethodNotAllowed { allow: "POST" });
-        }
-        let body = read_json(&mut request).await?;
-        let origin = origin(client, None, None, mem::take(request.headers_mut()));
-        let answer = match op {
-            Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
-            Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
-        };
-        return Ok(of_json(StatusCode::OK, answer));
+    let Some((op, resource)) = atis::resource(request.uri().path()) else {
+        // In a place of its own: it is larger than what most requests are for, which would be moved with it.
+        return Box::pin(dispatch_other(request, client, door, force, origin)).await;
+    };
+    if request.method() != Method::POST {
+        return Err(RequestError::MethodNotAllowed { allow: "POST" });
     }
+    let body = read_json(&mut request).await?;
+    let origin = origin(client, None, None, mem::take(request.headers_mut()));
+    let answer = match op {
+        Op::Sign => atis::sign(&body, resource, calls, &origin).await?,
+        Op::Verify => atis::verify(&body, resource, calls, &origin).await?,
+    };
+    Ok(of_json(StatusCode::OK, answer))
+}
+
+/// What no resource of ATIS-1000082 is asked for.
+async fn dispatch_other(
+    mut request: Request<Incoming>,
+    client: Client,
+    door: &Door,
+    force: Arc<InForce>,
+    origin: impl FnOnce(Client, Option<String>, Option<String>, HeaderMap) -> Origin,
+) -> Result<Response<Full<Bytes>>, RequestError> {
+    let Api { calls, admin, life } = &*door.api;
+    let path = request.uri().path().to_owned();
     match (request.method(), path.as_str()) {
         (&Method::GET, OPENAPI) => Ok(openapi()),
         (&Method::GET, HEALTH | READY | LIVE | METRICS) => Ok(monitor::answer(&path, life)),
@@ -336,47 +351,6 @@ fn openapi() -> Response<Full<Bytes>> {
     of_json(StatusCode::OK, Bytes::from_static(include_bytes!("../openapi.json")))
 }
 
-/// The body of a request that takes and gives JSON (ATIS-1000082).
-async fn read_json(request: &mut Request<Incoming>) -> Result<Bytes, RequestError> {
-    if let Some(accept) = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok())
-        && !accepts_json(accept)
-    {
-        return Err(RequestError::NotAcceptable { accept: accept.to_owned() });
-    }
-    read_body(request, JSON).await
-}
-
-/// The body of a request whose headers are in order.
-async fn read_body(request: &mut Request<Incoming>, wanted: &str) -> Result<Bytes, RequestError> {
-    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let media_type = header(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case(wanted) {
-        return Err(RequestError::UnsupportedMediaType);
-    }
-    if header(CONTENT_LENGTH).is_none() && header(TRANSFER_ENCODING).is_none() {
-        return Err(RequestError::LengthRequired);
-    }
-    if request.body().size_hint().lower() > u64::try_from(MAX_BODY_LEN).unwrap_or(u64::MAX) {
-        return Err(RequestError::TooLarge);
-    }
-    let body = Limited::new(request.body_mut(), MAX_BODY_LEN).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            RequestError::TooLarge
-        } else {
-            RequestError::Unparsable { why: "the body ended early".to_owned() }
-        }
-    })?;
-    let body = body.to_bytes();
-    if body.is_empty() { Err(RequestError::BodyMissing) } else { Ok(body) }
-}
-
-fn accepts_json(accept: &str) -> bool {
-    accept.split(',').any(|range| {
-        let range = range.split(';').next().unwrap_or_default().trim();
-        [JSON, "application/*", "*/*"].iter().any(|ok| range.eq_ignore_ascii_case(ok))
-    })
-}
-
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     of_json(status, body.to_string().into())
 }
@@ -418,48 +392,11 @@ impl Drop for Counted {
     }
 }
 
-/// What the client named the request, which goes back with the answer.
-struct Echoed {
-    request_id: String,
-    instance_id: Option<HeaderValue>,
-}
-
-impl Echoed {
-    fn of(request: &Request<Incoming>) -> Self {
-        let usable = |value: &&HeaderValue| {
-            value.len() <= MAX_ID_LEN
-                && value.as_bytes().iter().all(u8::is_ascii_graphic)
-                && !value.is_empty()
-        };
-        let id = |name: &str| request.headers().get(name).filter(usable).cloned();
-        let request_id = id(REQUEST_ID).and_then(|value| value.to_str().ok().map(str::to_owned));
-        Self { request_id: request_id.unwrap_or_else(request_id::next), instance_id: id(INSTANCE_ID) }
-    }
-
-    fn write(self, response: &mut Response<Full<Bytes>>) {
-        if let Ok(value) = HeaderValue::try_from(self.request_id) {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        if let Some(value) = self.instance_id {
-            response.headers_mut().insert(INSTANCE_ID, value);
-        }
-    }
-}
-
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-const REQUEST_ID: &str = "x-requestid";
-const INSTANCE_ID: &str = "x-instanceid";
-
-/// Longest request name that is echoed and recorded.
-const MAX_ID_LEN: usize = 128;
-
 /// Longest request line with headers.
 const MAX_HEAD_LEN: usize = 16 * 1024;
-
-/// Longest body: an Identity header of full size in JSON has room in it.
-const MAX_BODY_LEN: usize = 64 * 1024;
 
 /// How long a connection may rest between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -283,10 +283,14 @@ impl AuditLog {
     /// [`close`](Self::close). Each is counted, and will stand in a gap or a summary record.
     pub async fn append(&self, record: impl Into<Box<Record>>) -> Result<Kept, AuditError> {
         let mut record = record.into();
+        if self.options.durability == Durability::Queued {
+            record.durability = Some("queued".into());
+        }
+        let content = Content::call(&record);
+        drop(record);
         let outcome = match self.options.durability {
             Durability::Durable => {
                 let (done, durable) = oneshot::channel();
-                let content = Content::Call(record);
                 match self.enqueue(Message::Append { content, done: Some(done) }).await {
                     Ok(()) => durable
                         .await
@@ -295,14 +299,10 @@ impl AuditLog {
                     Err(error) => Err(self.count_missing(error, SystemTime::now())),
                 }
             }
-            Durability::Queued => {
-                record.durability = Some("queued".into());
-                let content = Content::Call(record);
-                match self.enqueue(Message::Append { content, done: None }).await {
-                    Ok(()) => Ok(Kept::Queued),
-                    Err(error) => Err(self.count_missing(error, SystemTime::now())),
-                }
-            }
+            Durability::Queued => match self.enqueue(Message::Append { content, done: None }).await {
+                Ok(()) => Ok(Kept::Queued),
+                Err(error) => Err(self.count_missing(error, SystemTime::now())),
+            },
         };
         match self.options.full {
             Full::Refuse => outcome,

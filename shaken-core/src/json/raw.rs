@@ -51,6 +51,20 @@ impl<'a> Raw<'a> {
         self.0.strip_prefix('{').map(|rest| Members(Cursor { rest }))
     }
 
+    /// The members of these names, found in one pass. `None` for what the object has not, and for all if the
+    /// value is no object.
+    #[must_use]
+    pub fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Self>; N] {
+        let mut picked = [None; N];
+        for (found, value) in self.members().unwrap_or_default() {
+            let place = names.iter().zip(&mut picked).find(|(name, _)| found == ***name);
+            if let Some((_, place)) = place {
+                *place = Some(value);
+            }
+        }
+        picked
+    }
+
     /// The elements in their order, if the value is an array.
     #[must_use]
     pub fn elements(&self) -> Option<Elements<'a>> {
@@ -145,29 +159,38 @@ impl fmt::Debug for Cursor<'_> {
 
 /// Length of the value at the front of `text`; 0 at the end of an array or object.
 fn value_len(text: &[u8]) -> usize {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (i, byte) in text.iter().enumerate() {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = text.get(at) {
+        at += match byte {
+            b'"' => string_len(text.get(at..).unwrap_or_default()),
+            _ => 1,
+        };
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => {
-                in_string = !in_string;
-                if !in_string && depth == 0 {
-                    return i + 1;
-                }
-            }
-            _ if in_string => {}
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return i,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return i + 1;
-                }
-            }
-            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return i,
-            _ => {}
+            b'}' | b']' if depth == 0 => return at - 1,
+            b'}' | b']' => depth -= 1,
+            b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at - 1,
+            b'"' => {}
+            _ => continue,
         }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Length of the string at the front of `text`, with both quotation marks.
+fn string_len(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(plain) =
+        text.get(at..).and_then(|rest| rest.iter().position(|byte| matches!(byte, b'"' | b'\\')))
+    {
+        at += plain + 1;
+        if text.get(at - 1) == Some(&b'"') {
+            return at;
+        }
+        at += 1;
     }
     text.len()
 }
@@ -215,6 +238,16 @@ mod tests {
         assert!(
             raw("[]").members().is_none() && raw("{}").elements().is_none() && raw("1").string().is_none()
         );
+    }
+
+    #[test]
+    fn members_are_picked_by_their_names() {
+        let object = raw(r#"{"a":"\\\"}","b":[{"c":1}], "\u0063" :-2 ,"d":{"a":3}}"#);
+        let picked = |names: [&str; 3]| object.pick(names).map(|value| value.map(|value| value.as_str()));
+        assert_eq!(picked(["c", "x", "a"]), [Some("-2"), None, Some(r#""\\\"}""#)]);
+        assert_eq!(picked(["b", "", "d"]), [Some(r#"[{"c":1}]"#), None, Some(r#"{"a":3}"#)]);
+        assert_eq!(raw(r#"["a"]"#).pick(["a"]), [None]);
+        assert_eq!(raw(r#""a""#).pick(["a"]), [None]);
     }
 
     /// The examples of RFC 6901 §5, but for those that need an empty name.

@@ -1,10 +1,12 @@
-//! The bodies of ATIS-1000082, and what those of 3GPP TS 24.229 Annex V share with them: JSON to [`crate::call`] requests and answers to JSON.
+//! The bodies of ATIS-1000082, and what those of 3GPP TS 24.229 Annex V share with them: JSON to
+//! [`crate::call`] requests and answers to JSON.
 //!
 //! Members that we do not know are passed over, as clients of this interface send some. What we
 //! add to an answer stands in one object named `shaken`.
 
 use hyper::body::Bytes;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use shaken_core::json::Raw;
 use shaken_core::passport::Ppt;
 use shaken_core::passport::rph::Callback;
@@ -49,9 +51,11 @@ pub(super) async fn sign(
 ) -> Result<Bytes, RequestError> {
     let members = members(body, "signingRequest")?;
     let signed = calls.sign(read_sign(members, resource)?, origin).await?;
+    // unwrap: a text has a JSON form.
+    let identity = to_raw_value(&signed.identity).expect("a text serializes");
     Ok(written(&Answer::SigningResponse {
-        identity: &signed.identity,
-        identity_header: &signed.identity,
+        identity: &identity,
+        identity_header: &identity,
         request_id: request_id(members),
         shaken: OursOfSigned {
             attest: signed.attest.map(Attest::as_str),
@@ -94,8 +98,8 @@ pub(super) async fn verify(
 enum Answer<'a> {
     SigningResponse {
         /// ATIS-1000082 has one name for it, 3GPP the other, and a request does not tell whose it is.
-        identity: &'a str,
-        identity_header: &'a str,
+        identity: &'a RawValue,
+        identity_header: &'a RawValue,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
         shaken: OursOfSigned<'a>,
@@ -197,8 +201,10 @@ pub(super) fn request_id(request: Raw<'_>) -> Option<String> {
 }
 
 pub(super) fn written(answer: &impl Serialize) -> Bytes {
+    let mut json = Vec::with_capacity(WRITTEN_LEN);
     // unwrap: texts and integers have a JSON form, and a Vec takes all of it.
-    serde_json::to_vec(answer).expect("an answer serializes").into()
+    serde_json::to_writer(&mut json, answer).expect("an answer serializes");
+    json.into()
 }
 
 fn members<'a>(body: &'a [u8], wrapper: &'static str) -> Result<Raw<'a>, RequestError> {
@@ -224,42 +230,37 @@ fn string(value: Raw<'_>) -> Option<String> {
     Some(text.unescaped().map_or_else(|| text.chars().collect(), str::to_owned))
 }
 
+/// The string of the member `name`.
+fn text(value: Raw<'_>, name: &'static str) -> Result<String, RequestError> {
+    string(value).ok_or_else(|| invalid(name, "not a string"))
+}
+
 /// `value`, if it is a whole number that is not negative.
 fn unsigned(value: Raw<'_>) -> Option<u64> {
     value.reader().unsigned().ok()?
 }
 
 fn read_sign(request: Raw<'_>, resource: Resource) -> Result<SignRequest, RequestError> {
-    let orig = one(request, "orig", "orig.tn")?;
-    let wanted = read_wanted(request, resource)?;
+    let [orig, ppt, attest, dest, iat, origid, identity] =
+        request.pick(["orig", "ppt", "attest", "dest", "iat", "origid", "identity"]);
+    let orig = one(orig, "orig", "orig.tn")?;
+    let wanted = read_wanted(request, ppt, resource)?;
     Ok(SignRequest {
         wanted,
-        attest: match member(request, "attest") {
-            None => None,
-            Some(level) => Some(read_attest(level)?),
-        },
+        attest: attest.map(read_attest).transpose()?,
         orig,
-        dest: parties(request, "dest", "dest.tn")?,
-        iat: seconds(request, "iat")?,
-        origid: match member(request, "origid") {
-            None => None,
-            Some(origid) => Some(string(origid).ok_or_else(|| invalid("origid", "not a string"))?),
-        },
+        dest: parties(dest, "dest", "dest.tn")?,
+        iat: seconds(iat, "iat")?,
+        origid: origid.map(|origid| text(origid, "origid")).transpose()?,
         target: None,
         diverting: None,
-        identity: match member(request, "identity") {
-            None => Vec::new(),
-            Some(identity) => texts(identity, "identity")?,
-        },
+        identity: identity.map_or(Ok(Vec::new()), |identity| texts(identity, "identity"))?,
     })
 }
 
 /// The type is that of the resource, or in `ppt`; `shaken` if nothing says.
-fn read_wanted(request: Raw<'_>, resource: Resource) -> Result<Wanted, RequestError> {
-    let named = match member(request, "ppt") {
-        None => String::new(),
-        Some(name) => string(name).ok_or_else(|| invalid("ppt", "not a string"))?,
-    };
+fn read_wanted(request: Raw<'_>, ppt: Option<Raw<'_>>, resource: Resource) -> Result<Wanted, RequestError> {
+    let named = ppt.map_or(Ok(String::new()), |ppt| text(ppt, "ppt"))?;
     let ppt = match (resource, named.as_str()) {
         (Resource::Of(ppt), name) if name.is_empty() || name == ppt.name() => ppt,
         (Resource::Any, "" | "shaken") => Ppt::Shaken,
@@ -270,11 +271,8 @@ fn read_wanted(request: Raw<'_>, resource: Resource) -> Result<Wanted, RequestEr
     };
     match ppt {
         Ppt::Div => Ok(Wanted::Div {
-            div: one(request, "div", "div.tn")?,
-            hi: match request.at("/div/hi") {
-                None => None,
-                Some(hi) => Some(string(hi).ok_or_else(|| invalid("div.hi", "not a string"))?),
-            },
+            div: one(member(request, "div"), "div", "div.tn")?,
+            hi: request.at("/div/hi").map(|hi| text(hi, "div.hi")).transpose()?,
         }),
         Ppt::Rph => {
             let rph = member(request, "rph").ok_or(RequestError::ParameterMissing { name: "rph" })?;
@@ -300,10 +298,11 @@ fn read_attest(level: Raw<'_>) -> Result<Attest, RequestError> {
 
 fn read_verify(request: Raw<'_>) -> Result<VerifyRequest, RequestError> {
     // In the order of the document: from, to, time, identity.
-    let orig = one(request, "from", "from.tn")?;
-    let dest = parties(request, "to", "to.tn")?;
-    let date = seconds(request, "time")?;
-    let identity = member(request, "identity").ok_or_else(|| {
+    let [from, to, time, identity] = request.pick(["from", "to", "time", "identity"]);
+    let orig = one(from, "from", "from.tn")?;
+    let dest = parties(to, "to", "to.tn")?;
+    let date = seconds(time, "time")?;
+    let identity = identity.ok_or_else(|| {
         if is_heartbeat(&orig, &dest) {
             RequestError::Heartbeat
         } else {
@@ -322,8 +321,8 @@ fn read_verify(request: Raw<'_>) -> Result<VerifyRequest, RequestError> {
 }
 
 /// A time in seconds since 1970.
-pub(super) fn seconds(request: Raw<'_>, name: &'static str) -> Result<u64, RequestError> {
-    let time = member(request, name).ok_or(RequestError::ParameterMissing { name })?;
+pub(super) fn seconds(time: Option<Raw<'_>>, name: &'static str) -> Result<u64, RequestError> {
+    let time = time.ok_or(RequestError::ParameterMissing { name })?;
     unsigned(time).ok_or_else(|| invalid(name, "not a whole number of seconds"))
 }
 
@@ -336,30 +335,33 @@ pub(super) fn texts(value: Raw<'_>, name: &'static str) -> Result<Vec<String>, R
     texts.ok_or_else(|| invalid(name, "neither a string nor an array of strings"))
 }
 
-/// The one number of `object`.
-pub(super) fn one(request: Raw<'_>, object: &'static str, name: &'static str) -> Result<Party, RequestError> {
-    let [party] = <[Party; 1]>::try_from(parties(request, object, name)?)
+/// The one number of the member `object`.
+pub(super) fn one(
+    found: Option<Raw<'_>>,
+    object: &'static str,
+    name: &'static str,
+) -> Result<Party, RequestError> {
+    let [party] = <[Party; 1]>::try_from(parties(found, object, name)?)
         .map_err(|_| invalid(name, "one number is wanted"))?;
     Ok(party)
 }
 
-/// The numbers of `{"tn": "…"}`, `{"tn": ["…", …]}`, or the same with `uri`: clients differ in which
+/// The numbers of the member `object`: `{"tn": "…"}`, `{"tn": ["…", …]}`, or the same with `uri`: clients differ in which
 /// they send.
 pub(super) fn parties(
-    request: Raw<'_>,
+    found: Option<Raw<'_>>,
     object: &'static str,
     name: &'static str,
 ) -> Result<Vec<Party>, RequestError> {
-    let object = member(request, object).ok_or(RequestError::ParameterMissing { name: object })?;
-    let (numbers, uris) = (member(object, "tn"), member(object, "uri"));
-    let (values, read): (_, fn(String) -> Option<Party>) = match (numbers, uris) {
+    let found = found.ok_or(RequestError::ParameterMissing { name: object })?;
+    let (values, read): (_, fn(String) -> Option<Party>) = match found.pick(["tn", "uri"]) {
         // With country code by definition.
-        (Some(numbers), _) => (numbers, |text| {
+        [Some(numbers), _] => (numbers, |text| {
             let tn = TelephoneNumber::parse(&text).ok()?;
             Some(Party::global(text, tn))
         }),
-        (None, Some(uris)) => (uris, |text| Party::of(&Uri::parse(text.as_bytes()).ok()?).ok()),
-        (None, None) => return Err(RequestError::ParameterMissing { name }),
+        [None, Some(uris)] => (uris, |text| Party::of(&Uri::parse(text.as_bytes()).ok()?).ok()),
+        [None, None] => return Err(RequestError::ParameterMissing { name }),
     };
     let values = texts(values, name)?;
     if !(1..=shaken_core::claims::MAX_DEST).contains(&values.len()) {
@@ -381,3 +383,6 @@ pub(super) fn parties(
 pub(super) fn invalid(name: &'static str, why: &str) -> RequestError {
     RequestError::ParameterInvalid { name, why: why.to_owned() }
 }
+
+/// Most answers have room in it.
+const WRITTEN_LEN: usize = 2048;

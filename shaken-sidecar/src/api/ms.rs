@@ -14,7 +14,7 @@ use crate::call::{Calls, Judged, JudgedHeader, Origin, VerifyRequest};
 
 /// Whether a request is spelled so.
 pub(super) fn is_of_3gpp(request: Raw<'_>) -> bool {
-    [HEADER, HEADERS].iter().any(|name| member(request, name).is_some())
+    request.pick([HEADER, HEADERS]).iter().any(Option::is_some)
 }
 
 pub(super) async fn verify(request: Raw<'_>, calls: &Calls, origin: &Origin) -> Result<Bytes, RequestError> {
@@ -59,13 +59,11 @@ struct Answer<'a> {
 
 /// The call, and its Identity headers once more, in the order in which they are judged.
 fn read(request: Raw<'_>) -> Result<(VerifyRequest, Vec<String>), RequestError> {
-    let orig = one(request, "from", "from.tn")?;
-    let mut dest = parties(request, "to", "to.tn")?;
-    let date = seconds(request, "time")?;
-    let target = match member(request, "dest") {
-        None => None,
-        Some(_) => Some(one(request, "dest", "dest.tn")?),
-    };
+    let [from, to, time, goes_to] = request.pick(["from", "to", "time", "dest"]);
+    let orig = one(from, "from", "from.tn")?;
+    let mut dest = parties(to, "to", "to.tn")?;
+    let date = seconds(time, "time")?;
+    let target = goes_to.map(|target| one(Some(target), "dest", "dest.tn")).transpose()?;
     // RFC 8224 compares To; a call may also have been signed for where it goes now.
     if let Some(target) = &target
         && dest.len() < shaken_core::claims::MAX_DEST
@@ -74,8 +72,9 @@ fn read(request: Raw<'_>) -> Result<(VerifyRequest, Vec<String>), RequestError> 
         dest.push(target.clone());
     }
     let mut identity = Vec::new();
-    for name in [HEADER, HEADERS] {
-        if let Some(values) = member(request, name) {
+    let names = [HEADER, HEADERS];
+    for (values, name) in request.pick(names).into_iter().zip(names) {
+        if let Some(values) = values {
             identity.extend(texts(values, name)?);
         }
     }

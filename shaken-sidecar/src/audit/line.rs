@@ -12,6 +12,7 @@
 //! begins only after the one before is durable, so a power cut can damage the last commit only, in
 //! any way; damage in front of a later commit is damage to records that were acknowledged.
 
+use std::fmt;
 use std::io::Write as _;
 
 use serde::Deserialize;
@@ -90,8 +91,8 @@ impl LineError {
     }
 }
 
-impl std::fmt::Display for LineError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Checksum => f.write_str("the line is damaged: its crc32c does not fit"),
             Self::Schema { found } => {
@@ -108,10 +109,40 @@ impl std::error::Error for LineError {}
 #[derive(Debug)]
 pub(super) enum Content {
     /// A decision on a call.
-    Call(Box<Record>),
+    Call(Written),
     /// Anything else.
     Note(Event),
 }
+
+impl Content {
+    pub(super) fn call(record: &Record) -> Self {
+        Self::Call(Written::of(record))
+    }
+}
+
+/// A record as it stands in its line. It is written by whoever decided the call, who has all of it at hand:
+/// the one thread that writes the log would have to fetch each text from another processor's memory, and give
+/// it back there.
+pub(super) struct Written(Vec<u8>);
+
+impl Written {
+    fn of(record: &Record) -> Self {
+        let mut json = Vec::with_capacity(WRITTEN_LEN);
+        // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
+        serde_json::to_writer(&mut json, record).expect("a record serializes");
+        Self(json)
+    }
+}
+
+impl fmt::Debug for Written {
+    /// The length alone: there are numbers in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Written({} bytes)", self.0.len())
+    }
+}
+
+/// Most records have one Identity header, and room in this.
+const WRITTEN_LEN: usize = 2048;
 
 /// Appends a whole line to `lines`.
 ///
@@ -136,12 +167,11 @@ pub(super) fn push_line(
         lines.extend_from_slice(br#","kind":"call""#);
     }
     let open = lines.len();
-    // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
     match content {
-        Content::Call(record) => serde_json::to_writer(&mut *lines, record),
-        Content::Note(event) => serde_json::to_writer(&mut *lines, event),
+        Content::Call(Written(record)) => lines.extend_from_slice(record),
+        // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
+        Content::Note(event) => serde_json::to_writer(&mut *lines, event).expect("a note serializes"),
     }
-    .expect("a record serializes");
     // The object goes on that began with `schema`.
     lines[open] = b',';
     lines.pop();
@@ -199,7 +229,7 @@ fn salt_from_hex(text: &str) -> Option<[u8; SALT_LEN]> {
     u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
-fn push(bytes: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+fn push(bytes: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     // unwrap: writing to a Vec does not fail.
     bytes.write_fmt(text).expect("a Vec takes all of it");
 }
@@ -246,7 +276,7 @@ mod tests {
     }
 
     fn line(index: u64) -> Vec<u8> {
-        line_of(index, Content::Call(Box::new(record("r"))))
+        line_of(index, Content::call(&record("r")))
     }
 
     fn index_of(line: &[u8]) -> Option<u64> {
@@ -329,8 +359,7 @@ mod tests {
         let mut lines = line(0);
         let before = lines.clone();
         let place = Place { index: 1, commit: 0 };
-        let content = Content::Call(Box::new(record));
-        let refused = push_line(&mut lines, place, &[0; SALT_LEN], &content).unwrap_err();
+        let refused = push_line(&mut lines, place, &[0; SALT_LEN], &Content::call(&record)).unwrap_err();
         assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
         assert_eq!(lines, before);
     }
