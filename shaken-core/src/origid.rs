@@ -20,10 +20,17 @@ impl OrigId {
     /// # Errors
     /// [`Error::SigningFailed`] if the system has no randomness.
     pub fn random() -> Result<Self, Error> {
+        Ok(Self::of_random(es256::random_bytes()?))
+    }
+
+    /// One of random bytes that are at hand, for those who make many: of them 122 bits are taken. Who gives
+    /// the same bytes twice has one name for two calls.
+    #[must_use]
+    pub fn of_random(random: [u8; 16]) -> Self {
         const HEX: [char; 16] =
             ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 
-        let random = u128::from_be_bytes(es256::random_bytes()?);
+        let random = u128::from_be_bytes(random);
         // Version 4, variant 10.
         let bits = random & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
         let mut text = ArrayString::new();
@@ -35,7 +42,7 @@ impl OrigId {
                 text.push(HEX.get(usize::from(digit)).copied().unwrap_or('0'));
             }
         }
-        Ok(Self(text))
+        Self(text)
     }
 
     /// The 36 characters.

@@ -41,10 +41,16 @@ impl BusyPoll {
             self.called.notified().await;
             let mut until = Instant::now();
             // One that is seen already is told of once more.
-            while self.has_another(&mut seen, &mut until) || Instant::now() < until {
+            loop {
+                if !self.has_another(&mut seen, &mut until) {
+                    if Instant::now() >= until {
+                        break;
+                    }
+                    // Nothing came while it was looked, so whoever wants the processor has more use for it.
+                    std::thread::yield_now();
+                }
                 // The worker takes what has come meanwhile.
                 tokio::task::yield_now().await;
-                std::thread::yield_now();
             }
         }
     }

@@ -2,6 +2,7 @@
 //! knows the order of these steps.
 
 mod answer;
+mod origids;
 mod presented;
 mod request;
 mod signing;
@@ -128,14 +129,14 @@ impl Calls {
     /// many, are only counted.
     pub async fn sign(&self, mut request: SignRequest, origin: &Origin) -> Result<Signed, Refusal> {
         let (began, force) = (Instant::now(), self.in_force());
-        self.check_in_time(&force, origin)?;
+        self.check_in_time(&force, origin, began)?;
         self.tally.took(Stage::Parse, began.saturating_duration_since(origin.received));
         let (Some(ruling), Offers::All) = (force.ruling(), origin.offers) else {
             return Err(Refusal::NotOffered);
         };
         let trunk = self.recognize(&force, origin)?;
         request.dialled_by(trunk.plan());
-        let mut permit = self.admit(&force, Op::Sign, origin)?;
+        let mut permit = self.admit(&force, Op::Sign, origin, began)?;
         let mut record = new_record(Op::Sign, &force, trunk, origin, &request.orig, &request.dest);
         record.requested_attest = request.attest.map(|attest| attest.as_str().into());
         let elsewhere = |target: &&Party| request.dest.iter().all(|dest| dest.tn != target.tn);
@@ -199,12 +200,12 @@ impl Calls {
     /// [`Refusal::Audit`]; a call that fails verification is no error but an answer.
     pub async fn verify(&self, mut request: VerifyRequest, origin: &Origin) -> Result<Judged, Refusal> {
         let (began, force) = (Instant::now(), self.in_force());
-        self.check_in_time(&force, origin)?;
+        self.check_in_time(&force, origin, began)?;
         self.tally.took(Stage::Parse, began.saturating_duration_since(origin.received));
         let Some(verification) = force.verification() else { return Err(Refusal::NotOffered) };
         let trunk = self.recognize(&force, origin)?;
         request.dialled_by(trunk.plan());
-        let permit = self.admit(&force, Op::Verify, origin)?;
+        let permit = self.admit(&force, Op::Verify, origin, began)?;
         let mut record = new_record(Op::Verify, &force, trunk, origin, &request.orig, &request.dest);
         keep_identity(force.identity, &mut record, &request.identity);
         let past = (trunk.replay() != Replay::Allow).then_some((&self.replays, origin.call_id.as_deref()));
@@ -265,8 +266,8 @@ impl Calls {
 
     /// Nobody waits any more for a request that waited behind others for too long. It is counted, as
     /// [`admit`](Self::admit) does.
-    fn check_in_time(&self, force: &InForce, origin: &Origin) -> Result<(), Refusal> {
-        if origin.received.elapsed() < force.deadline() {
+    fn check_in_time(&self, force: &InForce, origin: &Origin, now: Instant) -> Result<(), Refusal> {
+        if now.saturating_duration_since(origin.received) < force.deadline() {
             return Ok(());
         }
         self.audit.count_undecided(Undecided::Shed, origin.now);
@@ -275,8 +276,14 @@ impl Calls {
 
     /// Permission to work on a request. Those that get none are counted and not recorded one by one: that
     /// would be the work that there is too much of.
-    fn admit<'f>(&self, force: &'f InForce, op: Op, origin: &Origin) -> Result<Permit<'f>, Refusal> {
-        force.limits().admit(op, Instant::now()).ok_or_else(|| {
+    fn admit<'f>(
+        &self,
+        force: &'f InForce,
+        op: Op,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<Permit<'f>, Refusal> {
+        force.limits().admit(op, now).ok_or_else(|| {
             self.audit.count_undecided(Undecided::Shed, origin.now);
             Refusal::Overload
         })

@@ -16,7 +16,7 @@ pub(crate) fn next() -> String {
     let mut name = String::with_capacity(PROCESS_DIGITS + 1 + 16);
     name.push_str(&PROCESS);
     name.push('-');
-    name.push_str(&crate::hex::hex(&count.to_be_bytes()));
+    crate::hex::push(&mut name, &count.to_be_bytes());
     name
 }
 

@@ -1,11 +1,12 @@
 //! The Identity header of a call.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use shaken_core::passport::{base, div, rph, shaken};
-use shaken_core::{Attest, Error, OrigId, Signer, sign};
+use shaken_core::{Attest, Error, Signer, sign};
 
-use super::{SignRequest, Wanted, cert_of};
+use super::{SignRequest, Wanted, cert_of, origids};
 use crate::audit::Cert;
 
 /// What signs, and what every record says of it.
@@ -59,15 +60,14 @@ fn make_header(
     }
     let dest: Vec<shaken_core::Party<'_>> = request.dest.iter().map(|party| party.tn.into()).collect();
     let claims = base::NewClaims::new(request.orig.tn.into(), &dest, iat)?;
-    let mut buffer = [0; sign::MAX_HEADER_LEN];
-    match &request.wanted {
+    BUFFER.with_borrow_mut(|buffer| match &request.wanted {
         Wanted::Shaken => {
             let origid = match &request.origid {
                 Some(origid) => origid.clone(),
-                None => OrigId::random()?.to_string(),
+                None => origids::next()?.as_str().to_owned(),
             };
             let claims = shaken::NewClaims::new(claims, attest.unwrap_or(Attest::C), &origid)?;
-            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), Some(origid)))
+            Ok((signer.sign(&claims, buffer)?.to_owned(), Some(origid)))
         }
         Wanted::Div { div, hi } => {
             let claims = div::NewClaims::new(claims, div.tn.into())?;
@@ -75,14 +75,19 @@ fn make_header(
                 Some(hi) => claims.with_history_index(hi),
                 None => claims,
             };
-            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+            Ok((signer.sign(&claims, buffer)?.to_owned(), None))
         }
         Wanted::Rph { auth, callback } => {
             let auth: Vec<&str> = auth.iter().map(String::as_str).collect();
             let claims = rph::NewClaims::new(claims, &auth, *callback)?;
-            Ok((signer.sign(&claims, &mut buffer)?.to_owned(), None))
+            Ok((signer.sign(&claims, buffer)?.to_owned(), None))
         }
-    }
+    })
+}
+
+thread_local! {
+    /// Where headers are put together. To have it made anew, all zeros, costs as much as its copy.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; sign::MAX_HEADER_LEN]);
 }
 
 /// How far the `iat` of a request to sign may be from our clock.
