@@ -3,8 +3,8 @@
 //! A worker without work sleeps, and so does its processor if nothing else is to be done. A virtual one is
 //! then brought back by its host, which takes longer than a signature. So for some microseconds behind each
 //! call one worker stays awake, and others that it wakes by that: whatever comes meets a processor that runs.
-//! Whoever else wants it is given way to. One caller who waits for each answer had it in a third of the
-//! time by that.
+//! While nothing comes, whoever else wants it is given way to. One caller who waits for each answer had it in
+//! a third of the time by that.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +46,7 @@ impl BusyPoll {
                     if Instant::now() >= until {
                         break;
                     }
-                    // Nothing came while it was looked, so whoever wants the processor has more use for it.
+                    // Nothing came since the last look: whoever wants the processor has more use for it.
                     std::thread::yield_now();
                 }
                 // The worker takes what has come meanwhile.

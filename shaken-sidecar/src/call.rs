@@ -212,7 +212,8 @@ impl Calls {
 
         let mut work = Work { past, permit, record, headers: Vec::new() };
         let began = Instant::now();
-        // In a place of its own: whatever else may become of a request would be moved with its twenty kilobytes.
+        // In a place of its own: whatever else may become of a request would be moved with its twenty
+        // kilobytes.
         let outcome = Box::pin(verification.judge(&request, &mut work, origin.unix_s())).await;
         let Work { permit, mut record, mut headers, .. } = work;
         self.tally.judged(began.elapsed(), permit.waited());

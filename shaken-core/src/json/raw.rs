@@ -216,6 +216,9 @@ fn spells(token: &str, name: Text<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn raw(text: &str) -> Raw<'_> {
@@ -238,6 +241,51 @@ mod tests {
         assert!(
             raw("[]").members().is_none() && raw("{}").elements().is_none() && raw("1").string().is_none()
         );
+    }
+
+    /// Any JSON value, with white space wherever it may stand.
+    fn json() -> impl Strategy<Value = String> {
+        let string = r#""([a ,:{}\[\]é]|\\["\\/n]|\\u00e9){0,6}""#;
+        let leaf = prop_oneof!["-?[1-9][0-9]{0,3}", "true|false|null", string];
+        let space = || "[ \n]{0,2}";
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            let spaced =
+                (space(), inner, space()).prop_map(|(before, value, behind)| before + &value + &behind);
+            let member = (string, space(), spaced.clone());
+            let elements = vec(spaced, 0..4).prop_map(|elements| format!("[{}]", elements.join(",")));
+            let members = vec(member, 0..4).prop_map(|members| {
+                let member = |(at, (name, space, value)): (usize, &(String, String, String))| {
+                    // No name stands there twice.
+                    format!("{space}\"{at}{}{space}:{value}", &name[1..])
+                };
+                let members: Vec<String> = members.iter().enumerate().map(member).collect();
+                format!("{{{}}}", members.join(","))
+            });
+            prop_oneof![elements, members]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn values_are_divided_as_the_reader_divides_them(text in json()) {
+            let value = raw(&text);
+            let (mut members, mut elements) = (Vec::new(), Vec::new());
+            let read = value.reader().object(|reader, name| {
+                members.push((name.to_string(), reader.raw()?.as_str()));
+                Ok(())
+            });
+            prop_assert!(read.is_ok());
+            let read = value.reader().array(|reader| {
+                elements.push(reader.raw()?.as_str());
+                Ok(())
+            });
+            prop_assert!(read.is_ok());
+            let found = value.members().unwrap_or_default();
+            let found: Vec<_> = found.map(|(name, value)| (name.to_string(), value.as_str())).collect();
+            prop_assert_eq!(found, members);
+            let found: Vec<_> = value.elements().unwrap_or_default().map(|value| value.as_str()).collect();
+            prop_assert_eq!(found, elements);
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@
 
 use hyper::body::Bytes;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 use shaken_core::json::Raw;
 use shaken_core::passport::Ppt;
 use shaken_core::passport::rph::Callback;
@@ -51,11 +50,9 @@ pub(super) async fn sign(
 ) -> Result<Bytes, RequestError> {
     let members = members(body, "signingRequest")?;
     let signed = calls.sign(read_sign(members, resource)?, origin).await?;
-    // unwrap: a text has a JSON form.
-    let identity = to_raw_value(&signed.identity).expect("a text serializes");
     Ok(written(&Answer::SigningResponse {
-        identity: &identity,
-        identity_header: &identity,
+        identity: &signed.identity,
+        identity_header: &signed.identity,
         request_id: request_id(members),
         shaken: OursOfSigned {
             attest: signed.attest.map(Attest::as_str),
@@ -98,8 +95,8 @@ pub(super) async fn verify(
 enum Answer<'a> {
     SigningResponse {
         /// ATIS-1000082 has one name for it, 3GPP the other, and a request does not tell whose it is.
-        identity: &'a RawValue,
-        identity_header: &'a RawValue,
+        identity: &'a str,
+        identity_header: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
         shaken: OursOfSigned<'a>,
@@ -346,8 +343,8 @@ pub(super) fn one(
     Ok(party)
 }
 
-/// The numbers of the member `object`: `{"tn": "…"}`, `{"tn": ["…", …]}`, or the same with `uri`: clients differ in which
-/// they send.
+/// The numbers of the member `object`: `{"tn": "…"}`, `{"tn": ["…", …]}`, or the same with `uri`: clients
+/// differ in which they send.
 pub(super) fn parties(
     found: Option<Raw<'_>>,
     object: &'static str,

@@ -1,4 +1,4 @@
-//! What the client named the request, which goes back with the answer.
+//! The name of a request, which goes back with the answer.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

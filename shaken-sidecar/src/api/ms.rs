@@ -143,3 +143,19 @@ fn token_of(header: &str) -> &str {
 
 const HEADER: &str = "identityHeader";
 const HEADERS: &str = "identityHeaders";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text within a document stays one, whatever its member is called: with `serde_json`'s `raw_value`, which
+    /// any dependency can switch on, this one would be read as JSON itself, and what is nested in it so over
+    /// again, beyond the limit of depth.
+    #[test]
+    fn claims_are_what_stands_there() {
+        // {"$serde_json::private::RawValue":"[1]"}
+        let payload = "eyIkc2VyZGVfanNvbjo6cHJpdmF0ZTo6UmF3VmFsdWUiOiJbMV0ifQ";
+        let claims = claims_of(&format!("e30.{payload}.c2ln;info=<https://cr.example/a.pem>")).unwrap();
+        assert_eq!(claims.get("$serde_json::private::RawValue"), Some(&Value::from("[1]")));
+    }
+}

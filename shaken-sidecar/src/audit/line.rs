@@ -115,8 +115,19 @@ pub(super) enum Content {
 }
 
 impl Content {
-    pub(super) fn call(record: &Record) -> Self {
-        Self::Call(Written::of(record))
+    /// # Errors
+    /// [`AuditError::RecordTooLarge`].
+    pub(super) fn call(record: &Record) -> Result<Self, AuditError> {
+        let mut json = Vec::with_capacity(WRITTEN_LEN);
+        // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
+        serde_json::to_writer(&mut json, record).expect("a record serializes");
+        if json.len() > MAX_LINE_LEN {
+            return Err(AuditError::RecordTooLarge { len_bytes: json.len(), max_bytes: MAX_LINE_LEN });
+        }
+        if json.len() > WRITTEN_LEN {
+            json.shrink_to_fit();
+        }
+        Ok(Self::Call(Written(json)))
     }
 }
 
@@ -124,15 +135,6 @@ impl Content {
 /// the one thread that writes the log would have to fetch each text from another processor's memory, and give
 /// it back there.
 pub(super) struct Written(Vec<u8>);
-
-impl Written {
-    fn of(record: &Record) -> Self {
-        let mut json = Vec::with_capacity(WRITTEN_LEN);
-        // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
-        serde_json::to_writer(&mut json, record).expect("a record serializes");
-        Self(json)
-    }
-}
 
 impl fmt::Debug for Written {
     /// The length alone: there are numbers in it.
@@ -276,7 +278,7 @@ mod tests {
     }
 
     fn line(index: u64) -> Vec<u8> {
-        line_of(index, Content::call(&record("r")))
+        line_of(index, Content::call(&record("r")).unwrap())
     }
 
     fn index_of(line: &[u8]) -> Option<u64> {
@@ -355,11 +357,19 @@ mod tests {
     #[test]
     fn a_record_that_recovery_could_not_read_is_refused() {
         let mut record = record("r");
-        record.identity = vec!["x".repeat(MAX_LINE_LEN)];
+        let len_bytes = serde_json::to_vec(&record).unwrap().len() + r#","identity":[""]"#.len();
+        let mut with_identity = |len| {
+            record.identity = vec!["x".repeat(len)];
+            Content::call(&record)
+        };
+        let refused = with_identity(MAX_LINE_LEN - len_bytes + 1).unwrap_err();
+        assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
+        // Index, salt and checksum have no room any more.
+        let content = with_identity(MAX_LINE_LEN - len_bytes).unwrap();
         let mut lines = line(0);
         let before = lines.clone();
         let place = Place { index: 1, commit: 0 };
-        let refused = push_line(&mut lines, place, &[0; SALT_LEN], &Content::call(&record)).unwrap_err();
+        let refused = push_line(&mut lines, place, &[0; SALT_LEN], &content).unwrap_err();
         assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
         assert_eq!(lines, before);
     }

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use shaken_core::{Error, OrigId};
 
-/// One that no other call has. The kernel is asked for the randomness of many at once: for each by itself that
-/// would be a fortieth of a signature.
+/// One that no other call has. The kernel is asked for the randomness of many at once: for each by itself
+/// that would be a fortieth of a signature. (What is at hand comes again if a virtual machine goes on twice
+/// from one image of its memory.)
 ///
 /// # Errors
 /// [`Error::SigningFailed`] if the system has no randomness.

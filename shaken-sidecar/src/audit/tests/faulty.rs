@@ -34,7 +34,8 @@ pub(super) struct State {
     pub(super) panic_on_sync: bool,
     /// Syncs block while this is set.
     pub(super) stalled: bool,
-    pub(super) sync_takes: Duration,
+    /// Syncs take so long if this is set, and no longer: the disk below is left alone.
+    pub(super) sync_takes: Option<Duration>,
 }
 
 impl Control {
@@ -123,10 +124,13 @@ impl DiskFile for FaultyFile {
         assert!(!state.panic_on_sync, "asked to panic");
         let (fails, takes) = (state.fails, state.sync_takes);
         drop(state);
-        std::thread::sleep(takes);
-        match fails {
-            Some((Step::Sync, errno)) => Err(errno.into()),
-            _ => DiskFile::sync(&mut self.file),
+        match (fails, takes) {
+            (Some((Step::Sync, errno)), _) => Err(errno.into()),
+            (_, Some(takes)) => {
+                std::thread::sleep(takes);
+                Ok(())
+            }
+            (_, None) => DiskFile::sync(&mut self.file),
         }
     }
 
