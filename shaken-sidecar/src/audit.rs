@@ -282,31 +282,31 @@ impl AuditLog {
     /// [`AuditError::Failed`] while the disk does not take records; [`AuditError::Closed`] after
     /// [`close`](Self::close). Each is counted, and will stand in a gap or a summary record.
     pub async fn append(&self, record: impl Into<Box<Record>>) -> Result<Kept, AuditError> {
-        let outcome = self.append_call(record.into()).await;
+        let mut record = record.into();
+        let outcome = match self.options.durability {
+            Durability::Durable => {
+                let (done, durable) = oneshot::channel();
+                let content = Content::Call(record);
+                match self.enqueue(Message::Append { content, done: Some(done) }).await {
+                    Ok(()) => durable
+                        .await
+                        .unwrap_or_else(|_| Err(self.count_missing(self.end(), SystemTime::now())))
+                        .map(Kept::Durable),
+                    Err(error) => Err(self.count_missing(error, SystemTime::now())),
+                }
+            }
+            Durability::Queued => {
+                record.durability = Some("queued".into());
+                let content = Content::Call(record);
+                match self.enqueue(Message::Append { content, done: None }).await {
+                    Ok(()) => Ok(Kept::Queued),
+                    Err(error) => Err(self.count_missing(error, SystemTime::now())),
+                }
+            }
+        };
         match self.options.full {
             Full::Refuse => outcome,
             Full::Degrade => Ok(outcome.unwrap_or(Kept::Missing)),
-        }
-    }
-
-    async fn append_call(&self, mut record: Box<Record>) -> Result<Kept, AuditError> {
-        let missing = |error| self.count_missing(error, SystemTime::now());
-        if self.options.durability == Durability::Queued {
-            record.durability = Some("queued".into());
-        }
-        let content = Content::call(&record).map_err(missing)?;
-        drop(record);
-        match self.options.durability {
-            Durability::Durable => {
-                let (done, durable) = oneshot::channel();
-                self.enqueue(Message::Append { content, done: Some(done) }).await.map_err(missing)?;
-                let index = durable.await.unwrap_or_else(|_| Err(missing(self.end())));
-                index.map(Kept::Durable)
-            }
-            Durability::Queued => {
-                self.enqueue(Message::Append { content, done: None }).await.map_err(missing)?;
-                Ok(Kept::Queued)
-            }
         }
     }
 
@@ -407,15 +407,13 @@ impl AuditLog {
 
     /// Counts a call whose record did not even reach the queue.
     fn count_missing(&self, error: AuditError, now: SystemTime) -> AuditError {
-        let cause = match &error {
-            AuditError::Overloaded { .. } => "queue-full",
-            AuditError::RecordTooLarge { .. } => "record-too-large",
-            _ => "closed",
-        };
         match (&error, self.options.full) {
             (AuditError::Overloaded { .. }, Full::Refuse) => self.shared.count(Undecided::Shed, now),
-            (_, Full::Refuse) => self.shared.miss(Unrecorded::Refused, cause, now),
-            (_, Full::Degrade) => self.shared.miss(Unrecorded::Served, cause, now),
+            (AuditError::Overloaded { .. }, Full::Degrade) => {
+                self.shared.miss(Unrecorded::Served, "queue-full", now);
+            }
+            (_, Full::Refuse) => self.shared.miss(Unrecorded::Refused, "closed", now),
+            (_, Full::Degrade) => self.shared.miss(Unrecorded::Served, "closed", now),
         }
         error
     }

@@ -188,7 +188,7 @@ fn write_characters(out: &mut (impl Sink + ?Sized), characters: impl Iterator<It
 
 /// Whole runs of what needs no escape at once: a string has one such run as a rule.
 fn write_escaped(out: &mut (impl Sink + ?Sized), mut utf8: &[u8]) {
-    while let Some(at) = utf8.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+    while let Some(at) = first_to_escape(utf8) {
         let (plain, rest) = utf8.split_at_checked(at).unwrap_or_default();
         out.push(plain);
         if let Some((byte, rest)) = rest.split_first() {
@@ -197,6 +197,18 @@ fn write_escaped(out: &mut (impl Sink + ?Sized), mut utf8: &[u8]) {
         }
     }
     out.push(utf8);
+}
+
+/// Where the first byte is that needs an escape. Of most texts none does: many bytes at once are looked at
+/// for that.
+fn first_to_escape(utf8: &[u8]) -> Option<usize> {
+    let needs_one = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+    let (chunks, _) = utf8.as_chunks::<32>();
+    // Without an end before all are seen, which is what the compiler makes vectors of.
+    let is_plain = |chunk: &&[u8; 32]| !chunk.iter().fold(false, |found, byte| found | needs_one(byte));
+    let plain_len = 32 * chunks.iter().take_while(is_plain).count();
+    let found = utf8.get(plain_len..).unwrap_or_default().iter().position(needs_one);
+    found.map(|at| plain_len + at)
 }
 
 fn write_escape(out: &mut (impl Sink + ?Sized), byte: u8) {

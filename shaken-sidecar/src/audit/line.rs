@@ -12,7 +12,6 @@
 //! begins only after the one before is durable, so a power cut can damage the last commit only, in
 //! any way; damage in front of a later commit is damage to records that were acknowledged.
 
-use std::fmt;
 use std::io::Write as _;
 
 use serde::Deserialize;
@@ -91,8 +90,8 @@ impl LineError {
     }
 }
 
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl std::fmt::Display for LineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Checksum => f.write_str("the line is damaged: its crc32c does not fit"),
             Self::Schema { found } => {
@@ -109,42 +108,10 @@ impl std::error::Error for LineError {}
 #[derive(Debug)]
 pub(super) enum Content {
     /// A decision on a call.
-    Call(Written),
+    Call(Box<Record>),
     /// Anything else.
     Note(Event),
 }
-
-impl Content {
-    /// # Errors
-    /// [`AuditError::RecordTooLarge`].
-    pub(super) fn call(record: &Record) -> Result<Self, AuditError> {
-        let mut json = Vec::with_capacity(WRITTEN_LEN);
-        // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
-        serde_json::to_writer(&mut json, record).expect("a record serializes");
-        if json.len() > MAX_LINE_LEN {
-            return Err(AuditError::RecordTooLarge { len_bytes: json.len(), max_bytes: MAX_LINE_LEN });
-        }
-        if json.len() > WRITTEN_LEN {
-            json.shrink_to_fit();
-        }
-        Ok(Self::Call(Written(json)))
-    }
-}
-
-/// A record as it stands in its line. It is written by whoever decided the call, who has all of it at hand:
-/// the one thread that writes the log would have to fetch each text from another processor's memory, and give
-/// it back there.
-pub(super) struct Written(Vec<u8>);
-
-impl fmt::Debug for Written {
-    /// The length alone: there are numbers in it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Written({} bytes)", self.0.len())
-    }
-}
-
-/// Most records have one Identity header, and room in this.
-const WRITTEN_LEN: usize = 2048;
 
 /// Appends a whole line to `lines`.
 ///
@@ -170,7 +137,7 @@ pub(super) fn push_line(
     }
     let open = lines.len();
     match content {
-        Content::Call(Written(record)) => lines.extend_from_slice(record),
+        Content::Call(record) => record.write(lines),
         // unwrap: structs of strings and integers have a JSON form, and a Vec takes all of it.
         Content::Note(event) => serde_json::to_writer(&mut *lines, event).expect("a note serializes"),
     }
@@ -231,7 +198,7 @@ fn salt_from_hex(text: &str) -> Option<[u8; SALT_LEN]> {
     u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
-fn push(bytes: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+fn push(bytes: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     // unwrap: writing to a Vec does not fail.
     bytes.write_fmt(text).expect("a Vec takes all of it");
 }
@@ -278,7 +245,7 @@ mod tests {
     }
 
     fn line(index: u64) -> Vec<u8> {
-        line_of(index, Content::call(&record("r")).unwrap())
+        line_of(index, Content::Call(Box::new(record("r"))))
     }
 
     fn index_of(line: &[u8]) -> Option<u64> {
@@ -357,18 +324,11 @@ mod tests {
     #[test]
     fn a_record_that_recovery_could_not_read_is_refused() {
         let mut record = record("r");
-        let len_bytes = serde_json::to_vec(&record).unwrap().len() + r#","identity":[""]"#.len();
-        let mut with_identity = |len| {
-            record.identity = vec!["x".repeat(len)];
-            Content::call(&record)
-        };
-        let refused = with_identity(MAX_LINE_LEN - len_bytes + 1).unwrap_err();
-        assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
-        // Index, salt and checksum have no room any more.
-        let content = with_identity(MAX_LINE_LEN - len_bytes).unwrap();
+        record.identity = vec!["x".repeat(MAX_LINE_LEN)];
         let mut lines = line(0);
         let before = lines.clone();
         let place = Place { index: 1, commit: 0 };
+        let content = Content::Call(Box::new(record));
         let refused = push_line(&mut lines, place, &[0; SALT_LEN], &content).unwrap_err();
         assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
         assert_eq!(lines, before);

@@ -166,7 +166,7 @@ impl Default for AuditOptions {
     }
 }
 
-/// A disk that keeps up never fills it, as each commit empties it; 16 MB of usual records.
+/// A disk that keeps up never fills it, as each commit empties it; 12 MB of usual records.
 const QUEUE_RECORDS: NonZeroU32 = NonZeroU32::new(8192).unwrap();
 
 /// The default deadline of a signing request: waiting longer helps no caller.

@@ -1,5 +1,7 @@
 //! What is kept about one decision on one call.
 
+mod json;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -360,7 +362,7 @@ mod tests {
     use crate::audit::Loss;
     use crate::listen::Peer;
 
-    fn full() -> Record {
+    pub(super) fn full() -> Record {
         let now = SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_225_600_040_999);
         let mut record = Record::new(
             Op::Sign,

@@ -383,7 +383,7 @@ mod tests {
     fn committed(places: impl IntoIterator<Item = (u64, u64)>) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (index, commit) in places {
-            let content = Content::call(&record("r")).unwrap();
+            let content = Content::Call(Box::new(record("r")));
             push_line(&mut bytes, Place { index, commit }, &[index as u8; SALT_LEN], &content).unwrap();
         }
         bytes

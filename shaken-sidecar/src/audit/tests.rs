@@ -218,27 +218,6 @@ async fn degrade_serves_and_counts() {
     assert_eq!(calls(dir.path()), [(2, "kept".to_owned())]);
 }
 
-/// However the log is kept: the queue has no room for what cannot be written.
-#[tokio::test]
-async fn what_is_too_large_for_a_line_does_not_reach_the_queue() {
-    for durability in [Durability::Durable, Durability::Queued] {
-        let (dir, log, disk) = faulty(AuditOptions::new().with_durability(durability));
-        disk.set(|state| state.stalled = true);
-        let mut large = record("large");
-        large.identity = vec!["\u{1}".repeat(64 * 1024)];
-        let refused = log.append(large).await.unwrap_err();
-        assert!(matches!(refused, AuditError::RecordTooLarge { .. }), "{refused}");
-        disk.set(|state| state.stalled = false);
-        log.close().await.unwrap();
-        let gap = |event: &Event| match event {
-            Event::Gap(gap) => Some((gap.served, gap.refused, gap.cause.to_string())),
-            _ => None,
-        };
-        let gaps: Vec<_> = events(dir.path()).iter().filter_map(gap).collect();
-        assert_eq!(gaps, [(0, 1, "record-too-large".to_owned())]);
-    }
-}
-
 #[tokio::test]
 async fn queued_answers_at_once_and_says_so() {
     let (dir, log, disk) = faulty(AuditOptions::new().with_durability(Durability::Queued));

@@ -61,7 +61,7 @@ fn event(index: u64) -> Event {
 
 fn line(index: u64) -> Line {
     let content = match event(index) {
-        Event::Call(call) => Content::call(&call).unwrap(),
+        Event::Call(call) => Content::Call(call),
         note => Content::Note(note),
     };
     let mut bytes = Vec::new();
