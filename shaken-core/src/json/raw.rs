@@ -243,7 +243,7 @@ mod tests {
         );
     }
 
-    /// Any JSON value, with white space wherever it may stand.
+    /// JSON values, with white space between what they consist of.
     fn json() -> impl Strategy<Value = String> {
         let string = r#""([a ,:{}\[\]é]|\\["\\/n]|\\u00e9){0,6}""#;
         let leaf = prop_oneof!["-?[1-9][0-9]{0,3}", "true|false|null", string];

@@ -235,6 +235,27 @@ mod tests {
     use super::*;
     use crate::json::Reader;
 
+    /// However far behind plain text they stand.
+    #[test]
+    fn every_byte_that_needs_an_escape_gets_one() {
+        for len in 0..70 {
+            let plain = "a".repeat(len);
+            for (character, escape) in
+                [("\"", "\\\""), ("\\", "\\\\"), ("\0", "\\u0000"), ("\u{1f}", "\\u001f")]
+            {
+                for at in 0..=len {
+                    let text = [&plain[..at], character, &plain[at..]].concat();
+                    let mut json = Vec::new();
+                    write_string(&mut json, &text);
+                    assert_eq!(json, format!("\"{}\"", text.replace(character, escape)).as_bytes());
+                }
+            }
+            let (mut json, plain) = (Vec::new(), " é~\u{7f}".repeat(len));
+            write_string(&mut json, &plain);
+            assert_eq!(json, format!("\"{plain}\"").as_bytes());
+        }
+    }
+
     #[test]
     fn escapes_resolve_to_their_characters() {
         let mut reader = Reader::new(r#""\u0031\ud83d\ude00\/\n\"\\é""#.as_bytes()).unwrap();

@@ -148,9 +148,9 @@ const HEADERS: &str = "identityHeaders";
 mod tests {
     use super::*;
 
-    /// A text within a document stays one, whatever its member is called: with `serde_json`'s `raw_value`, which
-    /// any dependency can switch on, this one would be read as JSON itself, and what is nested in it so over
-    /// again, beyond the limit of depth.
+    /// A text within a document stays one, whatever its member is called: with `serde_json`'s `raw_value`,
+    /// which any dependency can switch on, this one would be read as JSON itself, and what is nested in it so
+    /// over again, beyond the limit of depth.
     #[test]
     fn claims_are_what_stands_there() {
         // {"$serde_json::private::RawValue":"[1]"}

@@ -106,7 +106,7 @@ pub(super) enum Haste {
 
 impl Haste {
     /// Gives the processor to whoever wants it, if nobody waits and it was kept for long enough. All of a
-    /// commit at once would be some hundred microseconds of every twenty thousand in which calls wait behind it.
+    /// commit at once would be a third of a millisecond of every twenty in which calls wait behind it.
     pub(super) fn give_way(&mut self) {
         if let Self::Unhurried { since } = self
             && since.elapsed() >= TURN

@@ -487,7 +487,7 @@ pub(super) const MAX_COMMIT_LEN: usize = 1024 * 1024;
 const MAX_COMMIT_RECORDS: usize = 4096;
 
 /// After so many lines it is seen whether it is others' turn.
-const STEP_RECORDS: usize = 16;
+const STEP_RECORDS: usize = 4;
 
 /// So many wait only if the writer is behind: they are what 50,000 calls a second leave in a pause.
 const BACKLOG: usize = 1024;
