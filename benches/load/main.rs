@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use shaken_benches::Stolen;
+use shaken_benches::{Percentiles, Stolen};
 
 use call::{Caller, Op};
 use daemon::Daemon;
@@ -83,8 +83,11 @@ enum Command {
         /// Calls per second of the flood.
         #[arg(long, default_value_t = 3000.0)]
         rate: f64,
-        /// Of each of the two.
-        #[arg(long, default_value_t = 20)]
+        /// How often both come, one after the other.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Of each of the two, each time.
+        #[arg(long, default_value_t = 3)]
         seconds: u64,
     },
 }
@@ -165,7 +168,9 @@ fn main() -> ExitCode {
             })
         }
         Command::Peak { load } => show(&daemon, &caller, &load.load(), Pace::Peak),
-        Command::Holes { cached, rate, seconds } => holes(&daemon, &caller, *cached, *rate, *seconds),
+        Command::Holes { cached, rate, rounds, seconds } => {
+            holes(&daemon, &caller, *cached, *rate, (*rounds, *seconds))
+        }
     };
     println!("daemon: {}", daemon.memory());
     println!("stolen by the host: {:.0} %", Stolen::now().percent_since(before));
@@ -180,20 +185,43 @@ fn show(daemon: &Daemon, caller: &Caller, load: &Load, pace: Pace) -> bool {
     outcome.wrong == 0
 }
 
-fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, seconds: u64) -> bool {
+/// In turns, so that what the host or the disk does meets all alike. Beside the flood less of the processors
+/// is left, whoever uses it: the third of the three shows how much comes of that alone.
+fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, (rounds, seconds): (u32, u64)) -> bool {
     let length = Duration::from_secs(seconds);
-    let (op, settle, check) = (Op::Verify, Duration::from_secs(5), Check::AtTheEnd);
+    let (op, settle, check) = (Op::Verify, Duration::from_secs(2), Check::AtTheEnd);
     let load = Load { door: Door::Http, op, connections: 16, depth: 1, length, settle, check };
     let flood = Load { door: Door::Resp, connections: 200, depth: 16, ..load };
-    let alone = run::run(daemon, caller, &load, Pace::Rate(cached));
-    println!("{load}: {alone}");
-    let (beside, of_holes) =
-        run::run_beside_holes(daemon, caller, (&load, Pace::Rate(cached)), (&flood, rate));
-    println!("{load}, beside the flood: {beside}");
-    println!("{flood}, the flood: {of_holes}");
-    let p99 = |outcome: &Outcome| outcome.from_sent.p99.as_secs_f64() * 1e3;
-    println!("p99 of calls whose certificate is at hand: {:.2} ms, then {:.2} ms", p99(&alone), p99(&beside));
-    [alone, beside, of_holes].iter().all(|outcome| outcome.wrong == 0)
+    let cached = Pace::Rate(cached);
+    let at_once_per_s = rate / flood.depth as f64;
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    let (mut alone_cpu, mut beside_cpu, mut is_right) = (Duration::ZERO, Duration::ZERO, true);
+    for round in 1..=rounds {
+        let alone = run::run(daemon, caller, &load, cached);
+        let (beside, of_holes) = run::run_beside_holes(daemon, caller, (&load, cached), (&flood, rate));
+        alone_cpu += alone.daemon_cpu;
+        beside_cpu += beside.daemon_cpu;
+        let flood_cpu = beside_cpu.saturating_sub(alone_cpu) / round;
+        let each = flood_cpu.div_f64(at_once_per_s * length.as_secs_f64());
+        let beside_work = run::run_beside_work(daemon, caller, (&load, cached), (at_once_per_s, each));
+        println!("{round}. {load}: {alone}");
+        println!("{round}. {load}, beside the flood: {beside}");
+        println!("{round}. {flood}, the flood: {of_holes}");
+        println!("{round}. {load}, beside {at_once_per_s:.0} times a second {each:.0?}: {beside_work}");
+        is_right &= [&alone, &beside, &of_holes, &beside_work].iter().all(|outcome| outcome.wrong == 0);
+        for (times, outcome) in times.iter_mut().zip([alone, beside, beside_work]) {
+            times.extend(outcome.times);
+        }
+    }
+    let [alone, beside, beside_work] = times.map(|mut times| Percentiles::of(&mut times));
+    println!("calls whose certificate is at hand, from sent, all rounds:");
+    println!("  alone: {alone}");
+    println!("  beside the flood: {beside}");
+    println!("  beside as much work of somebody else: {beside_work}");
+    let over = |other: &Percentiles| beside.p99.as_secs_f64() / other.p99.as_secs_f64();
+    println!("p99 beside the flood / alone: {:.2}", over(&alone));
+    println!("p99 beside the flood / beside as much work of somebody else: {:.2}", over(&beside_work));
+    is_right
 }
 
 /// `NAME<TAB>VALUE` for each figure, on standard output.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use shaken_benches::{Percentiles, Tenths};
@@ -77,6 +78,8 @@ pub(crate) struct Outcome {
     from_due: Percentiles,
     shed_from_sent: Percentiles,
     shed_from_due: Percentiles,
+    /// From sent, of each that was decided.
+    pub(crate) times: Vec<Duration>,
     /// The same of those that were sent while the host took nothing.
     quiet: Quiet,
     took: Duration,
@@ -170,6 +173,32 @@ pub(crate) fn run_beside_holes(
     })
 }
 
+/// The same beside somebody else's work: so many times a second, so much at a time.
+pub(crate) fn run_beside_work(
+    daemon: &Daemon,
+    caller: &Caller,
+    (load, pace): (&Load, Pace),
+    (per_s, each): (f64, Duration),
+) -> Outcome {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut due = Instant::now();
+            while !is_over.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                while began.elapsed() < each {
+                    std::hint::spin_loop();
+                }
+                due += Duration::from_secs_f64(1.0 / per_s);
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+        });
+        let outcome = run(daemon, caller, load, pace);
+        is_over.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
 /// The first calls bring the certificate; they are not counted. They show how much room the answers need.
 fn warm_up<'c>(daemon: &Daemon, plans: &Plans<'c>, load: &Load, pace: Pace) -> Answers<'c> {
     let warm = Load { connections: 1, depth: 1, length: Duration::from_millis(200), ..*load };
@@ -205,6 +234,7 @@ impl<'d> Meter<'d> {
             let quiet = which.filter(|answered| tenths.is_quiet(tenths.of(answered.came.sent)));
             Percentiles::of(&mut quiet.map(time).collect::<Vec<_>>())
         };
+        let decided = answers.iter().filter(|answered| answered.which == Which::Right);
         let quiet = Quiet {
             tenths: tenths.quiet(),
             from_sent: in_quiet(Which::Right, |answered| answered.came.from_sent),
@@ -220,6 +250,7 @@ impl<'d> Meter<'d> {
             from_due: of(Which::Right, |answered| answered.came.from_due),
             shed_from_sent: of(Which::Shed, |answered| answered.came.from_sent),
             shed_from_due: of(Which::Shed, |answered| answered.came.from_due),
+            times: decided.map(|answered| answered.came.from_sent).collect(),
             quiet,
             took,
         }
