@@ -195,14 +195,14 @@ fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, (rounds, seco
     let cached = Pace::Rate(cached);
     let at_once_per_s = rate / flood.depth as f64;
     let mut times: [Vec<Duration>; 3] = Default::default();
-    let (mut alone_cpu, mut beside_cpu, mut is_right) = (Duration::ZERO, Duration::ZERO, true);
+    let mut flood_cpu = Vec::new();
+    let mut is_right = true;
     for round in 1..=rounds {
         let alone = run::run(daemon, caller, &load, cached);
         let (beside, of_holes) = run::run_beside_holes(daemon, caller, (&load, cached), (&flood, rate));
-        alone_cpu += alone.daemon_cpu;
-        beside_cpu += beside.daemon_cpu;
-        let flood_cpu = beside_cpu.saturating_sub(alone_cpu) / round;
-        let each = flood_cpu.div_f64(at_once_per_s * length.as_secs_f64());
+        flood_cpu.push(beside.daemon_cpu.saturating_sub(alone.daemon_cpu));
+        // Not the mean: in one of them the log may have been sealed.
+        let each = Percentiles::of(&mut flood_cpu).p50.div_f64(at_once_per_s * length.as_secs_f64());
         let beside_work = run::run_beside_work(daemon, caller, (&load, cached), (at_once_per_s, each));
         println!("{round}. {load}: {alone}");
         println!("{round}. {load}, beside the flood: {beside}");
