@@ -74,8 +74,8 @@ enum Command {
         #[command(flatten)]
         load: LoadOptions,
     },
-    /// Calls to verify at a fixed rate, without and with a flood of others that have a URL each on a host
-    /// that says nothing.
+    /// Calls to verify at a fixed rate: alone, with a flood of others that have a URL each on a host that says
+    /// nothing, and with somebody else's work that takes as much of the processors as the flood.
     Holes {
         /// Calls per second whose certificate is at hand.
         #[arg(long, default_value_t = 1000.0)]
@@ -83,10 +83,10 @@ enum Command {
         /// Calls per second of the flood.
         #[arg(long, default_value_t = 3000.0)]
         rate: f64,
-        /// How often both come, one after the other.
-        #[arg(long, default_value_t = 5)]
+        /// How often the three come, one after the other.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
-        /// Of each of the two, each time.
+        /// Of each of the three, each time.
         #[arg(long, default_value_t = 3)]
         seconds: u64,
     },
@@ -201,7 +201,7 @@ fn holes(daemon: &Daemon, caller: &Caller, cached: f64, rate: f64, (rounds, seco
         let alone = run::run(daemon, caller, &load, cached);
         let (beside, of_holes) = run::run_beside_holes(daemon, caller, (&load, cached), (&flood, rate));
         flood_cpu.push(beside.daemon_cpu.saturating_sub(alone.daemon_cpu));
-        // Not the mean: in one of them the log may have been sealed.
+        // Not the mean: in some the daemon was seen to have other work as well, half a second of it.
         let each = Percentiles::of(&mut flood_cpu).p50.div_f64(at_once_per_s * length.as_secs_f64());
         let beside_work = run::run_beside_work(daemon, caller, (&load, cached), (at_once_per_s, each));
         println!("{round}. {load}: {alone}");

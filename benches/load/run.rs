@@ -78,10 +78,10 @@ pub(crate) struct Outcome {
     from_due: Percentiles,
     shed_from_sent: Percentiles,
     shed_from_due: Percentiles,
-    /// From sent, of each that was decided.
-    pub(crate) times: Vec<Duration>,
     /// The same of those that were sent while the host took nothing.
     quiet: Quiet,
+    /// From sent, of each that was decided.
+    pub(crate) times: Vec<Duration>,
     took: Duration,
 }
 
@@ -250,8 +250,8 @@ impl<'d> Meter<'d> {
             from_due: of(Which::Right, |answered| answered.came.from_due),
             shed_from_sent: of(Which::Shed, |answered| answered.came.from_sent),
             shed_from_due: of(Which::Shed, |answered| answered.came.from_due),
-            times: decided.map(|answered| answered.came.from_sent).collect(),
             quiet,
+            times: decided.map(|answered| answered.came.from_sent).collect(),
             took,
         }
     }
